@@ -1,0 +1,46 @@
+/* Reading JSON (RFC 8259, strictly) and YAML (as kubectl reads it) into nodes, within limits.
+ * Nothing else in the program sees jansson or libyaml.
+ */
+#ifndef BRAMA_JSON_READ_H
+#define BRAMA_JSON_READ_H
+
+#include "json/node.h"
+
+struct brama_json_limits {
+    size_t max_bytes;    /* of the text */
+    size_t max_members;  /* nodes in all */
+    size_t max_string;   /* bytes of one string or member name */
+    unsigned max_depth;  /* nested lists and maps */
+};
+
+/* A token's header or claims: attacks.md J15 (depth 16, 256 members, strings of 4 KiB). */
+extern const struct brama_json_limits brama_json_limits_token;
+/* A key set or discovery document: 256 KiB. */
+extern const struct brama_json_limits brama_json_limits_jwks;
+/* A rule file: 16 MiB, a million nodes. */
+extern const struct brama_json_limits brama_json_limits_rules;
+
+/* One JSON value and nothing after it. No BOM, no duplicate names, no lone surrogates, no NUL in
+ * strings, no NaN, no numbers beyond int64_t or double.
+ *
+ * BRAMA_ERR_SYNTAX   not JSON, or one of the above; diag says what and, if known, where
+ * BRAMA_ERR_TOO_BIG  a limit was reached
+ * BRAMA_ERR_NOMEM
+ */
+BRAMA_MUST_USE enum brama_err brama_json_parse(struct brama_node **out, struct brama_arena *arena,
+                                               brama_str text,
+                                               const struct brama_json_limits *limits,
+                                               struct brama_diag *diag);
+
+/* All documents of a YAML stream, linked by next; *out is NULL for a stream without any; empty
+ * documents are left out. Plain scalars resolve as in kubectl (YAML 1.1 booleans, octal 0o17 and
+ * 017, null, ~); a quoted scalar is a string. Aliases are expanded within max_members; merge keys
+ * (<<) are BRAMA_ERR_UNSUPPORTED. A map's keys are scalars and taken as text. file names the source
+ * in every where; it must outlive the arena.
+ */
+BRAMA_MUST_USE enum brama_err brama_yaml_parse(struct brama_node **out, struct brama_arena *arena,
+                                               brama_str text, brama_str file,
+                                               const struct brama_json_limits *limits,
+                                               struct brama_diag *diag);
+
+#endif

@@ -1,0 +1,153 @@
+#include "expect.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/diag.h"
+
+static void slices_are_cut_at_separators(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        brama_str text;
+        size_t pieces;
+        brama_str last;
+    } rows[] = {
+        {"nothing gives nothing", {NULL, 0}, 0, {NULL, 0}},
+        {"an empty text is one empty piece", BRAMA_LIT(""), 1, BRAMA_LIT("")},
+        {"two pieces", BRAMA_LIT("a,b"), 2, BRAMA_LIT("b")},
+        {"a separator at the end opens an empty piece", BRAMA_LIT("a,"), 2, BRAMA_LIT("")},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        brama_str rest = rows[i].text, piece, last = BRAMA_NIL;
+        size_t pieces = 0;
+        while (brama_str_next(&rest, ',', &piece)) {
+            last = piece;
+            pieces++;
+        }
+        EXPECT(rows[i].name, pieces == rows[i].pieces);
+        EXPECT_STR(rows[i].name, last, rows[i].last);
+    }
+}
+
+static void numbers_are_decimal_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        brama_str text;
+        bool ok;
+        uint64_t value;
+    } rows[] = {
+        {"zero", BRAMA_LIT("0"), true, 0},
+        {"nineteen digits", BRAMA_LIT("9999999999999999999"), true, UINT64_C(9999999999999999999)},
+        {"twenty digits are too many", BRAMA_LIT("00000000000000000001"), false, 0},
+        {"hexadecimal isn't decimal", BRAMA_LIT("8a0"), false, 0},
+        {"a sign is no digit", BRAMA_LIT("+1"), false, 0},
+        {"nothing is no number", BRAMA_LIT(""), false, 0},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        brama_str text = expect_exact(rows[i].text);
+        uint64_t value = 0;
+        EXPECT(rows[i].name, brama_str_u64(text, &value) == rows[i].ok);
+        EXPECT(rows[i].name, value == rows[i].value);
+        expect_free(text);
+    }
+}
+
+static void utf8_is_told_from_what_only_looks_like_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        brama_str text;
+        bool ok;
+    } rows[] = {
+        {"ASCII", BRAMA_LIT("abc"), true},
+        {"an accent", BRAMA_LIT("\xc3\x8ele"), true},
+        {"an overlong slash", BRAMA_LIT("\xc0\xaf"), false},
+        {"a surrogate", BRAMA_LIT("\xed\xa0\x80"), false},
+        {"cut short", BRAMA_LIT("\xe2\x82"), false},
+        {"beyond U+10FFFF", BRAMA_LIT("\xf4\x90\x80\x80"), false},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        brama_str text = expect_exact(rows[i].text);
+        EXPECT(rows[i].name, brama_str_is_utf8(text) == rows[i].ok);
+        expect_free(text);
+    }
+}
+
+static void comparisons_mean_what_they_say(void **state)
+{
+    (void)state;
+    EXPECT("case counts", !brama_str_eq(BRAMA_STR("a"), BRAMA_STR("A")));
+    EXPECT("case doesn't count", brama_str_eq_nocase(BRAMA_STR("HoSt"), BRAMA_STR("hOsT")));
+    EXPECT("only ASCII folds", !brama_str_eq_nocase(BRAMA_STR("["), BRAMA_STR("{")));
+    EXPECT("a prefix isn't equal", !brama_str_eq_ct(BRAMA_STR("ab"), BRAMA_STR("abc")));
+    EXPECT("secrets differ in one bit", !brama_str_eq_ct(BRAMA_STR("abc"), BRAMA_STR("abb")));
+    EXPECT("shorter first", brama_str_cmp(BRAMA_STR("ab"), BRAMA_STR("abc")) < 0);
+    EXPECT("bytes are unsigned", brama_str_cmp(BRAMA_STR("\x80"), BRAMA_STR("a")) > 0);
+    EXPECT("not found is the length", brama_str_find(BRAMA_STR("abc"), 'x') == 3);
+    EXPECT("the last of two", brama_str_find_last(BRAMA_STR("a/b/c"), '/') == 3);
+}
+
+static void an_arena_ends_where_it_was_told_to(void **state)
+{
+    (void)state;
+    struct brama_arena a;
+    brama_arena_init(&a, NULL, 8192);
+    EXPECT("within the ceiling", brama_arena_alloc(&a, 5000) != NULL);
+    EXPECT("over the ceiling", brama_arena_alloc(&a, 5000) == NULL);
+    EXPECT("failure sticks", brama_arena_alloc(&a, 1) == NULL && brama_arena_failed(&a));
+    brama_arena_reset(&a);
+    EXPECT("a reset forgets it", brama_arena_alloc(&a, 1) != NULL);
+    EXPECT("an overflow is a failure", brama_arena_array(&a, SIZE_MAX / 2, 4) == NULL);
+    brama_arena_deinit(&a);
+}
+
+static void a_buffer_keeps_its_first_error(void **state)
+{
+    (void)state;
+    struct brama_buf b;
+    brama_buf_init(&b, NULL, 8);
+    brama_buf_add(&b, BRAMA_STR("12345678"));
+    EXPECT("full but fine", brama_buf_err(&b) == BRAMA_OK);
+    brama_buf_add_c(&b, '9');
+    EXPECT("one too many", brama_buf_err(&b) == BRAMA_ERR_TOO_BIG);
+    EXPECT_STR("nothing was added", brama_buf_str(&b), BRAMA_STR("12345678"));
+    brama_buf_reset(&b);
+    brama_buf_printf(&b, "%d-%s", 42, "x");
+    EXPECT_STR("printed", brama_buf_str(&b), BRAMA_STR("42-x"));
+    brama_buf_deinit(&b);
+}
+
+static void findings_are_counted_and_kept_in_order(void **state)
+{
+    (void)state;
+    struct brama_arena a;
+    struct brama_findings f;
+    brama_arena_init(&a, NULL, 1 << 16);
+    brama_findings_init(&f, &a);
+    brama_findings_add(&f, BRAMA_SEVERITY_WARNING, (struct brama_where){0}, "B1", BRAMA_NIL,
+                       BRAMA_STR("first"));
+    brama_findings_add(&f, BRAMA_SEVERITY_ERROR, (struct brama_where){0}, NULL,
+                       BRAMA_STR(".spec.host"), BRAMA_STR("second"));
+    EXPECT("counts", f.errors == 1 && f.warnings == 1);
+    EXPECT_STR("order", f.first->message, BRAMA_STR("first"));
+    EXPECT_STR("no code is an empty one", f.last->code, BRAMA_STR(""));
+    brama_arena_deinit(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slices_are_cut_at_separators),
+        cmocka_unit_test(numbers_are_decimal_and_nothing_else),
+        cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
+        cmocka_unit_test(comparisons_mean_what_they_say),
+        cmocka_unit_test(an_arena_ends_where_it_was_told_to),
+        cmocka_unit_test(a_buffer_keeps_its_first_error),
+        cmocka_unit_test(findings_are_counted_and_kept_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
