@@ -32,14 +32,16 @@ static bool reserve(struct brama_buf *b, size_t more)
         return false;
     if (more <= b->cap - b->n)
         return true;
-    if (b->n > b->max_bytes || more > b->max_bytes - b->n) {
+    if (more > b->max_bytes - b->n) {
         b->err = BRAMA_ERR_TOO_BIG;
         return false;
     }
     size_t cap = b->cap != 0 ? b->cap : FIRST_BYTES;
     while (cap < b->n + more)
-        cap = cap > b->max_bytes / 2 ? b->n + more : cap * 2;
-    char *p = b->alloc->resize(b->alloc->ctx, b->p, cap);
+        cap = cap > SIZE_MAX / 2 ? b->n + more : cap * 2;
+    if (cap > b->max_bytes)
+        cap = b->max_bytes;
+    char *p = b->alloc->resize(b->alloc->ctx, b->p, cap + 1); /* one for vsnprintf's NUL */
     if (p == NULL) {
         b->err = BRAMA_ERR_NOMEM;
         return false;
@@ -79,8 +81,8 @@ void brama_buf_printf(struct brama_buf *b, const char *fmt, ...)
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (n >= 0 && reserve(b, (size_t)n + 1)) { /* one more for the NUL that vsnprintf writes */
-        vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
+    if (n > 0 && reserve(b, (size_t)n)) {
+        vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again); /* the NUL has its byte past cap */
         b->n += (size_t)n;
     }
     va_end(again);
