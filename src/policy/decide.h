@@ -1,0 +1,107 @@
+/* May this request pass, and where to? Pure: request, policy and facts in, one answer out.
+ *
+ *     struct brama_engine engine = {.policy = &policy, .facts = &facts, .memory = memory};
+ *     struct brama_decision d;
+ *     brama_decide(&d, &engine, &request, &arena, NULL);
+ *     if (d.verdict == BRAMA_VERDICT_ALLOW)
+ *         forward(d.upstream, d.target, d.upstream_headers);
+ *     else
+ *         answer(d.status, d.response_headers, d.content_type, d.body);
+ *
+ * A fresh decision is DENY. In a cluster the same question is answered by Envoy (routes, jwt_authn,
+ * RBAC) and Oathkeeper; docs/architecture.md says which statement comes from where.
+ */
+#ifndef BRAMA_POLICY_DECIDE_H
+#define BRAMA_POLICY_DECIDE_H
+
+#include "policy/facts.h"
+#include "policy/policy.h"
+#include "policy/reason.h"
+#include "policy/trace.h"
+
+struct brama_header {
+    brama_str name, value; /* name in any case */
+};
+
+struct brama_request {
+    brama_str scheme; /* "http" or "https": of the client's connection */
+    brama_str method;
+    brama_str authority; /* Host or :authority as received, port included */
+    brama_str target;    /* path and query as received */
+    const struct brama_header *headers; /* all others, in order, repeated ones repeatedly */
+    size_t header_count;
+    brama_str request_id; /* X-Request-ID of the response; in Oathkeeper's error JSON */
+    int64_t now_s;        /* UNIX time */
+};
+
+enum brama_verdict {
+    BRAMA_VERDICT_DENY = 0,
+    BRAMA_VERDICT_ALLOW,
+    BRAMA_VERDICT_ANSWER /* answered here, as a preflight: nobody is let in */
+};
+
+struct brama_decision {
+    enum brama_verdict verdict;
+    enum brama_reason reason;
+    enum brama_jwt_status jwt_status; /* where a token was refused, else BRAMA_JWT_OK */
+    uint16_t status;                  /* DENY and ANSWER: of the response */
+    brama_str content_type, body;     /* DENY and ANSWER; may be empty */
+
+    /* Headers to set on the response, whoever made it (CORS), and on a refusal (www-authenticate). */
+    const struct brama_header *response_headers;
+    size_t response_header_count;
+    bool strip_cors; /* remove the workload's own CORS headers first */
+
+    /* The matched rule; BRAMA_NO_ROW and empty where none did. */
+    uint32_t route;
+    brama_str apirule;  /* "namespace/name" */
+    uint32_t rule_index;
+    brama_str rule_file;
+    uint32_t rule_line;
+
+    /* ALLOW only. */
+    brama_str target; /* normalised path and query: what to send */
+    const struct brama_f_upstream *upstream; /* in facts: copy the addresses before letting go */
+    const struct brama_header *upstream_headers; /* to set on the request, Host included if it differs */
+    size_t upstream_header_count;
+    uint32_t timeout_s;
+
+    /* For the log, where a token was read; never the token. */
+    brama_str issuer, subject, kid;
+};
+
+/* What a worker remembers between requests: verified tokens, parsed keys, compiled expressions. */
+struct brama_memory;
+
+struct brama_memory_options {
+    uint8_t seed[16];  /* random: key of the token table's hash */
+    size_t tokens_max; /* remembered tokens, 0: none */
+    size_t regexes_max, keys_max;
+};
+BRAMA_MUST_USE enum brama_err brama_memory_new(struct brama_memory **out,
+                                               const struct brama_memory_options *options);
+void brama_memory_free(struct brama_memory *memory);
+/* Since brama_memory_new(). */
+struct brama_memory_counts {
+    uint64_t token_hits, token_misses;
+};
+struct brama_memory_counts brama_memory_counts(const struct brama_memory *memory);
+
+struct brama_engine {
+    const struct brama_policy *policy; /* NULL: nothing published yet; 503 */
+    const struct brama_facts *facts;   /* NULL: likewise */
+    struct brama_memory *memory;
+};
+
+/* All slices of *out are the arena's, the request's or static, but for .upstream, which is in facts.
+ * trace: NULL, or where every step is recorded. */
+void brama_decide(struct brama_decision *out, const struct brama_engine *engine,
+                  const struct brama_request *request, struct brama_arena *arena,
+                  struct brama_trace *trace);
+
+/* A refusal that somebody else found (the gateway's framing checks, an upstream failure), in the same
+ * shape: status and body as Envoy words them. */
+void brama_decide_refusal(struct brama_decision *out, enum brama_reason reason,
+                          struct brama_arena *arena);
+
+#endif

@@ -1,0 +1,83 @@
+/* The container of policy and facts: tables of fixed-size rows and one text area, all by offset, so
+ * that a file can be mapped and used as it is. One accessor checks every bound.
+ *
+ *     struct brama_pack pack;
+ *     if (brama_pack_open(&pack, bytes, size, BRAMA_PACK_POLICY) == BRAMA_OK) {
+ *         const struct row *r = brama_pack_row(&pack, TABLE, index);    // NULL: out of bounds
+ *         brama_str text = brama_pack_text(&pack, r->name);             // empty: out of bounds
+ *     }
+ *
+ * Opening looks at the header only (magic, format, kind, size, directory); brama_pack_verify() at the
+ * digest. Byte order and widths are the machine's: these files never leave it.
+ */
+#ifndef BRAMA_POLICY_PACK_H
+#define BRAMA_POLICY_PACK_H
+
+#include "base/buf.h"
+
+#define BRAMA_PACK_FORMAT 1 /* of all tables together; another one isn't read */
+#define BRAMA_PACK_TABLES_MAX 32
+
+enum brama_pack_kind { BRAMA_PACK_NONE = 0, BRAMA_PACK_POLICY, BRAMA_PACK_FACTS };
+
+struct brama_ref { /* a text */
+    uint32_t at, n;
+};
+struct brama_span { /* rows of another table */
+    uint32_t first, count;
+};
+
+struct brama_pack_table {
+    uint64_t at;
+    uint32_t count, row_bytes;
+};
+
+struct brama_pack_header {
+    char magic[8]; /* "BRAMA\0\0\1" */
+    uint32_t format, kind;
+    uint64_t number; /* of the generation: the n of policy.<n> */
+    uint64_t size;   /* of the file */
+    uint8_t digest[32]; /* SHA-256 of everything behind the header */
+    struct brama_pack_table text;
+    struct brama_pack_table tables[BRAMA_PACK_TABLES_MAX];
+};
+
+struct brama_pack {
+    const struct brama_pack_header *header;
+    const uint8_t *base;
+    size_t size;
+};
+
+/* bytes: 8-aligned, must outlive *out. BRAMA_ERR_SYNTAX: not such a file, or cut short. */
+BRAMA_MUST_USE enum brama_err brama_pack_open(struct brama_pack *out, const void *bytes,
+                                              size_t size, enum brama_pack_kind kind);
+/* Is the digest that of the bytes? BRAMA_ERR_INVALID if not. Reads everything. */
+BRAMA_MUST_USE enum brama_err brama_pack_verify(const struct brama_pack *pack);
+
+uint64_t brama_pack_number(const struct brama_pack *pack);
+uint32_t brama_pack_count(const struct brama_pack *pack, unsigned table);
+/* NULL if there is no such row, or its size isn't row_bytes. */
+const void *brama_pack_row(const struct brama_pack *pack, unsigned table, uint32_t index,
+                           size_t row_bytes);
+brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref);
+
+/* The typed form: BRAMA_ROW(pack, BRAMA_T_ROUTE, i, struct brama_p_route). */
+#define BRAMA_ROW(pack, table, index, type)                                                        \
+    ((const type *)brama_pack_row((pack), (table), (index), sizeof(type)))
+
+/* Writing one. Texts are stored once each. Errors stick and come out of _finish. */
+struct brama_packer;
+BRAMA_MUST_USE enum brama_err brama_packer_new(struct brama_packer **out,
+                                               const struct brama_alloc *alloc,
+                                               enum brama_pack_kind kind);
+void brama_packer_free(struct brama_packer *packer);
+struct brama_ref brama_packer_text(struct brama_packer *packer, brama_str text);
+/* The row's index. */
+uint32_t brama_packer_row(struct brama_packer *packer, unsigned table, const void *row,
+                          size_t row_bytes);
+uint32_t brama_packer_count(const struct brama_packer *packer, unsigned table);
+/* The bytes of the file, into out (empty before). */
+BRAMA_MUST_USE enum brama_err brama_packer_finish(struct brama_packer *packer, uint64_t number,
+                                                  struct brama_buf *out);
+
+#endif

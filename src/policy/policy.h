@@ -1,0 +1,196 @@
+/* The policy file: hosts, routes, rules, statuses; all that changes when somebody edits. It names key
+ * sets and upstreams by stable ids, which facts.h gives meaning to.
+ */
+#ifndef BRAMA_POLICY_POLICY_H
+#define BRAMA_POLICY_POLICY_H
+
+#include "crypto/key.h"
+#include "policy/pack.h"
+#include "route/pattern.h"
+#include "rule/model.h"
+
+#define BRAMA_NO_ROW UINT32_MAX
+
+enum brama_policy_table {
+    BRAMA_T_META = 0, /* one struct brama_p_meta */
+    BRAMA_T_HOST,     /* sorted by name; wildcards ("*.x") stand among them */
+    BRAMA_T_ROUTE,
+    BRAMA_T_APIRULE,  /* every APIRule of the sources, valid or not: status and form in force */
+    BRAMA_T_RULE,     /* one entry of spec.rules of a form in force */
+    BRAMA_T_AUTH,
+    BRAMA_T_AUTHZ,
+    BRAMA_T_ORY,
+    BRAMA_T_TEXTS,    /* struct brama_ref: lists of texts */
+    BRAMA_T_NUMBERS,  /* uint32_t: lists of row numbers */
+    BRAMA_T_KEYSET,
+    BRAMA_T_UPSTREAM,
+    BRAMA_T_WORKLOAD,
+    BRAMA_T_AP,
+    BRAMA_T_PATTERN,
+    BRAMA_T_OATHKEEPER,
+    BRAMA_T_HEADER,
+    BRAMA_T_CORS,
+    BRAMA_T_ORIGIN,
+    BRAMA_T_SOURCE    /* files that were read: `brama apply` waits for its own */
+};
+
+struct brama_p_meta {
+    struct brama_ref domain;
+    uint32_t toggle; /* enum brama_handler in force for new judgements; NONE: not valid */
+    uint32_t skipped;
+};
+
+struct brama_p_host {
+    struct brama_ref name;
+    struct brama_span routes; /* in order, first match wins */
+};
+
+struct brama_p_pattern {
+    uint32_t kind; /* enum brama_pattern_kind */
+    uint32_t unused;
+    struct brama_ref text;
+};
+
+/* Who answers behind the route. */
+enum brama_responder { BRAMA_RESPONDER_SIDECAR = 1, BRAMA_RESPONDER_OATHKEEPER };
+
+struct brama_p_route {
+    struct brama_p_pattern path;
+    uint32_t methods;   /* of the VirtualService match; BRAMA_METHOD_ALL and others if any_method */
+    uint32_t any_method;
+    uint32_t responder; /* enum brama_responder */
+    uint32_t strategy;  /* enum brama_strategy_kind: ALLOW, NO_AUTH, NOOP, JWT */
+    uint32_t handler;   /* enum brama_handler: the dialect of JWT */
+    uint32_t rule;      /* BRAMA_T_RULE */
+    uint32_t upstream;  /* BRAMA_T_UPSTREAM */
+    uint32_t workload;  /* BRAMA_T_WORKLOAD */
+    uint32_t timeout_s;
+    struct brama_span auths;      /* JWT, istio: of this rule; BRAMA_T_AUTH */
+    struct brama_span authz;      /* JWT, istio: BRAMA_T_AUTHZ; none: any valid token */
+    struct brama_span policies;   /* SIDECAR: BRAMA_T_NUMBERS -> BRAMA_T_AP that may match here */
+    struct brama_span oathkeeper; /* OATHKEEPER: BRAMA_T_NUMBERS -> BRAMA_T_OATHKEEPER likewise */
+    struct brama_span headers;    /* BRAMA_T_HEADER, to set on the upstream request */
+    struct brama_ref forwarded_host; /* x-forwarded-host; empty: the request's own authority */
+    struct brama_ref host_header;    /* Host sent upstream; empty: the request's own authority */
+    uint32_t cors;              /* BRAMA_T_CORS or BRAMA_NO_ROW */
+    uint32_t strip_cors;        /* remove the workload's CORS headers */
+};
+
+/* Which form of an APIRule is enforced. */
+enum brama_form { BRAMA_FORM_NONE = 0, BRAMA_FORM_CURRENT, BRAMA_FORM_LAST_GOOD };
+
+struct brama_p_apirule {
+    struct brama_ref ns, name, host, state, description, file;
+    uint32_t version; /* enum brama_api_version */
+    uint32_t line;
+    uint32_t form;    /* enum brama_form */
+    uint32_t handler; /* enum brama_handler of the form in force */
+};
+
+struct brama_p_rule {
+    uint32_t apirule, index; /* spec.rules[index] of BRAMA_T_APIRULE */
+    struct brama_ref path;   /* as written */
+    struct brama_ref file;
+    uint32_t line, methods;
+};
+
+struct brama_p_auth {
+    struct brama_ref issuer;
+    struct brama_ref name, prefix; /* of the place */
+    uint32_t keyset; /* BRAMA_T_KEYSET */
+    uint32_t place;  /* enum brama_token_place */
+};
+
+struct brama_p_authz {
+    struct brama_span scopes, audiences; /* BRAMA_T_TEXTS */
+};
+
+struct brama_p_ory {
+    struct brama_span keysets; /* BRAMA_T_NUMBERS -> BRAMA_T_KEYSET */
+    struct brama_span issuers, scopes, audiences; /* BRAMA_T_TEXTS */
+    uint32_t scope_strategy;   /* enum brama_scope_strategy */
+    uint32_t algs;             /* 1 << enum brama_alg */
+    uint32_t place;            /* enum brama_token_place */
+    struct brama_ref name;     /* of the place */
+};
+
+struct brama_p_keyset {
+    uint64_t id; /* brama_keyset_id(url) */
+    struct brama_ref url;
+};
+
+struct brama_p_upstream {
+    uint64_t id; /* brama_upstream_id(ns, name, port) */
+    struct brama_ref ns, name;
+    uint32_t port, unused;
+};
+
+/* RequestAuthentication and AuthorizationPolicy of one workload, of all its APIRules. */
+struct brama_p_workload {
+    struct brama_ref ns, name;
+    struct brama_span auths; /* BRAMA_T_AUTH, sorted by issuer; istio-jwt.md 1.1 */
+    uint32_t has_policies;   /* an ALLOW policy selects it: no match is 403 */
+    uint32_t unused;
+};
+
+/* Who may call, by an AuthorizationPolicy rule. */
+enum brama_ap_from { BRAMA_AP_INGRESS = 1, BRAMA_AP_JWT, BRAMA_AP_OATHKEEPER };
+
+struct brama_p_ap {
+    uint32_t from;                 /* enum brama_ap_from */
+    uint32_t methods;
+    struct brama_ref host;         /* empty: any */
+    struct brama_p_pattern path;
+    struct brama_span not_paths;   /* BRAMA_T_PATTERN */
+    struct brama_span issuers;     /* JWT: BRAMA_T_TEXTS, each with a non-empty sub */
+    struct brama_span scopes, audiences; /* BRAMA_T_TEXTS; scopes all in one of scp, scope, scopes */
+    uint32_t rule;                 /* BRAMA_T_RULE that it comes from */
+    uint32_t unused;
+};
+
+struct brama_p_oathkeeper {
+    struct brama_p_pattern path;
+    uint32_t methods;
+    uint32_t rule;     /* BRAMA_T_RULE */
+    uint32_t strategy; /* enum brama_strategy_kind: NOOP or JWT */
+    uint32_t ory;      /* JWT: BRAMA_T_ORY */
+};
+
+struct brama_p_header {
+    struct brama_ref name, value;
+};
+
+struct brama_p_cors {
+    struct brama_span origins; /* BRAMA_T_ORIGIN */
+    struct brama_ref methods, headers, expose; /* joined by "," */
+    uint32_t methods_any, headers_any;         /* "*" stands in the list: echo what was asked */
+    uint32_t credentials;   /* send Access-Control-Allow-Credentials: true */
+    uint32_t max_age_given;
+    uint64_t max_age_s;
+};
+
+struct brama_p_origin {
+    struct brama_p_pattern pattern; /* EXACT, PREFIX or REGEX over the Origin's text */
+};
+
+struct brama_p_source {
+    struct brama_ref file;
+    uint64_t hash; /* brama_str_hash() of its text */
+};
+
+struct brama_policy {
+    struct brama_pack pack;
+};
+
+/* Bounds of the header only; see pack.h. */
+BRAMA_MUST_USE enum brama_err brama_policy_open(struct brama_policy *out, const void *bytes,
+                                                size_t size);
+/* Digest, and that every ref, span and row number of every row points inside. For the agent, once,
+ * and for a worker that meets a file of an earlier run. */
+BRAMA_MUST_USE enum brama_err brama_policy_verify(const struct brama_policy *policy);
+
+/* Stable across generations: FNV-1a of the text, and of "ns/name:port". */
+uint64_t brama_keyset_id(brama_str url);
+uint64_t brama_upstream_id(brama_str ns, brama_str name, uint16_t port);
+
+#endif
