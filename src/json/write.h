@@ -16,7 +16,7 @@
 #include "base/buf.h"
 #include "json/node.h"
 
-#define BRAMA_JSON_OUT_DEPTH 32
+#define BRAMA_JSON_OUT_DEPTH 64 /* as brama_json_limits_rules: what was read can be written */
 
 struct brama_json_out {
     struct brama_buf *buf;
