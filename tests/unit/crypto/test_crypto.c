@@ -1,0 +1,496 @@
+#include "expect.h"
+
+#include "crypto/cert.h"
+#include "crypto/digest.h"
+#include "crypto/key.h"
+
+static const enum brama_alg signing_algs[] = {
+    BRAMA_ALG_RS256, BRAMA_ALG_RS384, BRAMA_ALG_RS512, BRAMA_ALG_PS256, BRAMA_ALG_PS384,
+    BRAMA_ALG_PS512, BRAMA_ALG_ES256, BRAMA_ALG_ES384, BRAMA_ALG_ES512, BRAMA_ALG_EDDSA};
+
+static struct brama_pkey *new_key(enum brama_alg alg)
+{
+    struct brama_pkey *key;
+    struct brama_diag diag = {0};
+    if (brama_pkey_generate(&key, alg, 0, &diag) != BRAMA_OK)
+        fail_msg("generate %d: %s", alg, diag.what);
+    return key;
+}
+
+static bool verifies(const struct brama_pkey *key, enum brama_alg alg, brama_str text,
+                     brama_str sig)
+{
+    struct brama_verified v = {.valid = true};
+    brama_str text_copy = expect_exact(text), sig_copy = expect_exact(sig);
+    brama_pkey_verify(&v, key, alg, text_copy, sig_copy);
+    expect_free(text_copy);
+    expect_free(sig_copy);
+    return v.valid;
+}
+
+static brama_str unhex(const char *hex)
+{
+    size_t n = strlen(hex) / 2;
+    char *p = malloc(n != 0 ? n : 1);
+    if (p == NULL)
+        abort();
+    for (size_t i = 0; i < n; i++) {
+        unsigned byte = 0;
+        sscanf(hex + 2 * i, "%2x", &byte);
+        p[i] = (char)byte;
+    }
+    return (brama_str){p, n};
+}
+
+/* A signature by each algorithm meets every algorithm under the same key and under keys of every
+ * other kind: only its own may say yes. */
+static void a_signature_verifies_by_its_own_algorithm_only(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"RSA", "P-256", "P-384", "P-521", "Ed25519"};
+    static const enum brama_alg of_kind[] = {BRAMA_ALG_RS256, BRAMA_ALG_ES256, BRAMA_ALG_ES384,
+                                             BRAMA_ALG_ES512, BRAMA_ALG_EDDSA};
+    struct brama_pkey *keys[BRAMA_ARRAY_LEN(of_kind)];
+    brama_str text = BRAMA_STR("eyJhbGciOiJ4In0.e30");
+    for (size_t k = 0; k < BRAMA_ARRAY_LEN(keys); k++)
+        keys[k] = new_key(of_kind[k]);
+    for (size_t s = 0; s < BRAMA_ARRAY_LEN(signing_algs); s++) {
+        struct brama_buf sig;
+        brama_buf_init(&sig, NULL, 2048);
+        size_t owner = 0;
+        while (!brama_pkey_fits(keys[owner], signing_algs[s]))
+            owner++;
+        EXPECT(kinds[owner], brama_pkey_sign(&sig, keys[owner], signing_algs[s], text) == BRAMA_OK);
+        for (size_t k = 0; k < BRAMA_ARRAY_LEN(keys); k++)
+            for (int alg = -1; alg <= BRAMA_ALG_COUNT; alg++) {
+                bool want = k == owner && alg == (int)signing_algs[s];
+                bool got = verifies(keys[k], (enum brama_alg)alg, text, brama_buf_str(&sig));
+                if (got != want)
+                    fail_msg("signed by alg %d, key %s, verified as alg %d: %d", signing_algs[s],
+                             kinds[k], alg, got);
+            }
+        brama_buf_deinit(&sig);
+    }
+    for (size_t k = 0; k < BRAMA_ARRAY_LEN(keys); k++)
+        brama_pkey_free(keys[k]);
+}
+
+static void a_changed_signature_or_text_is_refused(void **state)
+{
+    (void)state;
+    for (size_t a = 0; a < BRAMA_ARRAY_LEN(signing_algs); a++) {
+        struct brama_pkey *key = new_key(signing_algs[a]);
+        struct brama_buf sig;
+        brama_buf_init(&sig, NULL, 2048);
+        assert_int_equal(brama_pkey_sign(&sig, key, signing_algs[a], BRAMA_STR("text")), BRAMA_OK);
+        brama_str s = brama_buf_str(&sig);
+        EXPECT("as signed", verifies(key, signing_algs[a], BRAMA_STR("text"), s));
+        EXPECT("another text", !verifies(key, signing_algs[a], BRAMA_STR("texT"), s));
+        EXPECT("no text", !verifies(key, signing_algs[a], BRAMA_NIL, s));
+        EXPECT("no signature", !verifies(key, signing_algs[a], BRAMA_STR("text"), BRAMA_NIL));
+        EXPECT("one byte short",
+               !verifies(key, signing_algs[a], BRAMA_STR("text"), brama_str_head(s, s.n - 1)));
+        for (size_t i = 0; i < s.n; i += 7) {
+            sig.p[i] = (char)(sig.p[i] ^ 0x01);
+            EXPECT("a flipped bit", !verifies(key, signing_algs[a], BRAMA_STR("text"), s));
+            sig.p[i] = (char)(sig.p[i] ^ 0x01);
+        }
+        brama_buf_add_c(&sig, '\0');
+        EXPECT("one byte long",
+               !verifies(key, signing_algs[a], BRAMA_STR("text"), brama_buf_str(&sig)));
+        brama_buf_deinit(&sig);
+        brama_pkey_free(key);
+    }
+}
+
+static void ecdsa_numbers_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    static const char n[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    static const char zero[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    static const char one[] = "0000000000000000000000000000000000000000000000000000000000000001";
+    static const struct {
+        const char *name, *r, *s;
+    } rows[] = {
+        {"r and s zero: the psychic signature", zero, zero},
+        {"r zero", zero, one},
+        {"s zero", one, zero},
+        {"r is n", n, one},
+        {"s is n", one, n},
+        {"r and s are n", n, n},
+        {"in range, and still not a signature", one, one},
+    };
+    struct brama_pkey *key = new_key(BRAMA_ALG_ES256);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        char both[129];
+        snprintf(both, sizeof(both), "%s%s", rows[i].r, rows[i].s);
+        brama_str sig = unhex(both);
+        EXPECT(rows[i].name, !verifies(key, BRAMA_ALG_ES256, BRAMA_STR("text"), sig));
+        expect_free(sig);
+    }
+    brama_pkey_free(key);
+}
+
+static void an_ecdsa_signature_in_der_is_refused(void **state)
+{
+    (void)state;
+    struct brama_pkey *key = new_key(BRAMA_ALG_ES256);
+    struct brama_buf sig, der;
+    brama_buf_init(&sig, NULL, 256);
+    brama_buf_init(&der, NULL, 256);
+    assert_int_equal(brama_pkey_sign(&sig, key, BRAMA_ALG_ES256, BRAMA_STR("text")), BRAMA_OK);
+    brama_buf_add(&der, BRAMA_STR("\x30\x46\x02\x21\x00"));
+    brama_buf_add(&der, (brama_str){sig.p, 32});
+    brama_buf_add(&der, BRAMA_STR("\x02\x21\x00"));
+    brama_buf_add(&der, (brama_str){sig.p + 32, 32});
+    EXPECT("r || s", verifies(key, BRAMA_ALG_ES256, BRAMA_STR("text"), brama_buf_str(&sig)));
+    EXPECT("DER", !verifies(key, BRAMA_ALG_ES256, BRAMA_STR("text"), brama_buf_str(&der)));
+    brama_buf_deinit(&sig);
+    brama_buf_deinit(&der);
+    brama_pkey_free(key);
+}
+
+/* RFC 8032 section 7.1, test 1; and the signature with S + L in its place (section 5.1.7). */
+static void ed25519_takes_the_rfcs_signature_and_no_other_form(void **state)
+{
+    (void)state;
+    brama_str x = unhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    brama_str sig = unhex("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+                          "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b");
+    static const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,
+                                      0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+                                      0,    0,    0,    0,    0,    0,    0,    0,
+                                      0,    0,    0,    0,    0,    0,    0,    0x10};
+    struct brama_pkey *key;
+    struct brama_diag diag = {0};
+    assert_int_equal(brama_pkey_from_ed25519(&key, x, &diag), BRAMA_OK);
+    EXPECT("the RFC's", verifies(key, BRAMA_ALG_EDDSA, BRAMA_NIL, sig));
+    char more[64];
+    memcpy(more, sig.p, sizeof(more));
+    unsigned carry = 0;
+    for (size_t i = 0; i < 32; i++) {
+        carry += (unsigned)(unsigned char)more[32 + i] + order[i];
+        more[32 + i] = (char)(carry & 0xff);
+        carry >>= 8;
+    }
+    EXPECT("S + L", !verifies(key, BRAMA_ALG_EDDSA, BRAMA_NIL, (brama_str){more, 64}));
+    brama_pkey_free(key);
+    expect_free(x);
+    expect_free(sig);
+}
+
+static void ed25519_points_of_small_order_are_no_keys(void **state)
+{
+    (void)state;
+    /* y little-endian; the eight torsion points and every other encoding that decodes to one */
+    static const struct {
+        const char *name, *hex;
+        bool good;
+    } rows[] = {
+        {"RFC 8032's test key", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+         true},
+        {"the identity", "0100000000000000000000000000000000000000000000000000000000000000", false},
+        {"the identity, sign set",
+         "0100000000000000000000000000000000000000000000000000000000000080", false},
+        {"order 2", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", false},
+        {"order 2, sign set", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+         false},
+        {"order 4", "0000000000000000000000000000000000000000000000000000000000000000", false},
+        {"order 4, the other", "0000000000000000000000000000000000000000000000000000000000000080",
+         false},
+        {"order 8", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", false},
+        {"order 8, the second", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+         false},
+        {"order 8, the third", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+         false},
+        {"order 8, the fourth", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+         false},
+        {"order 4 as y = p", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+         false},
+        {"order 4 as y = p, sign set",
+         "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", false},
+        {"the identity as y = p + 1",
+         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", false},
+        {"the identity as y = p + 1, sign set",
+         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", false},
+        {"y = p + 18, the largest",
+         "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", false},
+        {"31 bytes", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f70751", false},
+        {"33 bytes", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a00", false},
+        {"nothing", "", false},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        brama_str x = unhex(rows[i].hex);
+        struct brama_pkey *key;
+        struct brama_diag diag = {0};
+        enum brama_err err = brama_pkey_from_ed25519(&key, x, &diag);
+        EXPECT(rows[i].name, err == (rows[i].good ? BRAMA_OK : BRAMA_ERR_INVALID));
+        EXPECT(rows[i].name, rows[i].good == (key != NULL) && rows[i].good == (diag.what[0] == 0));
+        brama_pkey_free(key);
+        expect_free(x);
+    }
+}
+
+static void rsa_numbers_that_weaken_a_key_are_refused(void **state)
+{
+    (void)state;
+    struct brama_pkey *good = new_key(BRAMA_ALG_RS256);
+    struct brama_pkey_parts parts;
+    struct brama_arena arena;
+    brama_arena_init(&arena, NULL, 1 << 16);
+    assert_int_equal(brama_pkey_parts(&parts, &arena, good), BRAMA_OK);
+    char even[256], lead[257] = {0}, large[1025];
+    memcpy(even, parts.n.p, 256);
+    even[255] = (char)(even[255] & ~1);
+    memcpy(lead + 1, parts.n.p, 256);
+    memset(large, 0xff, sizeof(large));
+    brama_str n = parts.n, e = BRAMA_STR("\x01\x00\x01");
+    const struct {
+        const char *name;
+        brama_str n, e;
+        bool ok;
+    } rows[] = {
+        {"2048 bits and 65537", n, e, true},
+        {"an exponent of 3", n, BRAMA_STR("\x03"), true},
+        {"an exponent just under 2^32", n, BRAMA_STR("\xff\xff\xff\xff"), true},
+        {"an exponent of 2^32 + 1", n, BRAMA_STR("\x01\x00\x00\x00\x01"), false},
+        {"an exponent of 1", n, BRAMA_STR("\x01"), false},
+        {"an exponent of 2", n, BRAMA_STR("\x02"), false},
+        {"an even exponent", n, BRAMA_STR("\x01\x00\x00"), false},
+        {"an exponent of 0", n, BRAMA_STR("\x00"), false},
+        {"no exponent", n, BRAMA_NIL, false},
+        {"an exponent with a leading zero", n, BRAMA_STR("\x00\x01\x00\x01"), false},
+        {"an even modulus", {even, 256}, e, false},
+        {"a modulus with a leading zero", {lead, 257}, e, false},
+        {"2040 bits", brama_str_from(n, 1), e, false},
+        {"8200 bits", {large, 1025}, e, false},
+        {"a modulus of small factors (2^2048 - 1)", {large, 256}, e, false},
+        {"no modulus", BRAMA_NIL, e, false},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        brama_str rn = expect_exact(rows[i].n), re = expect_exact(rows[i].e);
+        struct brama_pkey *key;
+        struct brama_diag diag = {0};
+        enum brama_err err = brama_pkey_from_rsa(&key, rn, re, &diag);
+        EXPECT(rows[i].name, err == (rows[i].ok ? BRAMA_OK : BRAMA_ERR_INVALID));
+        EXPECT(rows[i].name, rows[i].ok == (key != NULL));
+        brama_pkey_free(key);
+        expect_free(rn);
+        expect_free(re);
+    }
+    brama_arena_deinit(&arena);
+    brama_pkey_free(good);
+}
+
+static void ec_points_off_their_curve_are_refused(void **state)
+{
+    (void)state;
+    struct brama_pkey *good = new_key(BRAMA_ALG_ES256);
+    struct brama_pkey_parts parts;
+    struct brama_arena arena;
+    brama_arena_init(&arena, NULL, 1 << 16);
+    assert_int_equal(brama_pkey_parts(&parts, &arena, good), BRAMA_OK);
+    char off[32], zero[32] = {0}, lead[33] = {0};
+    memcpy(off, parts.y.p, 32);
+    off[31] = (char)(off[31] ^ 1);
+    memcpy(lead + 1, parts.x.p, 32);
+    const struct {
+        const char *name;
+        enum brama_crv crv;
+        brama_str x, y;
+        bool ok;
+    } rows[] = {
+        {"a point of the curve", BRAMA_CRV_P256, parts.x, parts.y, true},
+        {"a bit of y flipped", BRAMA_CRV_P256, parts.x, {off, 32}, false},
+        {"x and y zero", BRAMA_CRV_P256, {zero, 32}, {zero, 32}, false},
+        {"a leading zero byte more", BRAMA_CRV_P256, {lead, 33}, parts.y, false},
+        {"a byte less", BRAMA_CRV_P256, brama_str_from(parts.x, 1), parts.y, false},
+        {"on P-384", BRAMA_CRV_P384, parts.x, parts.y, false},
+        {"on Ed25519", BRAMA_CRV_ED25519, parts.x, parts.y, false},
+        {"on no curve", BRAMA_CRV_NONE, BRAMA_NIL, BRAMA_NIL, false},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        brama_str x = expect_exact(rows[i].x), y = expect_exact(rows[i].y);
+        struct brama_pkey *key;
+        struct brama_diag diag = {0};
+        enum brama_err err = brama_pkey_from_ec(&key, rows[i].crv, x, y, &diag);
+        EXPECT(rows[i].name, err == (rows[i].ok ? BRAMA_OK : BRAMA_ERR_INVALID));
+        brama_pkey_free(key);
+        expect_free(x);
+        expect_free(y);
+    }
+    brama_arena_deinit(&arena);
+    brama_pkey_free(good);
+}
+
+static void keys_survive_their_encodings(void **state)
+{
+    (void)state;
+    for (size_t a = 0; a < BRAMA_ARRAY_LEN(signing_algs); a++) {
+        if (signing_algs[a] > BRAMA_ALG_RS256 && signing_algs[a] < BRAMA_ALG_ES256)
+            continue; /* one RSA key is like another */
+        struct brama_pkey *key = new_key(signing_algs[a]), *again, *from_pem;
+        struct brama_buf spki, pem, sig;
+        struct brama_diag diag = {0};
+        brama_buf_init(&spki, NULL, 4096);
+        brama_buf_init(&pem, NULL, 8192);
+        brama_buf_init(&sig, NULL, 2048);
+        brama_pkey_to_spki(&spki, key);
+        brama_pkey_to_pem(&pem, key);
+        assert_int_equal(brama_pkey_sign(&sig, key, signing_algs[a], BRAMA_STR("m")), BRAMA_OK);
+        for (int trusted = 0; trusted < 2; trusted++) {
+            brama_str der = expect_exact(brama_buf_str(&spki));
+            EXPECT("SPKI", brama_pkey_from_spki(&again, der, trusted != 0, &diag) == BRAMA_OK);
+            EXPECT("SPKI", verifies(again, signing_algs[a], BRAMA_STR("m"), brama_buf_str(&sig)));
+            EXPECT("a public key signs nothing",
+                   brama_pkey_sign(&sig, again, signing_algs[a], BRAMA_STR("m")) ==
+                       BRAMA_ERR_INVALID);
+            brama_pkey_free(again);
+            EXPECT("SPKI cut short",
+                   brama_pkey_from_spki(&again, brama_str_head(der, der.n - 1), trusted != 0,
+                                        &diag) == BRAMA_ERR_INVALID);
+            expect_free(der);
+        }
+        brama_buf_add_c(&spki, 'x');
+        EXPECT("SPKI and a byte", brama_pkey_from_spki(&again, brama_buf_str(&spki), true, &diag) ==
+                                      BRAMA_ERR_INVALID);
+        EXPECT("PEM", brama_pkey_from_pem(&from_pem, brama_buf_str(&pem), &diag) == BRAMA_OK);
+        brama_buf_reset(&sig);
+        EXPECT("PEM signs",
+               brama_pkey_sign(&sig, from_pem, signing_algs[a], BRAMA_STR("m")) == BRAMA_OK);
+        EXPECT("as the same key",
+               verifies(key, signing_algs[a], BRAMA_STR("m"), brama_buf_str(&sig)));
+        brama_pkey_free(from_pem);
+        brama_pkey_free(key);
+        brama_buf_deinit(&spki);
+        brama_buf_deinit(&pem);
+        brama_buf_deinit(&sig);
+    }
+}
+
+static void certificates_carry_their_key(void **state)
+{
+    (void)state;
+    static const enum brama_alg algs[] = {BRAMA_ALG_RS256, BRAMA_ALG_ES256, BRAMA_ALG_ES384,
+                                          BRAMA_ALG_ES512, BRAMA_ALG_EDDSA};
+    brama_str names[] = {BRAMA_LIT("localhost"), BRAMA_LIT("*.local.example")};
+    struct brama_cert_wish wish = {.common_name = BRAMA_LIT("brama"),
+                                   .dns_names = names,
+                                   .dns_name_count = 2,
+                                   .not_before_s = 1700000000,
+                                   .not_after_s = INT64_C(4000000000)};
+    struct brama_pkey *other = new_key(BRAMA_ALG_ES256);
+    struct brama_buf other_pem;
+    brama_buf_init(&other_pem, NULL, 8192);
+    brama_pkey_to_pem(&other_pem, other);
+    for (size_t a = 0; a < BRAMA_ARRAY_LEN(algs); a++) {
+        struct brama_pkey *key = new_key(algs[a]), *again;
+        struct brama_buf der, pem, back, key_pem, spki[2];
+        struct brama_diag diag = {0};
+        brama_buf_init(&der, NULL, 8192);
+        brama_buf_init(&pem, NULL, 8192);
+        brama_buf_init(&back, NULL, 8192);
+        brama_buf_init(&key_pem, NULL, 8192);
+        brama_buf_init(&spki[0], NULL, 8192);
+        brama_buf_init(&spki[1], NULL, 8192);
+        EXPECT("made", brama_cert_self_signed(&der, key, &wish, &diag) == BRAMA_OK);
+        EXPECT("both names are in it",
+               brama_str_find_str(brama_buf_str(&der), names[0]) < der.n &&
+                   brama_str_find_str(brama_buf_str(&der), names[1]) < der.n);
+        EXPECT("read", brama_pkey_from_cert(&again, brama_buf_str(&der), &diag) == BRAMA_OK);
+        brama_pkey_to_spki(&spki[0], key);
+        brama_pkey_to_spki(&spki[1], again);
+        EXPECT_STR("the same key", brama_buf_str(&spki[1]), brama_buf_str(&spki[0]));
+        EXPECT("a public key makes no certificate",
+               brama_cert_self_signed(&back, again, &wish, &diag) == BRAMA_ERR_INVALID);
+        brama_pkey_free(again);
+        EXPECT("cut short", brama_pkey_from_cert(&again, brama_str_head(brama_buf_str(&der), 99),
+                                                 &diag) == BRAMA_ERR_INVALID);
+        brama_cert_to_pem(&pem, brama_buf_str(&der));
+        EXPECT("PEM", brama_cert_from_pem(&back, brama_buf_str(&pem), &diag) == BRAMA_OK);
+        EXPECT_STR("and back", brama_buf_str(&back), brama_buf_str(&der));
+        brama_pkey_to_pem(&key_pem, key);
+        EXPECT("a pair", brama_cert_check_pair(brama_buf_str(&pem), brama_buf_str(&key_pem),
+                                               &diag) == BRAMA_OK);
+        EXPECT("no pair", brama_cert_check_pair(brama_buf_str(&pem), brama_buf_str(&other_pem),
+                                                &diag) == BRAMA_ERR_INVALID);
+        EXPECT("no chain", brama_cert_check_pair(brama_buf_str(&key_pem), brama_buf_str(&key_pem),
+                                                 &diag) == BRAMA_ERR_INVALID);
+        brama_buf_add(&pem,
+                      BRAMA_STR("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
+        EXPECT("a broken second certificate",
+               brama_cert_check_pair(brama_buf_str(&pem), brama_buf_str(&key_pem), &diag) ==
+                   BRAMA_ERR_INVALID);
+        brama_pkey_free(key);
+        brama_buf_deinit(&der);
+        brama_buf_deinit(&pem);
+        brama_buf_deinit(&back);
+        brama_buf_deinit(&key_pem);
+        brama_buf_deinit(&spki[0]);
+        brama_buf_deinit(&spki[1]);
+    }
+    brama_buf_deinit(&other_pem);
+    brama_pkey_free(other);
+}
+
+/* FIPS 180-4's example: "abc". */
+static void digests_are_the_standards(void **state)
+{
+    (void)state;
+    uint8_t sha256[BRAMA_SHA256_BYTES], sha1[BRAMA_SHA1_BYTES];
+    brama_str want256 = unhex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    brama_str want1 = unhex("a9993e364706816aba3e25717850c26c9cd0d89d");
+    assert_int_equal(brama_sha256(sha256, BRAMA_STR("abc")), BRAMA_OK);
+    assert_int_equal(brama_sha1(sha1, BRAMA_STR("abc")), BRAMA_OK);
+    assert_memory_equal(sha256, want256.p, sizeof(sha256));
+    assert_memory_equal(sha1, want1.p, sizeof(sha1));
+    assert_int_equal(brama_sha256(sha256, BRAMA_NIL), BRAMA_OK);
+    EXPECT("of nothing", sha256[0] == 0xe3 && sha256[31] == 0x55);
+    expect_free(want256);
+    expect_free(want1);
+}
+
+static void wishes_that_cannot_be_met_are_refused(void **state)
+{
+    (void)state;
+    struct brama_pkey *key;
+    struct brama_diag diag = {0};
+    static const struct {
+        const char *name;
+        enum brama_alg alg;
+        unsigned bits;
+    } rows[] = {
+        {"no key for HS256", BRAMA_ALG_HS256, 0},
+        {"no key for no algorithm", BRAMA_ALG_INVALID, 0},
+        {"RSA of 1024 bits", BRAMA_ALG_RS256, 1024},
+        {"RSA of 16384 bits", BRAMA_ALG_PS256, 16384},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        EXPECT(rows[i].name,
+               brama_pkey_generate(&key, rows[i].alg, rows[i].bits, &diag) == BRAMA_ERR_INVALID);
+        EXPECT(rows[i].name, key == NULL);
+    }
+    EXPECT("no text is no key", brama_pkey_from_pem(&key, BRAMA_NIL, &diag) == BRAMA_ERR_INVALID);
+    struct brama_verified v = {.valid = true};
+    brama_pkey_verify(&v, NULL, BRAMA_ALG_RS256, BRAMA_STR("a.b"), BRAMA_NIL);
+    EXPECT("unsigned, and no key", !v.valid);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_signature_verifies_by_its_own_algorithm_only),
+        cmocka_unit_test(a_changed_signature_or_text_is_refused),
+        cmocka_unit_test(ecdsa_numbers_out_of_range_are_refused),
+        cmocka_unit_test(an_ecdsa_signature_in_der_is_refused),
+        cmocka_unit_test(ed25519_takes_the_rfcs_signature_and_no_other_form),
+        cmocka_unit_test(ed25519_points_of_small_order_are_no_keys),
+        cmocka_unit_test(rsa_numbers_that_weaken_a_key_are_refused),
+        cmocka_unit_test(ec_points_off_their_curve_are_refused),
+        cmocka_unit_test(keys_survive_their_encodings),
+        cmocka_unit_test(certificates_carry_their_key),
+        cmocka_unit_test(digests_are_the_standards),
+        cmocka_unit_test(wishes_that_cannot_be_met_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
