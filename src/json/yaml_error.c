@@ -13,8 +13,7 @@ static const struct {
     {"mapping values are not allowed in this context",
      "a ':' isn't expected here: check the indentation, and quote a value that has ': ' in it"},
     {"could not find expected ':'", "a name without ':' after it"},
-    {"did not find expected key",
-     "expected another name here: check the indentation and the quotes"},
+    {"did not find expected key", "expected a name here: check the indentation and the quotes"},
     {"did not find expected '-' indicator",
      "expected another '- ' here: check the indentation of the list"},
     {"did not find expected ',' or ']'", "expected ',' or ']' in the list"},
@@ -51,9 +50,10 @@ static enum brama_err explain_bytes(const yaml_parser_t *parser, brama_str file,
     for (size_t i = 0; i < parser->problem_offset && i < text.n; i++) {
         bool new_line = text.p[i] == '\n';
         where.line += new_line ? 1 : 0;
-        where.column = new_line ? 1 : where.column + 1;
+        bool inner = ((unsigned char)text.p[i] & 0xC0) == 0x80;
+        where.column = new_line ? 1 : where.column + (inner ? 0 : 1);
     }
-    brama_diag_set(diag, where, "not valid UTF-8 text: %s", parser->problem);
+    brama_diag_set(diag, where, "not a text in UTF-8: %s", parser->problem);
     return BRAMA_ERR_SYNTAX;
 }
 

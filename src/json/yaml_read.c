@@ -8,7 +8,7 @@
 #include "json/yaml_scalar.h"
 
 /* Looked up one by one, so a ceiling; written by hand there are a dozen. */
-#define ANCHORS_MAX 1000
+#define ANCHORS_MAX 256
 #define TAG_PREFIX "tag:yaml.org,2002:"
 
 struct anchor {
@@ -162,7 +162,13 @@ static bool tag_is(const yaml_char_t *tag, brama_str name)
            brama_str_eq(brama_str_from(text, sizeof(TAG_PREFIX) - 1), name);
 }
 
-/* The kind that a tag demands of a scalar; NONE for a tag we don't know. */
+/* "!": what it looks like by its form alone. */
+static bool is_bare(const yaml_char_t *tag)
+{
+    return brama_str_eq(brama_str_c((const char *)tag), BRAMA_STR("!"));
+}
+
+/* The kind that a tag demands of a scalar, "!" alone being a string; NONE for one we don't know. */
 static enum brama_node_kind kind_of_tag(const yaml_char_t *tag)
 {
     static const struct {
@@ -173,6 +179,8 @@ static enum brama_node_kind kind_of_tag(const yaml_char_t *tag)
         {BRAMA_LIT("float"), BRAMA_NODE_REAL}, {BRAMA_LIT("bool"), BRAMA_NODE_BOOL},
         {BRAMA_LIT("null"), BRAMA_NODE_NULL},
     };
+    if (is_bare(tag))
+        return BRAMA_NODE_STR;
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(tags); i++)
         if (tag_is(tag, tags[i].name))
             return tags[i].kind;
@@ -385,7 +393,7 @@ static enum brama_err read_container(struct reader *r, struct brama_node **out,
     struct brama_where where = brama__yaml_where(r->file, event->start_mark);
     struct anchor *anchor = NULL;
 
-    if (tag != NULL && !tag_is(tag, map ? BRAMA_STR("map") : BRAMA_STR("seq")))
+    if (tag != NULL && !is_bare(tag) && !tag_is(tag, map ? BRAMA_STR("map") : BRAMA_STR("seq")))
         return refuse_tag(r, tag, where);
     enum brama_err err = new_node(r, out, where);
     if (err == BRAMA_OK)

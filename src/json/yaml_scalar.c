@@ -80,9 +80,12 @@ static bool take_integer(const char *text, struct brama_node *out)
     if (value > max && sign)
         return false;
     out->kind = value > max ? BRAMA_NODE_REAL : BRAMA_NODE_INT;
-    if (value <= max)
+    if (value <= max) {
         out->integer = negative && value > 0 ? -(int64_t)(value - 1) - 1 : (int64_t)value;
-    out->real = negative ? -(double)value : (double)value;
+        out->real = (double)out->integer; /* -0 is 0, as in JSON */
+    } else {
+        out->real = (double)value;
+    }
     return true;
 }
 
