@@ -12,7 +12,7 @@ enum brama_facts_table {
     BRAMA_F_KEY,
     BRAMA_F_UPSTREAM,   /* sorted by id */
     BRAMA_F_ADDRESS,
-    BRAMA_F_CERT        /* sorted by name; the first one serves where no name fits */
+    BRAMA_F_CERT        /* the first one serves where no name fits */
 };
 
 enum brama_keyset_state {

@@ -20,7 +20,7 @@ enum brama_policy_table {
     BRAMA_T_AUTH,
     BRAMA_T_AUTHZ,
     BRAMA_T_ORY,
-    BRAMA_T_TEXTS,    /* struct brama_ref: lists of texts */
+    BRAMA_T_TEXTS,    /* struct brama_p_text: lists of texts */
     BRAMA_T_NUMBERS,  /* uint32_t: lists of row numbers */
     BRAMA_T_KEYSET,
     BRAMA_T_UPSTREAM,
@@ -171,6 +171,10 @@ struct brama_p_cors {
 
 struct brama_p_origin {
     struct brama_p_pattern pattern; /* EXACT, PREFIX or REGEX over the Origin's text */
+};
+
+struct brama_p_text {
+    struct brama_ref text;
 };
 
 struct brama_p_source {

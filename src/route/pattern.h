@@ -15,8 +15,7 @@ enum brama_pattern_kind {
     BRAMA_PATTERN_EXACT,    /* text */
     BRAMA_PATTERN_PREFIX,   /* text and anything after it */
     BRAMA_PATTERN_SUFFIX,   /* anything, then text */
-    BRAMA_PATTERN_TEMPLATE, /* text with {*} and {**} as whole segments; apirule.md 4.5 */
-    BRAMA_PATTERN_ISTIO,    /* the same as Istio's AuthorizationPolicy reads it; istio-jwt.md 3.5 */
+    BRAMA_PATTERN_TEMPLATE, /* text with {*}: one segment, not empty; and at most one {**}: any text */
     BRAMA_PATTERN_REGEX     /* text: RE2 syntax, the whole path must match */
 };
 
@@ -35,12 +34,14 @@ void brama_regexes_free(struct brama_regexes *cache);
  * become their own kinds. BRAMA_ERR_INVALID: not in RE2's syntax, or PCRE2 refuses it. */
 BRAMA_MUST_USE enum brama_err brama_pattern_of_regex(struct brama_pattern *out, brama_str path,
                                                      struct brama_diag *diag);
-/* v2 paths as their VirtualService match: "/" followed by "*" is prefix "/"; text with regex meaning (. + $ ( )) becomes a REGEX,
- * whose text may be longer than path and is written to arena. */
+/* v2 paths as their VirtualService match: a slash and a star is the prefix "/". Kyma doesn't escape
+ * the text between operators, so . + $ ( ) keep their regex meaning ("/a.b" matches "/axb"): such a
+ * path becomes a REGEX, written to arena. */
 BRAMA_MUST_USE enum brama_err brama_pattern_of_v2(struct brama_pattern *out,
                                                   struct brama_arena *arena, brama_str path,
                                                   struct brama_diag *diag);
-/* A paths entry of an AuthorizationPolicy: exact, prefix, suffix or template. */
+/* A paths entry of an AuthorizationPolicy: exact, prefix, suffix or template (istio-jwt.md 3.3, 3.5).
+ * On a normalised path the templates of both places mean the same. */
 void brama_pattern_of_istio(struct brama_pattern *out, brama_str path);
 
 /* False also where a regex ran into its match limit: a doubt is a no. */

@@ -1,0 +1,226 @@
+#include "policy/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/digest.h"
+
+static const char magic[8] = {'B', 'R', 'A', 'M', 'A', 0, 0, 1};
+
+#define ALIGN 8
+
+static bool inside(const struct brama_pack_header *h, const struct brama_pack_table *t)
+{
+    uint64_t bytes = (uint64_t)t->count * t->row_bytes;
+    return t->at % ALIGN == 0 && t->at >= sizeof(*h) && t->at <= h->size &&
+           bytes <= h->size - t->at;
+}
+
+enum brama_err brama_pack_open(struct brama_pack *out, const void *bytes, size_t size,
+                               enum brama_pack_kind kind)
+{
+    const struct brama_pack_header *h = bytes;
+
+    *out = (struct brama_pack){0};
+    if (size < sizeof(*h) || (uintptr_t)bytes % ALIGN != 0)
+        return BRAMA_ERR_SYNTAX;
+    if (memcmp(h->magic, magic, sizeof(magic)) != 0 || h->format != BRAMA_PACK_FORMAT ||
+        h->kind != (uint32_t)kind || h->size != size || !inside(h, &h->text))
+        return BRAMA_ERR_SYNTAX;
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX; i++)
+        if (h->tables[i].count != 0 && !inside(h, &h->tables[i]))
+            return BRAMA_ERR_SYNTAX;
+    *out = (struct brama_pack){.header = h, .base = bytes, .size = size};
+    return BRAMA_OK;
+}
+
+static enum brama_err digest(uint8_t out[BRAMA_SHA256_BYTES], const void *bytes, size_t size)
+{
+    const size_t from = sizeof(struct brama_pack_header);
+    return brama_sha256(out, (brama_str){(const char *)bytes + from, size - from});
+}
+
+enum brama_err brama_pack_verify(const struct brama_pack *pack)
+{
+    uint8_t got[BRAMA_SHA256_BYTES];
+    enum brama_err err = digest(got, pack->base, pack->size);
+    if (err != BRAMA_OK)
+        return err;
+    return memcmp(got, pack->header->digest, sizeof(got)) == 0 ? BRAMA_OK : BRAMA_ERR_INVALID;
+}
+
+uint64_t brama_pack_number(const struct brama_pack *pack)
+{
+    return pack->header->number;
+}
+
+uint32_t brama_pack_count(const struct brama_pack *pack, unsigned table)
+{
+    return table < BRAMA_PACK_TABLES_MAX ? pack->header->tables[table].count : 0;
+}
+
+const void *brama_pack_row(const struct brama_pack *pack, unsigned table, uint32_t index,
+                           size_t row_bytes)
+{
+    if (table >= BRAMA_PACK_TABLES_MAX)
+        return NULL;
+    const struct brama_pack_table *t = &pack->header->tables[table];
+    if (index >= t->count || t->row_bytes != row_bytes)
+        return NULL;
+    return pack->base + t->at + (uint64_t)index * row_bytes;
+}
+
+brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref)
+{
+    uint64_t size = pack->header->text.count;
+    if (ref.at > size || ref.n > size - ref.at)
+        return BRAMA_NIL;
+    return (brama_str){(const char *)pack->base + pack->header->text.at + ref.at, ref.n};
+}
+
+/* A text that was stored: its hash, to find it again. */
+struct stored {
+    uint64_t hash;
+    struct brama_ref ref;
+    bool used;
+};
+
+struct brama_packer {
+    enum brama_pack_kind kind;
+    const struct brama_alloc *alloc;
+    struct brama_buf text;
+    struct {
+        struct brama_buf rows;
+        uint32_t count, row_bytes;
+    } tables[BRAMA_PACK_TABLES_MAX];
+    struct stored *index; /* open addressing, a power of two, at most half full */
+    size_t index_size, index_used;
+    enum brama_err err;
+};
+
+#define TABLE_MAX ((size_t)1 << 30)
+
+enum brama_err brama_packer_new(struct brama_packer **out, const struct brama_alloc *alloc,
+                                enum brama_pack_kind kind)
+{
+    if (alloc == NULL)
+        alloc = &brama_alloc_libc;
+    struct brama_packer *p = alloc->resize(alloc->ctx, NULL, sizeof(*p));
+    *out = p;
+    if (p == NULL)
+        return BRAMA_ERR_NOMEM;
+    *p = (struct brama_packer){.kind = kind, .alloc = alloc};
+    brama_buf_init(&p->text, alloc, TABLE_MAX);
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX; i++)
+        brama_buf_init(&p->tables[i].rows, alloc, TABLE_MAX);
+    return BRAMA_OK;
+}
+
+void brama_packer_free(struct brama_packer *p)
+{
+    if (p == NULL)
+        return;
+    brama_buf_deinit(&p->text);
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX; i++)
+        brama_buf_deinit(&p->tables[i].rows);
+    if (p->index != NULL)
+        p->alloc->resize(p->alloc->ctx, p->index, 0);
+    p->alloc->resize(p->alloc->ctx, p, 0);
+}
+
+static struct stored *place(struct stored *index, size_t size, const struct brama_buf *text,
+                            uint64_t hash, brama_str what)
+{
+    for (size_t i = hash & (size - 1);; i = (i + 1) & (size - 1)) {
+        struct stored *s = &index[i];
+        if (!s->used || (s->hash == hash && text != NULL && s->ref.n == what.n &&
+                         brama_str_eq((brama_str){text->p + s->ref.at, s->ref.n}, what)))
+            return s;
+    }
+}
+
+static bool grow_index(struct brama_packer *p)
+{
+    if (p->index_used * 2 < p->index_size)
+        return true;
+    size_t size = p->index_size != 0 ? p->index_size * 2 : 256;
+    struct stored *index = p->alloc->resize(p->alloc->ctx, NULL, size * sizeof(*index));
+    if (index == NULL) {
+        p->err = BRAMA_ERR_NOMEM;
+        return false;
+    }
+    memset(index, 0, size * sizeof(*index));
+    for (size_t i = 0; i < p->index_size; i++)
+        if (p->index[i].used)
+            *place(index, size, NULL, p->index[i].hash, BRAMA_NIL) = p->index[i];
+    if (p->index != NULL)
+        p->alloc->resize(p->alloc->ctx, p->index, 0);
+    p->index = index;
+    p->index_size = size;
+    return true;
+}
+
+struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
+{
+    if (text.n == 0 || p->err != BRAMA_OK || !grow_index(p))
+        return (struct brama_ref){0, 0};
+    uint64_t hash = brama_str_hash(text);
+    struct stored *s = place(p->index, p->index_size, &p->text, hash, text);
+    if (!s->used) {
+        *s = (struct stored){hash, {(uint32_t)p->text.n, (uint32_t)text.n}, true};
+        p->index_used++;
+        brama_buf_add(&p->text, text);
+    }
+    return s->ref;
+}
+
+uint32_t brama_packer_row(struct brama_packer *p, unsigned table, const void *row,
+                          size_t row_bytes)
+{
+    if (table >= BRAMA_PACK_TABLES_MAX ||
+        (p->tables[table].count != 0 && p->tables[table].row_bytes != row_bytes)) {
+        p->err = BRAMA_ERR_BUG;
+        return 0;
+    }
+    p->tables[table].row_bytes = (uint32_t)row_bytes;
+    brama_buf_add(&p->tables[table].rows, (brama_str){row, row_bytes});
+    return p->tables[table].count++;
+}
+
+uint32_t brama_packer_count(const struct brama_packer *p, unsigned table)
+{
+    return table < BRAMA_PACK_TABLES_MAX ? p->tables[table].count : 0;
+}
+
+static struct brama_pack_table append(struct brama_buf *out, const struct brama_buf *part,
+                                      uint32_t count, uint32_t row_bytes)
+{
+    if (out->n % ALIGN != 0)
+        brama_buf_room(out, ALIGN - out->n % ALIGN);
+    struct brama_pack_table t = {out->n, count, row_bytes};
+    brama_buf_add(out, brama_buf_str(part));
+    return t;
+}
+
+enum brama_err brama_packer_finish(struct brama_packer *p, uint64_t number, struct brama_buf *out)
+{
+    struct brama_pack_header h = {.format = BRAMA_PACK_FORMAT, .kind = (uint32_t)p->kind,
+                                  .number = number};
+    enum brama_err err = p->err != BRAMA_OK ? p->err : brama_buf_err(&p->text);
+
+    memcpy(h.magic, magic, sizeof(magic));
+    brama_buf_room(out, sizeof(h));
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX && err == BRAMA_OK; i++) {
+        err = brama_buf_err(&p->tables[i].rows);
+        h.tables[i] = append(out, &p->tables[i].rows, p->tables[i].count, p->tables[i].row_bytes);
+    }
+    h.text = append(out, &p->text, (uint32_t)p->text.n, 1);
+    if (err == BRAMA_OK)
+        err = brama_buf_err(out);
+    if (err != BRAMA_OK)
+        return err;
+    h.size = out->n;
+    err = digest(h.digest, out->p, out->n);
+    memcpy(out->p, &h, sizeof(h));
+    return err;
+}

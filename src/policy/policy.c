@@ -1,0 +1,196 @@
+#include "policy/policy.h"
+
+#include <stdio.h>
+
+enum brama_err brama_policy_open(struct brama_policy *out, const void *bytes, size_t size)
+{
+    return brama_pack_open(&out->pack, bytes, size, BRAMA_PACK_POLICY);
+}
+
+/* What a field of a row points to. */
+enum points_to {
+    TO_TEXT = 0,  /* struct brama_ref */
+    TO_PATTERN,   /* struct brama_p_pattern */
+    TO_ROW,       /* uint32_t: a row of the table */
+    TO_ROW_OR_NO, /* the same, or BRAMA_NO_ROW */
+    TO_ROWS,      /* struct brama_span: rows of the table */
+    TO_NUMBERS    /* struct brama_span of BRAMA_T_NUMBERS, each a row of the table */
+};
+
+struct field {
+    enum brama_policy_table table; /* whose rows have it */
+    size_t at;
+    enum points_to to;
+    enum brama_policy_table target;
+};
+
+#define FIELD(t, row, member, to, target) {BRAMA_T_##t, offsetof(struct row, member), to, target}
+#define TEXT(t, row, member) FIELD(t, row, member, TO_TEXT, BRAMA_T_META)
+
+static const struct field fields[] = {
+    TEXT(META, brama_p_meta, domain),
+    TEXT(HOST, brama_p_host, name),
+    FIELD(HOST, brama_p_host, routes, TO_ROWS, BRAMA_T_ROUTE),
+    FIELD(ROUTE, brama_p_route, path, TO_PATTERN, BRAMA_T_META),
+    FIELD(ROUTE, brama_p_route, rule, TO_ROW, BRAMA_T_RULE),
+    FIELD(ROUTE, brama_p_route, upstream, TO_ROW, BRAMA_T_UPSTREAM),
+    FIELD(ROUTE, brama_p_route, workload, TO_ROW, BRAMA_T_WORKLOAD),
+    FIELD(ROUTE, brama_p_route, auths, TO_ROWS, BRAMA_T_AUTH),
+    FIELD(ROUTE, brama_p_route, authz, TO_ROWS, BRAMA_T_AUTHZ),
+    FIELD(ROUTE, brama_p_route, policies, TO_NUMBERS, BRAMA_T_AP),
+    FIELD(ROUTE, brama_p_route, oathkeeper, TO_NUMBERS, BRAMA_T_OATHKEEPER),
+    FIELD(ROUTE, brama_p_route, headers, TO_ROWS, BRAMA_T_HEADER),
+    TEXT(ROUTE, brama_p_route, forwarded_host),
+    TEXT(ROUTE, brama_p_route, host_header),
+    FIELD(ROUTE, brama_p_route, cors, TO_ROW_OR_NO, BRAMA_T_CORS),
+    TEXT(APIRULE, brama_p_apirule, ns),
+    TEXT(APIRULE, brama_p_apirule, name),
+    TEXT(APIRULE, brama_p_apirule, host),
+    TEXT(APIRULE, brama_p_apirule, state),
+    TEXT(APIRULE, brama_p_apirule, description),
+    TEXT(APIRULE, brama_p_apirule, file),
+    FIELD(RULE, brama_p_rule, apirule, TO_ROW, BRAMA_T_APIRULE),
+    TEXT(RULE, brama_p_rule, path),
+    TEXT(RULE, brama_p_rule, file),
+    TEXT(AUTH, brama_p_auth, issuer),
+    TEXT(AUTH, brama_p_auth, name),
+    TEXT(AUTH, brama_p_auth, prefix),
+    FIELD(AUTH, brama_p_auth, keyset, TO_ROW, BRAMA_T_KEYSET),
+    FIELD(AUTHZ, brama_p_authz, scopes, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(AUTHZ, brama_p_authz, audiences, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(ORY, brama_p_ory, keysets, TO_NUMBERS, BRAMA_T_KEYSET),
+    FIELD(ORY, brama_p_ory, issuers, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(ORY, brama_p_ory, scopes, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(ORY, brama_p_ory, audiences, TO_ROWS, BRAMA_T_TEXTS),
+    TEXT(ORY, brama_p_ory, name),
+    FIELD(TEXTS, brama_p_text, text, TO_TEXT, BRAMA_T_META),
+    TEXT(KEYSET, brama_p_keyset, url),
+    TEXT(UPSTREAM, brama_p_upstream, ns),
+    TEXT(UPSTREAM, brama_p_upstream, name),
+    TEXT(WORKLOAD, brama_p_workload, ns),
+    TEXT(WORKLOAD, brama_p_workload, name),
+    FIELD(WORKLOAD, brama_p_workload, auths, TO_ROWS, BRAMA_T_AUTH),
+    TEXT(AP, brama_p_ap, host),
+    FIELD(AP, brama_p_ap, path, TO_PATTERN, BRAMA_T_META),
+    FIELD(AP, brama_p_ap, not_paths, TO_ROWS, BRAMA_T_PATTERN),
+    FIELD(AP, brama_p_ap, issuers, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(AP, brama_p_ap, scopes, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(AP, brama_p_ap, audiences, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(AP, brama_p_ap, rule, TO_ROW, BRAMA_T_RULE),
+    FIELD(PATTERN, brama_p_pattern, text, TO_TEXT, BRAMA_T_META),
+    FIELD(OATHKEEPER, brama_p_oathkeeper, path, TO_PATTERN, BRAMA_T_META),
+    FIELD(OATHKEEPER, brama_p_oathkeeper, rule, TO_ROW, BRAMA_T_RULE),
+    FIELD(OATHKEEPER, brama_p_oathkeeper, ory, TO_ROW_OR_NO, BRAMA_T_ORY),
+    TEXT(HEADER, brama_p_header, name),
+    TEXT(HEADER, brama_p_header, value),
+    FIELD(CORS, brama_p_cors, origins, TO_ROWS, BRAMA_T_ORIGIN),
+    TEXT(CORS, brama_p_cors, methods),
+    TEXT(CORS, brama_p_cors, headers),
+    TEXT(CORS, brama_p_cors, expose),
+    FIELD(ORIGIN, brama_p_origin, pattern, TO_PATTERN, BRAMA_T_META),
+    TEXT(SOURCE, brama_p_source, file),
+};
+
+static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
+    [BRAMA_T_META] = sizeof(struct brama_p_meta),
+    [BRAMA_T_HOST] = sizeof(struct brama_p_host),
+    [BRAMA_T_ROUTE] = sizeof(struct brama_p_route),
+    [BRAMA_T_APIRULE] = sizeof(struct brama_p_apirule),
+    [BRAMA_T_RULE] = sizeof(struct brama_p_rule),
+    [BRAMA_T_AUTH] = sizeof(struct brama_p_auth),
+    [BRAMA_T_AUTHZ] = sizeof(struct brama_p_authz),
+    [BRAMA_T_ORY] = sizeof(struct brama_p_ory),
+    [BRAMA_T_TEXTS] = sizeof(struct brama_p_text),
+    [BRAMA_T_NUMBERS] = sizeof(uint32_t),
+    [BRAMA_T_KEYSET] = sizeof(struct brama_p_keyset),
+    [BRAMA_T_UPSTREAM] = sizeof(struct brama_p_upstream),
+    [BRAMA_T_WORKLOAD] = sizeof(struct brama_p_workload),
+    [BRAMA_T_AP] = sizeof(struct brama_p_ap),
+    [BRAMA_T_PATTERN] = sizeof(struct brama_p_pattern),
+    [BRAMA_T_OATHKEEPER] = sizeof(struct brama_p_oathkeeper),
+    [BRAMA_T_HEADER] = sizeof(struct brama_p_header),
+    [BRAMA_T_CORS] = sizeof(struct brama_p_cors),
+    [BRAMA_T_ORIGIN] = sizeof(struct brama_p_origin),
+    [BRAMA_T_SOURCE] = sizeof(struct brama_p_source),
+};
+
+static bool ref_ok(const struct brama_pack *pack, struct brama_ref ref)
+{
+    uint64_t n = pack->header->text.count;
+    return ref.at <= n && ref.n <= n - ref.at;
+}
+
+static bool span_ok(const struct brama_pack *pack, struct brama_span span, unsigned table)
+{
+    uint32_t n = brama_pack_count(pack, table);
+    return span.first <= n && span.count <= n - span.first;
+}
+
+static bool numbers_ok(const struct brama_pack *pack, struct brama_span span, unsigned table)
+{
+    if (!span_ok(pack, span, BRAMA_T_NUMBERS))
+        return false;
+    for (uint32_t i = 0; i < span.count; i++) {
+        const uint32_t *n = BRAMA_ROW(pack, BRAMA_T_NUMBERS, span.first + i, uint32_t);
+        if (n == NULL || *n >= brama_pack_count(pack, table))
+            return false;
+    }
+    return true;
+}
+
+static bool field_ok(const struct brama_pack *pack, const struct field *f, const uint8_t *row)
+{
+    const void *at = row + f->at;
+    const uint32_t *number = at;
+    const struct brama_ref *ref = at;
+    const struct brama_span *span = at;
+    const struct brama_p_pattern *pattern = at;
+
+    switch (f->to) {
+    case TO_TEXT:
+        return ref_ok(pack, *ref);
+    case TO_PATTERN:
+        return pattern->kind <= BRAMA_PATTERN_REGEX && ref_ok(pack, pattern->text);
+    case TO_ROW:
+        return *number < brama_pack_count(pack, f->target);
+    case TO_ROW_OR_NO:
+        return *number == BRAMA_NO_ROW || *number < brama_pack_count(pack, f->target);
+    case TO_ROWS:
+        return span_ok(pack, *span, f->target);
+    case TO_NUMBERS:
+        return numbers_ok(pack, *span, f->target);
+    }
+    return false;
+}
+
+enum brama_err brama_policy_verify(const struct brama_policy *policy)
+{
+    const struct brama_pack *pack = &policy->pack;
+    enum brama_err err = brama_pack_verify(pack);
+    if (err != BRAMA_OK)
+        return err;
+    for (unsigned t = 0; t < BRAMA_PACK_TABLES_MAX; t++)
+        if (brama_pack_count(pack, t) != 0 && brama_pack_row(pack, t, 0, row_bytes[t]) == NULL)
+            return BRAMA_ERR_INVALID;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(fields); i++) {
+        const struct field *f = &fields[i];
+        for (uint32_t r = 0; r < brama_pack_count(pack, f->table); r++) {
+            const uint8_t *row = brama_pack_row(pack, f->table, r, row_bytes[f->table]);
+            if (row == NULL || !field_ok(pack, f, row))
+                return BRAMA_ERR_INVALID;
+        }
+    }
+    return BRAMA_OK;
+}
+
+uint64_t brama_keyset_id(brama_str url)
+{
+    return brama_str_hash(url);
+}
+
+uint64_t brama_upstream_id(brama_str ns, brama_str name, uint16_t port)
+{
+    char text[600];
+    int n = snprintf(text, sizeof(text), "%.*s/%.*s:%u", BRAMA_FMT(ns), BRAMA_FMT(name), port);
+    return brama_str_hash((brama_str){text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1});
+}

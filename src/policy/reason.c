@@ -1,0 +1,62 @@
+#include "policy/reason.h"
+
+static const char *const names[BRAMA_REASON_COUNT] = {
+    [BRAMA_REASON_NONE] = "none",
+    [BRAMA_REASON_ALLOWED] = "allowed",
+    [BRAMA_REASON_PREFLIGHT] = "cors_preflight",
+    [BRAMA_REASON_BAD_REQUEST] = "bad_request",
+    [BRAMA_REASON_BAD_PATH] = "bad_path",
+    [BRAMA_REASON_AMBIGUOUS_PATH] = "ambiguous_path",
+    [BRAMA_REASON_BAD_HOST] = "bad_host",
+    [BRAMA_REASON_BAD_CONNECTION] = "bad_connection",
+    [BRAMA_REASON_HEADERS_TOO_LARGE] = "headers_too_large",
+    [BRAMA_REASON_NOT_CONFIGURED] = "not_configured",
+    [BRAMA_REASON_NO_HOST] = "no_host",
+    [BRAMA_REASON_NO_ROUTE] = "no_route",
+    [BRAMA_REASON_TOKEN_MISSING] = "token_missing",
+    [BRAMA_REASON_TOKEN_MALFORMED] = "token_malformed",
+    [BRAMA_REASON_TOKEN_SEVERAL] = "token_several",
+    [BRAMA_REASON_TOKEN_EXPIRED] = "token_expired",
+    [BRAMA_REASON_TOKEN_NOT_YET_VALID] = "token_not_yet_valid",
+    [BRAMA_REASON_ALG_NOT_ALLOWED] = "alg_not_allowed",
+    [BRAMA_REASON_ISSUER_UNKNOWN] = "issuer_unknown",
+    [BRAMA_REASON_KID_MISSING] = "kid_missing",
+    [BRAMA_REASON_KEY_UNKNOWN] = "key_unknown",
+    [BRAMA_REASON_KEYS_UNAVAILABLE] = "keys_unavailable",
+    [BRAMA_REASON_SIGNATURE_INVALID] = "signature_invalid",
+    [BRAMA_REASON_AUDIENCE_MISSING] = "audience_missing",
+    [BRAMA_REASON_SCOPE_MISSING] = "scope_missing",
+    [BRAMA_REASON_SUBJECT_MISSING] = "subject_missing",
+    [BRAMA_REASON_POLICY_DENIED] = "policy_denied",
+    [BRAMA_REASON_OATHKEEPER_NO_RULE] = "oathkeeper_no_rule",
+    [BRAMA_REASON_OATHKEEPER_MANY_RULES] = "oathkeeper_many_rules",
+    [BRAMA_REASON_NO_UPSTREAM] = "no_upstream",
+    [BRAMA_REASON_UPSTREAM_FAILED] = "upstream_failed",
+    [BRAMA_REASON_UPSTREAM_TIMEOUT] = "upstream_timeout",
+    [BRAMA_REASON_CLIENT_GONE] = "client_gone",
+    [BRAMA_REASON_INTERNAL] = "internal_error",
+};
+
+const char *brama_reason_name(enum brama_reason reason)
+{
+    return (unsigned)reason < BRAMA_REASON_COUNT ? names[reason] : names[0];
+}
+
+enum brama_reason brama_reason_of_jwt(enum brama_jwt_status status)
+{
+    static const unsigned char reasons[BRAMA_JWT_STATUS_COUNT] = {
+        [BRAMA_JWT_MISSED] = BRAMA_REASON_TOKEN_MISSING,
+        [BRAMA_JWT_NOT_YET_VALID] = BRAMA_REASON_TOKEN_NOT_YET_VALID,
+        [BRAMA_JWT_EXPIRED] = BRAMA_REASON_TOKEN_EXPIRED,
+        [BRAMA_JWT_UNKNOWN_ISSUER] = BRAMA_REASON_ISSUER_UNKNOWN,
+        [BRAMA_JWT_AUDIENCE_NOT_ALLOWED] = BRAMA_REASON_AUDIENCE_MISSING,
+        [BRAMA_JWT_VERIFICATION_FAIL] = BRAMA_REASON_SIGNATURE_INVALID,
+        [BRAMA_JWT_ED25519_SIGNATURE_LENGTH] = BRAMA_REASON_SIGNATURE_INVALID,
+        [BRAMA_JWKS_NO_VALID_KEYS] = BRAMA_REASON_KEYS_UNAVAILABLE,
+        [BRAMA_JWKS_KID_ALG_MISMATCH] = BRAMA_REASON_KEY_UNKNOWN,
+        [BRAMA_JWKS_FETCH_FAIL] = BRAMA_REASON_KEYS_UNAVAILABLE,
+    };
+    if (status == BRAMA_JWT_OK || (unsigned)status >= BRAMA_JWT_STATUS_COUNT)
+        return BRAMA_REASON_NONE;
+    return reasons[status] != 0 ? (enum brama_reason)reasons[status] : BRAMA_REASON_TOKEN_MALFORMED;
+}

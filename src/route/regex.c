@@ -1,0 +1,194 @@
+#include "route/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Steps of one match: far more than any honest path needs, and under a millisecond. */
+#define MATCH_LIMIT 100000
+#define DEPTH_LIMIT 1000
+#define REGEX_MAX 4096 /* bytes of one expression */
+
+#define WAYS 4 /* places an expression may have; when all are taken the first one goes */
+
+struct entry {
+    char *text; /* NULL: a free place */
+    size_t n;
+    pcre2_code *code; /* NULL: couldn't be compiled; not tried again */
+};
+
+struct brama_regexes {
+    struct entry *entries;
+    size_t max;
+    pcre2_match_data *match;
+    pcre2_match_context *limits;
+};
+
+struct brama_regexes *brama_regexes_new(size_t max)
+{
+    struct brama_regexes *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return NULL;
+    c->max = max > WAYS ? max : WAYS;
+    c->entries = calloc(c->max, sizeof(*c->entries));
+    c->match = pcre2_match_data_create(1, NULL);
+    c->limits = pcre2_match_context_create(NULL);
+    if (c->entries == NULL || c->match == NULL || c->limits == NULL) {
+        brama_regexes_free(c);
+        return NULL;
+    }
+    pcre2_set_match_limit(c->limits, MATCH_LIMIT);
+    pcre2_set_depth_limit(c->limits, DEPTH_LIMIT);
+    return c;
+}
+
+static void drop(struct entry *e)
+{
+    free(e->text);
+    pcre2_code_free(e->code);
+    *e = (struct entry){0};
+}
+
+void brama_regexes_free(struct brama_regexes *cache)
+{
+    if (cache == NULL)
+        return;
+    for (size_t i = 0; cache->entries != NULL && i < cache->max; i++)
+        drop(&cache->entries[i]);
+    free(cache->entries);
+    pcre2_match_data_free(cache->match);
+    pcre2_match_context_free(cache->limits);
+    free(cache);
+}
+
+/* What PCRE2 has and RE2 hasn't, at s.p[i]; NULL if nothing. */
+static const char *foreign_group(brama_str s)
+{
+    static const struct {
+        brama_str text;
+        const char *what;
+    } rows[] = {
+        {BRAMA_LIT("(?="), "a look-ahead"},       {BRAMA_LIT("(?!"), "a look-ahead"},
+        {BRAMA_LIT("(?<="), "a look-behind"},     {BRAMA_LIT("(?<!"), "a look-behind"},
+        {BRAMA_LIT("(?>"), "an atomic group"},    {BRAMA_LIT("(?|"), "a branch reset"},
+        {BRAMA_LIT("(?#"), "a comment"},          {BRAMA_LIT("(?("), "a condition"},
+        {BRAMA_LIT("(?R"), "a recursion"},        {BRAMA_LIT("(?&"), "a recursion"},
+        {BRAMA_LIT("(?P>"), "a recursion"},       {BRAMA_LIT("(?P="), "a back-reference"},
+        {BRAMA_LIT("(?'"), "a quoted group name"}, {BRAMA_LIT("(?C"), "a callout"},
+        {BRAMA_LIT("(*"), "a control verb"},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++)
+        if (brama_str_starts(s, rows[i].text))
+            return rows[i].what;
+    if (brama_str_starts(s, BRAMA_STR("(?")) && s.n > 2 &&
+        ((s.p[2] >= '0' && s.p[2] <= '9') || s.p[2] == '+'))
+        return "a recursion";
+    return NULL;
+}
+
+static const char *foreign_escape(char c)
+{
+    if (c >= '1' && c <= '9')
+        return "a back-reference";
+    return strchr("gkKGRXNHhVZcEeuoL", c) != NULL && c != 0 ? "an escape that RE2 hasn't" : NULL;
+}
+
+/* NULL if the text stays within RE2's syntax, else what doesn't. */
+static const char *foreign(brama_str s)
+{
+    bool in_class = false, after_quantifier = false;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        const char *what = NULL;
+        bool quantifier = false;
+        if (c == '\\') {
+            what = i + 1 < s.n ? foreign_escape(s.p[i + 1]) : "a backslash at the end";
+            i++;
+        } else if (in_class) {
+            in_class = c != ']';
+        } else if (c == '[') {
+            in_class = true;
+            if (i + 1 < s.n && s.p[i + 1] == '^')
+                i++;
+            if (i + 1 < s.n && s.p[i + 1] == ']') /* a first ] is a member */
+                i++;
+        } else if (c == '(') {
+            what = foreign_group(brama_str_from(s, i));
+        } else if (c == '*' || c == '+' || c == '?' || c == '}') {
+            if (after_quantifier && c != '?' && c != '}')
+                what = "a possessive or doubled quantifier";
+            quantifier = !after_quantifier;
+        }
+        if (what != NULL)
+            return what;
+        after_quantifier = quantifier;
+    }
+    return NULL;
+}
+
+static pcre2_code *compile(brama_str regex, char *why, size_t why_n)
+{
+    int error = 0;
+    PCRE2_SIZE at = 0;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)regex.p, regex.n,
+                                     PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY |
+                                         PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF,
+                                     &error, &at, NULL);
+    if (code == NULL && why != NULL)
+        pcre2_get_error_message(error, (PCRE2_UCHAR *)why, why_n);
+    return code;
+}
+
+enum brama_err brama_regex_check(brama_str regex, struct brama_diag *diag)
+{
+    char why[120] = "";
+    const char *what = regex.n > REGEX_MAX ? "more than 4096 bytes" : foreign(regex);
+    if (what != NULL) {
+        brama_diag_set(diag, (struct brama_where){0},
+                       "the regular expression has %s, which RE2 doesn't know", what);
+        return BRAMA_ERR_INVALID;
+    }
+    pcre2_code *code = compile(regex, why, sizeof(why));
+    if (code == NULL) {
+        brama_diag_set(diag, (struct brama_where){0}, "not a regular expression: %s", why);
+        return BRAMA_ERR_INVALID;
+    }
+    pcre2_code_free(code);
+    return BRAMA_OK;
+}
+
+static struct entry *find(struct brama_regexes *cache, brama_str regex)
+{
+    size_t home = brama_str_hash(regex) % cache->max;
+    struct entry *place = &cache->entries[home];
+    for (size_t way = 0; way < WAYS; way++) {
+        struct entry *e = &cache->entries[(home + way) % cache->max];
+        if (e->text == NULL) {
+            place = e;
+            break;
+        }
+        if (brama_str_eq((brama_str){e->text, e->n}, regex))
+            return e;
+    }
+    char *text = malloc(regex.n);
+    if (text == NULL)
+        return NULL;
+    memcpy(text, regex.p, regex.n);
+    drop(place);
+    *place = (struct entry){text, regex.n, compile(regex, NULL, 0)};
+    if (place->code != NULL)
+        pcre2_jit_compile(place->code, PCRE2_JIT_COMPLETE); /* a failure only makes it slower */
+    return place;
+}
+
+bool brama_regexes_match(struct brama_regexes *cache, brama_str regex, brama_str subject)
+{
+    if (cache == NULL || regex.n == 0)
+        return false;
+    struct entry *e = find(cache, regex);
+    if (e == NULL || e->code == NULL)
+        return false;
+    return pcre2_match(e->code, (PCRE2_SPTR)(subject.n != 0 ? subject.p : ""), subject.n, 0, 0,
+                       cache->match, cache->limits) >= 0;
+}
