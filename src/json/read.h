@@ -34,9 +34,11 @@ BRAMA_MUST_USE enum brama_err brama_json_parse(struct brama_node **out, struct b
 
 /* All documents of a YAML stream, linked by next; *out is NULL for a stream without any; empty
  * documents are left out. Plain scalars resolve as in kubectl (YAML 1.1 booleans, octal 0o17 and
- * 017, null, ~); a quoted scalar is a string. Aliases are expanded within max_members; merge keys
- * (<<) are BRAMA_ERR_UNSUPPORTED. A map's keys are scalars and taken as text. file names the source
- * in every where; it must outlive the arena.
+ * 017, null, ~); a quoted scalar is a string. A decimal integer beyond int64_t is REAL, a number
+ * beyond double a string (so in kubectl too); .inf and .nan are BRAMA_ERR_SYNTAX. Aliases are expanded
+ * within max_members; merge keys (<<) and tags other than !!str, !!int, !!float, !!bool, !!null,
+ * !!seq and !!map are BRAMA_ERR_UNSUPPORTED. A map's keys are scalars and taken as text. file names
+ * the source in every where; it must outlive the arena. UTF-8 only; no NUL in strings.
  */
 BRAMA_MUST_USE enum brama_err brama_yaml_parse(struct brama_node **out, struct brama_arena *arena,
                                                brama_str text, brama_str file,

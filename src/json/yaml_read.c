@@ -293,9 +293,10 @@ static enum brama_err read_key(struct reader *r, brama_str *key, const yaml_even
             return err;
     }
     if (node == NULL || node->kind == BRAMA_NODE_LIST || node->kind == BRAMA_NODE_MAP) {
-        brama_diag_set(
-            r->diag, where, "a list or a map can't be a name in a map%s",
-            event->type == YAML_MAPPING_START_EVENT ? ": quote a text that starts with '{'" : "");
+        brama_diag_set(r->diag, where, "a list or a map can't be a name in a map%s",
+                       event->type == YAML_MAPPING_START_EVENT
+                           ? ": fill in the template, or quote a text that starts with '{'"
+                           : "");
         return BRAMA_ERR_SYNTAX;
     }
     *key = node->text;

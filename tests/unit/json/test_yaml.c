@@ -172,7 +172,7 @@ static void mistakes_are_told_with_their_place(void **state)
          "can't start with '@'"},
         {"a list on the line of its name", BRAMA_LIT("a: - b\n"), BRAMA_ERR_SYNTAX, 1, 4, "list"},
         {"a template's braces", BRAMA_LIT("{{ x }}: 1\n"), BRAMA_ERR_SYNTAX, 1, 1,
-         "quote a text that starts with '{'"},
+         "fill in the template, or quote a text that starts with '{'"},
         {"a list as a name", BRAMA_LIT("? [a]\n: 1\n"), BRAMA_ERR_SYNTAX, 1, 3, "a list"},
         {"a name that isn't there", BRAMA_LIT("a: 1\n?\n: 2\n"), BRAMA_ERR_SYNTAX, 2, 2, "missing"},
         {"a merge key", BRAMA_LIT("a: &x {b: 1}\nc:\n  <<: *x\n"), BRAMA_ERR_UNSUPPORTED, 3, 3,
