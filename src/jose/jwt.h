@@ -55,7 +55,8 @@ struct brama_jwt {
  * and JSON, no crit, no b64, no zip or enc, caps. All memory is the arena's; token must outlive *out.
  * Out of memory is BRAMA_JWT_BAD_FORMAT with a detail: a refusal, as it must be.
  *
- * exp of 0 or less is kept as it stands (expired), not "never" as in Envoy.
+ * exp of 0 is kept as it stands (expired), not "never" as in Envoy; a date below 0 or beyond the
+ * year 9999 is out of range.
  */
 void brama_jwt_read(struct brama_jwt *out, struct brama_arena *arena, brama_str token);
 
