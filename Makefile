@@ -1,0 +1,39 @@
+# The front door. `make run` and `make test` work on a bare Debian 12 with git and make.
+.PHONY: run build test bench fuzz format setup clean
+
+FUZZ_SECONDS ?= 300
+
+# The gateway with examples/ in front of a real httpbin; prints lines to paste. Ctrl-C ends all of it.
+run: build
+	@node scripts/demo.mjs
+
+# build/brama and the nginx module beside it.
+build: setup
+	@scripts/configure.sh build -Dtests=false
+	@ninja -C build
+
+# Everything: both compilers, unit tests under sanitizers, fuzz targets for seconds, flow and arrows tests.
+test: build node_modules/.package-lock.json
+	@node tests/run.mjs
+
+# CPU time a request, beside plain nginx. Only figures; nothing is judged.
+bench: build
+	@node bench/bench.mjs
+
+# The fuzz targets for longer: FUZZ_SECONDS each.
+fuzz: setup
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) node tests/run.mjs fuzz
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+# What scripts/packages.txt names and this machine lacks.
+setup:
+	@scripts/setup.sh
+
+node_modules/.package-lock.json: package-lock.json package.json | setup
+	@npm ci --no-audit --no-fund
+	@touch $@
+
+clean:
+	@rm -rf build build-asan build-clang node_modules .run
