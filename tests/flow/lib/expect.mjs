@@ -1,0 +1,95 @@
+// The one assertion of the flow tests: what the client got, what the log says, what the workload saw,
+// and that `brama explain`, asked with the same files about the same request, comes to the same end.
+import assert from 'node:assert/strict';
+import { curl } from './curl.mjs';
+import { verb } from './gateway.mjs';
+import { until } from './place.mjs';
+
+/** What explain says: {verdict, status, reason, rule, rule_index, ...}. */
+export async function explain(gateway, { method = 'GET', url, headers = [] }) {
+  const args = ['explain', ...gateway.inputArgs, '-o', 'json', method, url, ...headers.flatMap((h) => ['-H', h])];
+  const end = await verb(args);
+  let said;
+  try {
+    said = JSON.parse(end.out);
+  } catch {
+    assert.fail(`explain gave no JSON (exit ${end.code}): ${end.out}${end.err}\n${args.join(' ')}`);
+  }
+  return { ...said, code: end.code };
+}
+
+// Reasons that only a running gateway can have: of workloads, connections and clients.
+const NOT_DECIDED = new Set(['upstream_failed', 'upstream_timeout', 'client_gone', 'bad_request', 'headers_too_large']);
+
+/** The log line of an answer: by X-Request-ID, which every refusal carries, else the next new line. */
+async function logLine(gateway, before, id) {
+  return until('the access log line', () => {
+    const fresh = gateway.log().slice(before);
+    return id ? fresh.find((line) => line.request_id === id) : fresh[0];
+  }, { timeout: 3000 });
+}
+
+/**
+ * Send a request through the gateway and check everything about it.
+ *
+ *   request   {method, host (short), target, headers, data, scheme, args}: args are curl's
+ *   status    of the response; body: exact text, RegExp, Buffer or function; headers: {name: text,
+ *             RegExp, or null for absent}
+ *   reason    in the access log; decision and rule, where given
+ *   upstream  the recording workload: of a refused request it must have seen nothing; `saw` is
+ *             called with what it saw of one that was let in
+ *   explains  false only where explain can't know, with the reason in the test
+ *
+ * One exchange at a time for a gateway.
+ */
+export async function expectExchange(gateway, { request, status, body, headers = {}, reason, decision, rule, upstream, saw, version, explains = true }) {
+  const { host = 'httpbin', target = '/', scheme = 'http', method = 'GET', headers: sent = [], data, args = [] } = request;
+  const url = request.url ?? gateway.url(host, target, scheme);
+  const what = `${method} ${url} ${sent.join(' | ').replace(/(eyJ[\w-]{8})[\w.-]+/g, '$1...')}`;
+  const logged = gateway.log().length;
+  const seenBefore = upstream?.seen.length ?? 0;
+
+  const tls = scheme === 'https' ? ['-k'] : [];
+  const response = await curl(url, { method, headers: sent, data, resolve: gateway.resolve(host), args: [...tls, ...args] });
+  const got = `${what}\n-> ${response.status} ${response.error}${response.text.slice(0, 300)}`;
+  assert.equal(response.status, status, `status: ${got}`);
+  if (version) assert.equal(response.version, version, `version: ${got}`);
+  if (typeof body === 'string') assert.equal(response.text, body, `body: ${got}`);
+  else if (body instanceof RegExp) assert.match(response.text, body, `body: ${got}`);
+  else if (Buffer.isBuffer(body)) assert.deepEqual(response.body, body, `body: ${got}`);
+  else if (body) body(response.text, response);
+  for (const [name, value] of Object.entries(headers)) {
+    const actual = response.header(name);
+    if (value === null) assert.equal(actual, undefined, `header ${name}: ${got}`);
+    else if (value instanceof RegExp) assert.match(actual ?? '', value, `header ${name}: ${got}`);
+    else assert.equal(actual, value, `header ${name}: ${got}`);
+  }
+
+  const line = await logLine(gateway, logged, response.header('x-request-id'));
+  assert.equal(line.response_code, status, `logged status: ${got}\n${JSON.stringify(line)}`);
+  if (reason) assert.equal(line.reason, reason, `logged reason: ${got}\n${JSON.stringify(line)}`);
+  if (decision) assert.equal(line.decision, decision, `logged decision: ${got}`);
+  if (rule !== undefined) assert.equal(line.rule, rule, `logged rule: ${got}`);
+  for (const part of sent.join(' ').match(/[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g) ?? []) {
+    assert.ok(!gateway.process.out.includes(part), `the log has the token of ${what}`);
+  }
+
+  if (upstream) {
+    const seen = upstream.seen.slice(seenBefore);
+    if (line.decision !== 'allow') assert.deepEqual(seen.map((s) => `${s.method} ${s.target}`), [], `the workload saw a refused request: ${got}`);
+    else if (saw) saw(seen[0], seen);
+    else assert.equal(seen.length, 1, `the workload saw it once: ${got}`);
+  }
+
+  if (explains && !NOT_DECIDED.has(line.reason)) {
+    const said = await explain(gateway, { method, url, headers: sent });
+    const ask = `explain disagrees: ${got}\n${JSON.stringify(said)}\n${JSON.stringify(line)}`;
+    assert.equal(said.verdict, line.decision, ask);
+    assert.equal(said.reason, line.reason, ask);
+    if (said.verdict !== 'allow') assert.equal(said.status, line.response_code, ask);
+    assert.equal(said.rule ?? '', line.rule ?? '', ask);
+    if (line.rule) assert.equal(said.rule_index, line.rule_index, ask);
+    assert.equal(said.code, line.decision === 'deny' ? (line.reason === 'keys_unavailable' ? 69 : 1) : 0, ask);
+  }
+  return { response, line };
+}

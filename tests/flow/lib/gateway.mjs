@@ -1,0 +1,125 @@
+// `brama run` on free loopback ports, with its own rules, state and end.
+import { spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { brama, freePort, temporary, until } from './place.mjs';
+import { curl } from './curl.mjs';
+import { run, start } from './process.mjs';
+
+// A sanitized module needs the sanitizers' libraries in nginx, which knows nothing of them. What nginx
+// itself leaks at its end isn't ours.
+function sanitizers() {
+  const libs = spawnSync('ldd', [brama], { encoding: 'utf8' }).stdout ?? '';
+  const needed = [...libs.matchAll(/=> (\S*lib(?:asan|ubsan)\S*)/g)].map((m) => m[1]);
+  if (needed.length === 0) return {};
+  return {
+    LD_PRELOAD: needed.join(':'),
+    ASAN_OPTIONS: 'detect_leaks=0:halt_on_error=1:abort_on_error=0',
+    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+  };
+}
+export const runEnv = sanitizers();
+
+/** A verb of brama to its end. */
+export const verb = (args, options = {}) => run(brama, args, options);
+
+export const unprivileged = { uid: 65534, gid: 65534 }; // nobody, nogroup
+
+/**
+ * files: {name: YAML text} of the rules folder; services: {'NAME.NS[:PORT]': port or 'host:port'};
+ * tls: also listen with TLS; as: {uid, gid} to start as; args: more flags; state, rules: folders to
+ * take over from another gateway. Resolves when /readyz says yes; `wait: false` doesn't wait.
+ */
+export async function gateway({
+  files = {},
+  domain = 'test.local',
+  services = {},
+  tls = false,
+  as,
+  args = [],
+  env = {},
+  state,
+  rules,
+  ports,
+  wait = true,
+} = {}) {
+  const base = temporary('brama-flow');
+  const it = {
+    rules: rules ?? path.join(base, 'rules'),
+    state: state ?? path.join(base, 'state'),
+    domain,
+    port: ports?.port ?? (await freePort()),
+    adminPort: ports?.adminPort ?? (await freePort()),
+    tlsPort: tls ? (ports?.tlsPort ?? (await freePort())) : undefined,
+  };
+  for (const dir of [it.rules, it.state]) mkdirSync(dir, { recursive: true, mode: 0o755 });
+  it.write = (name, text) => writeFileSync(path.join(it.rules, name), text);
+  it.remove = (name) => rmSync(path.join(it.rules, name), { force: true });
+  for (const [name, text] of Object.entries(files)) it.write(name, text);
+  if (as) for (const dir of [base, it.rules, it.state]) chownSync(dir, as.uid, as.gid);
+
+  const target = (to) => (typeof to === 'number' ? `127.0.0.1:${to}` : to);
+  it.serviceArgs = Object.entries(services).flatMap(([name, to]) => ['--service', `${name}=${target(to)}`]);
+  // What explain has to be given to judge as this gateway does.
+  it.inputArgs = ['-f', it.rules, '--domain', domain, ...it.serviceArgs, ...args.filter(sharedWithExplain)];
+  it.admin = `127.0.0.1:${it.adminPort}`;
+  const runArgs = [
+    'run', '-f', it.rules, '--domain', domain, ...it.serviceArgs,
+    '--listen', `127.0.0.1:${it.port}`, '--admin', it.admin, '--state', it.state, '--workers', '1',
+    ...(tls ? ['--tls-listen', `127.0.0.1:${it.tlsPort}`] : []),
+    ...args,
+  ];
+  it.process = start(brama, runArgs, { env: { ...runEnv, ...env }, ...as });
+  it.pid = it.process.pid;
+  it.url = (host, target_, scheme = 'http') => `${scheme}://${host}.${domain}:${scheme === 'https' ? it.tlsPort : it.port}${target_}`;
+  it.resolve = (host) => [it.port, it.tlsPort].filter(Boolean).map((port) => `${host}.${domain}:${port}:127.0.0.1`);
+
+  /** One GET of the admin listener. */
+  it.ask = (target_, options) => curl(`http://${it.admin}${target_}`, options);
+  it.ready = () =>
+    until('readyz', async () => {
+      if (it.process.over) throw new Error(`brama ended:\n${it.process.err}`);
+      const answer = await it.ask('/readyz');
+      return answer.status === 200 && answer;
+    }, { timeout: 20_000 });
+
+  /** All lines of the access log so far. */
+  it.log = () =>
+    it.process.out
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line));
+
+  it.verb = (args_, options) => verb(args_, options);
+  it.apiRules = async () => JSON.parse((await verb(['get', 'apirules', '--admin', it.admin, '-o', 'json'])).out);
+  it.keySets = async () => JSON.parse((await verb(['get', 'keysets', '--admin', it.admin, '-o', 'json'])).out);
+  it.apply = (yaml) => verb(['apply', '-f', '-', '--state', it.state], { input: yaml });
+
+  it.stop = async (signal = 'SIGTERM') => {
+    const end = await it.process.stop(signal);
+    if (end.signal === 'SIGKILL' && existsSync(it.state)) await verb(['stop', '--state', it.state]);
+    complainAboutSanitizers(it);
+    return end;
+  };
+  if (wait) {
+    try {
+      await it.ready();
+    } catch (error) {
+      await it.stop();
+      throw new Error(`${error.message}\n${it.process.err}`);
+    }
+  }
+  return it;
+}
+
+// Flags of run that explain takes too, with their values.
+function sharedWithExplain(arg, i, args) {
+  const shared = ['--ca-file', '-n', '--responses'];
+  return shared.includes(arg) || shared.includes(args[i - 1]);
+}
+
+function complainAboutSanitizers(it) {
+  const text = it.process.err;
+  if (/AddressSanitizer|runtime error:/.test(text)) throw new Error(`a sanitizer speaks:\n${text}`);
+}
