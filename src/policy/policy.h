@@ -71,7 +71,6 @@ struct brama_p_route {
     struct brama_span oathkeeper; /* OATHKEEPER: BRAMA_T_NUMBERS -> BRAMA_T_OATHKEEPER likewise */
     struct brama_span headers;    /* BRAMA_T_HEADER, to set on the upstream request */
     struct brama_ref forwarded_host; /* x-forwarded-host; empty: the request's own authority */
-    struct brama_ref host_header;    /* Host sent upstream; empty: the request's own authority */
     uint32_t cors;              /* BRAMA_T_CORS or BRAMA_NO_ROW */
     uint32_t strip_cors;        /* remove the workload's CORS headers */
 };
@@ -153,7 +152,9 @@ struct brama_p_oathkeeper {
     uint32_t methods;
     uint32_t rule;     /* BRAMA_T_RULE */
     uint32_t strategy; /* enum brama_strategy_kind: NOOP or JWT */
-    uint32_t ory;      /* JWT: BRAMA_T_ORY */
+    uint32_t ory;      /* JWT: BRAMA_T_ORY, else BRAMA_NO_ROW */
+    uint32_t upstream; /* BRAMA_T_UPSTREAM */
+    struct brama_ref host_header; /* Host sent upstream */
 };
 
 struct brama_p_header {

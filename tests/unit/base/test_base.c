@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/diag.h"
+#include "base/map.h"
 
 static void slices_are_cut_at_separators(void **state)
 {
@@ -138,6 +139,25 @@ static void findings_are_counted_and_kept_in_order(void **state)
     brama_arena_deinit(&a);
 }
 
+static void a_map_keeps_the_first_value_of_a_key(void **state)
+{
+    (void)state;
+    struct brama_arena a;
+    brama_arena_init(&a, NULL, 1 << 20);
+    struct brama_map map = {.arena = &a};
+    EXPECT("nothing is in an empty map", brama_map_get(&map, BRAMA_STR("a")) == NULL);
+    for (uint32_t i = 0; i < 1000; i++)
+        brama_map_put(&map, brama_arena_printf(&a, "key %u", i), i);
+    for (uint32_t i = 0; i < 1000; i++) {
+        brama_str key = brama_arena_printf(&a, "key %u", i);
+        EXPECT("found after growing", *brama_map_get(&map, key) == i);
+        EXPECT("the first value stays", *brama_map_put(&map, key, 7777) == i);
+    }
+    EXPECT("a thousand and no more", map.count == 1000);
+    EXPECT("a stranger isn't found", brama_map_get(&map, BRAMA_STR("key 1000")) == NULL);
+    brama_arena_deinit(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +167,7 @@ int main(void)
         cmocka_unit_test(comparisons_mean_what_they_say),
         cmocka_unit_test(an_arena_ends_where_it_was_told_to),
         cmocka_unit_test(a_buffer_keeps_its_first_error),
+        cmocka_unit_test(a_map_keeps_the_first_value_of_a_key),
         cmocka_unit_test(findings_are_counted_and_kept_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

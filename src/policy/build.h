@@ -1,0 +1,81 @@
+/* Shared by the files of the policy compiler, nobody else. */
+#ifndef BRAMA_POLICY_BUILD_H
+#define BRAMA_POLICY_BUILD_H
+
+#include "base/map.h"
+#include "policy/compile.h"
+
+/* A route before folding: which workload and patterns it has, in memory. */
+struct brama__draft {
+    struct brama_p_route row;
+    struct brama_pattern path;
+    brama_str host;
+    bool last; /* Istio moves a catch-all behind the others; istio-jwt.md 4.5 */
+};
+
+struct brama__ap_draft {
+    struct brama_p_ap row;
+    struct brama_pattern path;
+    uint32_t workload;
+    brama_str host; /* empty: any */
+};
+
+struct brama__ok_draft {
+    struct brama_p_oathkeeper row;
+    struct brama_pattern path;
+    brama_str host;
+};
+
+struct brama__auth_draft {
+    const struct brama_jwt_auth *auth;
+    uint32_t workload;
+};
+
+struct brama__workload {
+    brama_str key, ns, name;
+    bool has_policies;
+};
+
+/* A growing array in the arena; members are copied when it grows. */
+struct brama__list {
+    void *p;
+    size_t n, cap, size;
+};
+
+struct brama__build {
+    const struct brama_compile_in *in;
+    struct brama_arena arena; /* scratch, of this compilation */
+    struct brama_packer *out;
+    struct brama__list drafts, aps, oks, auths, workloads; /* of the types above */
+    struct brama_map hosts;      /* taken, with their number */
+    struct brama_map keysets;    /* URL to row */
+    struct brama_map upstreams;  /* "ns/name:port" to row */
+    struct brama_map workload_rows; /* key to number in workloads */
+    struct brama_map good;       /* "ns/name" to number in in->good */
+    enum brama_err err;
+};
+
+/* The new member, zeroed; NULL when memory is gone (then build->err says so). */
+void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size);
+
+/* Rows of one form in force: rules, drafts of routes, policies and Oathkeeper rules. */
+void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
+                       enum brama_handler handler, uint32_t apirule_row);
+/* Workloads, folded lists, routes and hosts: when all forms are there. */
+void brama__build_finish(struct brama__build *b);
+
+/* Rows that several places need. */
+uint32_t brama__build_keyset(struct brama__build *b, brama_str url);
+struct brama_p_auth brama__build_auth(struct brama__build *b, const struct brama_jwt_auth *auth);
+struct brama_span brama__build_texts(struct brama__build *b, struct brama_str_list list);
+struct brama_p_pattern brama__build_pattern(struct brama__build *b,
+                                            const struct brama_pattern *pattern);
+uint32_t brama__build_cors(struct brama__build *b, const struct brama_apirule *form);
+uint32_t brama__build_ory(struct brama__build *b, const struct brama_jwt_ory *ory);
+
+/* The path of a rule as its VirtualService matches it. */
+enum brama_err brama__route_pattern(struct brama_pattern *out, struct brama_arena *arena,
+                                    enum brama_api_version version, enum brama_handler handler,
+                                    brama_str path, struct brama_diag *diag);
+
+#endif

@@ -1,0 +1,189 @@
+/* The second half of the compiler: workloads, and what of Kyma's objects can touch which route. */
+#include "policy/build.h"
+
+#include <stdlib.h>
+
+static int by_issuer(const void *a, const void *b)
+{
+    const struct brama__auth_draft *x = a, *y = b;
+    if (x->workload != y->workload)
+        return x->workload < y->workload ? -1 : 1;
+    return brama_str_cmp(x->auth->issuer, y->auth->issuer);
+}
+
+static bool same_auth(const struct brama_p_auth *a, const struct brama_p_auth *b)
+{
+    return a->issuer.at == b->issuer.at && a->issuer.n == b->issuer.n && a->keyset == b->keyset &&
+           a->place == b->place && a->name.at == b->name.at && a->name.n == b->name.n &&
+           a->prefix.at == b->prefix.at && a->prefix.n == b->prefix.n;
+}
+
+/* Rows of the workload's auths from drafts[*next] on; equal ones once. istio-jwt.md 1.1. */
+static struct brama_span workload_auths(struct brama__build *b, uint32_t workload, size_t *next)
+{
+    const struct brama__auth_draft *drafts = b->auths.p;
+    size_t first = *next;
+    while (*next < b->auths.n && drafts[*next].workload == workload)
+        (*next)++;
+    size_t n = *next - first;
+    struct brama_p_auth *rows = brama_arena_array(&b->arena, n + 1, sizeof(*rows));
+    size_t kept = 0;
+    for (size_t i = 0; rows != NULL && i < n; i++) {
+        struct brama_p_auth row = brama__build_auth(b, drafts[first + i].auth);
+        bool known = false;
+        for (size_t k = 0; k < kept && !known; k++)
+            known = same_auth(&rows[k], &row);
+        if (!known)
+            rows[kept++] = row;
+    }
+    struct brama_span span = {brama_packer_count(b->out, BRAMA_T_AUTH), (uint32_t)kept};
+    for (size_t i = 0; i < kept; i++)
+        brama_packer_row(b->out, BRAMA_T_AUTH, &rows[i], sizeof(rows[i]));
+    return span;
+}
+
+static void add_workloads(struct brama__build *b)
+{
+    const struct brama__workload *workloads = b->workloads.p;
+    size_t next = 0;
+    if (b->auths.n != 0)
+        qsort(b->auths.p, b->auths.n, sizeof(struct brama__auth_draft), by_issuer);
+    for (uint32_t w = 0; w < b->workloads.n; w++) {
+        struct brama_p_workload row = {.ns = brama_packer_text(b->out, workloads[w].ns),
+                                       .name = brama_packer_text(b->out, workloads[w].name),
+                                       .auths = workload_auths(b, w, &next),
+                                       .has_policies = workloads[w].has_policies};
+        brama_packer_row(b->out, BRAMA_T_WORKLOAD, &row, sizeof(row));
+    }
+}
+
+static void number(struct brama__build *b, struct brama_span *span, uint32_t n)
+{
+    uint32_t at = brama_packer_row(b->out, BRAMA_T_NUMBERS, &n, sizeof(n));
+    if (span->count++ == 0)
+        span->first = at;
+}
+
+static bool methods_meet(const struct brama_p_route *route, uint32_t methods)
+{
+    return route->any_method || (route->methods & methods) != 0;
+}
+
+/* Policies are sorted by workload, so a route looks at its own workload's only. */
+static void fold_policies(struct brama__build *b, struct brama__draft *d, const size_t *starts)
+{
+    const struct brama__ap_draft *aps = b->aps.p;
+    for (size_t i = starts[d->row.workload]; i < starts[d->row.workload + 1]; i++)
+        if (methods_meet(&d->row, aps[i].row.methods) &&
+            brama_patterns_may_meet(&d->path, &aps[i].path))
+            number(b, &d->row.policies, (uint32_t)i);
+}
+
+/* Oathkeeper rules of a host stand together, in the order of the forms. */
+static void fold_oathkeeper(struct brama__build *b, struct brama__draft *d, size_t first)
+{
+    const struct brama__ok_draft *oks = b->oks.p;
+    for (size_t i = first; i < b->oks.n && brama_str_eq(oks[i].host, d->host); i++)
+        if (methods_meet(&d->row, oks[i].row.methods) &&
+            brama_patterns_may_meet(&d->path, &oks[i].path))
+            number(b, &d->row.oathkeeper, (uint32_t)i);
+}
+
+static int by_workload(const void *a, const void *b)
+{
+    const struct brama__ap_draft *x = a, *y = b;
+    if (x->workload != y->workload)
+        return x->workload < y->workload ? -1 : 1;
+    return x->row.rule < y->row.rule ? -1 : x->row.rule > y->row.rule;
+}
+
+/* starts[w] is the first policy of workload w, starts[w + 1] the end. */
+static size_t *add_policy_rows(struct brama__build *b)
+{
+    size_t *starts = brama_arena_array(&b->arena, b->workloads.n + 1, sizeof(*starts));
+    const struct brama__ap_draft *aps = b->aps.p;
+    if (b->aps.n != 0)
+        qsort(b->aps.p, b->aps.n, sizeof(*aps), by_workload);
+    size_t i = 0;
+    for (uint32_t w = 0; starts != NULL && w < b->workloads.n; w++) {
+        starts[w] = i;
+        for (; i < b->aps.n && aps[i].workload == w; i++)
+            brama_packer_row(b->out, BRAMA_T_AP, &aps[i].row, sizeof(aps[i].row));
+        starts[w + 1] = i;
+    }
+    return starts;
+}
+
+static void fold_routes(struct brama__build *b, const size_t *starts)
+{
+    struct brama__draft *drafts = b->drafts.p;
+    const struct brama__ok_draft *oks = b->oks.p;
+    struct brama_map first_ok = {.arena = &b->arena};
+
+    for (uint32_t i = 0; i < b->oks.n; i++) {
+        brama_packer_row(b->out, BRAMA_T_OATHKEEPER, &oks[i].row, sizeof(oks[i].row));
+        brama_map_put(&first_ok, oks[i].host, i);
+    }
+    for (size_t i = 0; i < b->drafts.n; i++) {
+        const uint32_t *ok = brama_map_get(&first_ok, drafts[i].host);
+        if (drafts[i].row.responder == BRAMA_RESPONDER_SIDECAR)
+            fold_policies(b, &drafts[i], starts);
+        else if (ok != NULL)
+            fold_oathkeeper(b, &drafts[i], *ok);
+    }
+}
+
+struct host_draft {
+    brama_str name;
+    size_t first, count; /* drafts */
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct host_draft *x = a, *y = b;
+    return brama_str_cmp(x->name, y->name);
+}
+
+static void add_host(struct brama__build *b, const struct host_draft *host)
+{
+    const struct brama__draft *drafts = b->drafts.p;
+    struct brama_p_host row = {
+        .name = brama_packer_text(b->out, host->name),
+        .routes = {brama_packer_count(b->out, BRAMA_T_ROUTE), (uint32_t)host->count}};
+    for (int last = 0; last <= 1; last++)
+        for (size_t i = host->first; i < host->first + host->count; i++)
+            if (drafts[i].last == (last == 1))
+                brama_packer_row(b->out, BRAMA_T_ROUTE, &drafts[i].row, sizeof(drafts[i].row));
+    brama_packer_row(b->out, BRAMA_T_HOST, &row, sizeof(row));
+}
+
+/* One form has one host, so the drafts of a host stand together. */
+static void add_hosts(struct brama__build *b)
+{
+    const struct brama__draft *drafts = b->drafts.p;
+    struct host_draft *hosts = brama_arena_array(&b->arena, b->drafts.n + 1, sizeof(*hosts));
+    size_t n = 0;
+    for (size_t i = 0; hosts != NULL && i < b->drafts.n; i++) {
+        if (n == 0 || !brama_str_eq(hosts[n - 1].name, drafts[i].host))
+            hosts[n++] = (struct host_draft){drafts[i].host, i, 0};
+        hosts[n - 1].count++;
+    }
+    if (n != 0)
+        qsort(hosts, n, sizeof(*hosts), by_name);
+    for (size_t i = 0; i < n; i++)
+        add_host(b, &hosts[i]);
+}
+
+void brama__build_finish(struct brama__build *b)
+{
+    if (b->err != BRAMA_OK)
+        return;
+    add_workloads(b);
+    size_t *starts = add_policy_rows(b);
+    if (starts == NULL) {
+        b->err = BRAMA_ERR_NOMEM;
+        return;
+    }
+    fold_routes(b, starts);
+    add_hosts(b);
+}

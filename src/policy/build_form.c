@@ -1,0 +1,363 @@
+/* One form in force to rows and drafts: what Kyma would generate for it. apirule.md section 4. */
+#include "policy/build.h"
+
+struct form {
+    struct brama__build *b;
+    const struct brama_apirule *rule;
+    enum brama_handler handler;
+    bool v2;
+    bool has_policies; /* Kyma writes AuthorizationPolicies for it */
+    uint32_t apirule;  /* row */
+    uint32_t cors;
+};
+
+static bool any_strategy(const struct brama_rule *rule, enum brama_strategy_kind kind)
+{
+    for (size_t i = 0; i < rule->strategy_count; i++)
+        if (rule->strategies[i].kind == kind)
+            return true;
+    return false;
+}
+
+/* Does the request go straight to the Service, without Oathkeeper? apirule.md section 4.2. */
+static bool is_direct(const struct form *f, const struct brama_rule *rule)
+{
+    enum brama_strategy_kind kind = rule->strategies[0].kind;
+    if (f->v2 || (f->handler == BRAMA_HANDLER_ISTIO && any_strategy(rule, BRAMA_STRATEGY_JWT)))
+        return true;
+    return kind == BRAMA_STRATEGY_ALLOW || kind == BRAMA_STRATEGY_NO_AUTH;
+}
+
+static bool form_has_policies(const struct form *f)
+{
+    if (f->v2)
+        return true;
+    for (size_t i = 0; f->handler == BRAMA_HANDLER_ISTIO && i < f->rule->rule_count; i++)
+        if (any_strategy(&f->rule->rules[i], BRAMA_STRATEGY_JWT) ||
+            any_strategy(&f->rule->rules[i], BRAMA_STRATEGY_NO_AUTH))
+            return true;
+    return false;
+}
+
+static uint32_t upstream_row(struct brama__build *b, struct brama_service_ref service)
+{
+    brama_str key = brama_arena_printf(&b->arena, "%.*s/%.*s:%u", BRAMA_FMT(service.ns),
+                                       BRAMA_FMT(service.name), service.port);
+    uint32_t next = brama_packer_count(b->out, BRAMA_T_UPSTREAM);
+    const uint32_t *at = brama_map_put(&b->upstreams, key, next);
+    if (at == NULL || *at != next)
+        return at != NULL ? *at : 0;
+    struct brama_p_upstream row = {
+        .id = brama_upstream_id(service.ns, service.name, service.port),
+        .ns = brama_packer_text(b->out, service.ns),
+        .name = brama_packer_text(b->out, service.name),
+        .port = service.port};
+    return brama_packer_row(b->out, BRAMA_T_UPSTREAM, &row, sizeof(row));
+}
+
+/* Policies select Pods by the Service's labels: two Services with equal selectors are one workload.
+ * Without the Service object its name stands for them. */
+static brama_str workload_key(struct brama__build *b, struct brama_service_ref service)
+{
+    const struct brama_service *s = b->in->world->services;
+    while (s != NULL && !(brama_str_eq(s->ns, service.ns) && brama_str_eq(s->name, service.name)))
+        s = s->next;
+    if (s == NULL || s->selector == NULL || s->selector->count == 0)
+        return brama_arena_printf(&b->arena, "service %.*s/%.*s", BRAMA_FMT(service.ns),
+                                  BRAMA_FMT(service.name));
+    brama_str key = brama_arena_printf(&b->arena, "labels %.*s", BRAMA_FMT(service.ns));
+    for (const struct brama_node *l = s->selector->first; l != NULL; l = l->next)
+        key = brama_arena_printf(&b->arena, "%.*s %.*s=%.*s", BRAMA_FMT(key), BRAMA_FMT(l->key),
+                                 BRAMA_FMT(l->text));
+    return key;
+}
+
+static uint32_t workload_of(struct brama__build *b, struct brama_service_ref service)
+{
+    brama_str key = workload_key(b, service);
+    uint32_t next = (uint32_t)b->workloads.n;
+    const uint32_t *at = brama_map_put(&b->workload_rows, key, next);
+    if (at == NULL || *at != next)
+        return at != NULL ? *at : 0;
+    struct brama__workload *w = brama__list_add(b, &b->workloads, sizeof(*w));
+    if (w != NULL)
+        *w = (struct brama__workload){.key = key, .ns = service.ns, .name = service.name};
+    return next;
+}
+
+static struct brama_ref cluster_host(struct brama__build *b, struct brama_service_ref service)
+{
+    return brama_packer_text(b->out,
+                             brama_arena_printf(&b->arena, "%.*s.%.*s.svc.cluster.local:%u",
+                                                BRAMA_FMT(service.name), BRAMA_FMT(service.ns),
+                                                service.port));
+}
+
+static uint32_t add_rule_row(const struct form *f, size_t index)
+{
+    const struct brama_rule *rule = &f->rule->rules[index];
+    struct brama_p_rule row = {.apirule = f->apirule,
+                               .index = (uint32_t)index,
+                               .path = brama_packer_text(f->b->out, rule->path),
+                               .file = brama_packer_text(f->b->out, rule->where.file),
+                               .line = rule->where.line,
+                               .methods = rule->methods};
+    return brama_packer_row(f->b->out, BRAMA_T_RULE, &row, sizeof(row));
+}
+
+/* request.headers and request.cookies; a Cookie header replaces the client's. */
+static struct brama_span header_rows(const struct form *f, const struct brama_rule *rule)
+{
+    struct brama__build *b = f->b;
+    struct brama_span span = {brama_packer_count(b->out, BRAMA_T_HEADER), 0};
+    brama_str cookies = BRAMA_STR("");
+
+    for (size_t i = 0; i < rule->header_count; i++, span.count++) {
+        struct brama_p_header row = {brama_packer_text(b->out, rule->headers[i].name),
+                                     brama_packer_text(b->out, rule->headers[i].value)};
+        brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
+    }
+    for (size_t i = 0; i < rule->cookie_count; i++)
+        cookies = brama_arena_printf(&b->arena, "%.*s%s%.*s=%.*s", BRAMA_FMT(cookies),
+                                     i != 0 ? "; " : "", BRAMA_FMT(rule->cookies[i].name),
+                                     BRAMA_FMT(rule->cookies[i].value));
+    if (rule->cookie_count != 0) {
+        struct brama_p_header row = {brama_packer_text(b->out, BRAMA_STR("Cookie")),
+                                     brama_packer_text(b->out, cookies)};
+        brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
+        span.count++;
+    }
+    return span;
+}
+
+static struct brama_span authz_rows(struct brama__build *b, const struct brama_jwt_istio *jwt)
+{
+    struct brama_p_authz *rows = brama_arena_array(&b->arena, jwt->authz_count + 1, sizeof(*rows));
+    struct brama_span span = {0, 0};
+    for (size_t i = 0; rows != NULL && i < jwt->authz_count; i++) {
+        rows[i].scopes = brama__build_texts(b, jwt->authz[i].scopes);
+        rows[i].audiences = brama__build_texts(b, jwt->authz[i].audiences);
+    }
+    span.first = brama_packer_count(b->out, BRAMA_T_AUTHZ);
+    for (size_t i = 0; rows != NULL && i < jwt->authz_count; i++, span.count++)
+        brama_packer_row(b->out, BRAMA_T_AUTHZ, &rows[i], sizeof(rows[i]));
+    return span;
+}
+
+/* The rule's own authentications, and the same for its workload's RequestAuthentication. */
+static struct brama_span auth_rows(struct brama__build *b, const struct brama_jwt_istio *jwt,
+                                   uint32_t workload)
+{
+    struct brama_p_auth *rows = brama_arena_array(&b->arena, jwt->auth_count + 1, sizeof(*rows));
+    struct brama_span span = {0, 0};
+    for (size_t i = 0; rows != NULL && i < jwt->auth_count; i++) {
+        struct brama__auth_draft *d = brama__list_add(b, &b->auths, sizeof(*d));
+        if (d != NULL)
+            *d = (struct brama__auth_draft){&jwt->auths[i], workload};
+        rows[i] = brama__build_auth(b, &jwt->auths[i]);
+    }
+    span.first = brama_packer_count(b->out, BRAMA_T_AUTH);
+    for (size_t i = 0; rows != NULL && i < jwt->auth_count; i++, span.count++)
+        brama_packer_row(b->out, BRAMA_T_AUTH, &rows[i], sizeof(rows[i]));
+    return span;
+}
+
+static bool is_root_path(brama_str path)
+{
+    return brama_str_eq(path, BRAMA_STR("/")) || brama_str_eq(path, BRAMA_STR("/*")) ||
+           brama_str_eq(path, BRAMA_STR("/{**}"));
+}
+
+static brama_str v2_policy_path(brama_str path)
+{
+    return brama_str_eq(path, BRAMA_STR("/*")) ? BRAMA_STR("/{**}") : path;
+}
+
+/* Paths of earlier rules that share a method; apirule.md section 4.6. Where the rule's own path is a
+ * root path Kyma lists later rules too; those are other routes here as there, so the list ends. */
+static struct brama_span not_path_rows(const struct form *f, size_t index)
+{
+    struct brama__build *b = f->b;
+    const struct brama_rule *rules = f->rule->rules;
+    struct brama_span span = {brama_packer_count(b->out, BRAMA_T_PATTERN), 0};
+
+    for (size_t i = 0; f->v2 && i < index; i++) {
+        if (brama_str_eq(rules[i].path, rules[index].path) && !is_root_path(rules[index].path))
+            break;
+        if ((rules[i].methods & rules[index].methods) == 0 || is_root_path(rules[i].path))
+            continue;
+        struct brama_pattern pattern;
+        brama_pattern_of_istio(&pattern, v2_policy_path(rules[i].path));
+        struct brama_p_pattern row = brama__build_pattern(b, &pattern);
+        brama_packer_row(b->out, BRAMA_T_PATTERN, &row, sizeof(row));
+        span.count++;
+    }
+    return span;
+}
+
+static brama_str policy_path(const struct form *f, brama_str path)
+{
+    if (f->v2)
+        return v2_policy_path(path);
+    return brama_str_eq(path, BRAMA_STR("/.*")) ? BRAMA_STR("/*") : path;
+}
+
+static struct brama_str_list issuers_of(struct brama__build *b, const struct brama_jwt_istio *jwt)
+{
+    brama_str *list = brama_arena_array(&b->arena, jwt->auth_count + 1, sizeof(*list));
+    for (size_t i = 0; list != NULL && i < jwt->auth_count; i++)
+        list[i] = jwt->auths[i].issuer;
+    return (struct brama_str_list){list, list != NULL ? jwt->auth_count : 0};
+}
+
+/* The AuthorizationPolicies of one rule: one an authorization, or one. apirule.md 4.6 and 4.7. */
+static void add_policies(const struct form *f, size_t index, uint32_t rule_row, uint32_t workload)
+{
+    struct brama__build *b = f->b;
+    const struct brama_rule *rule = &f->rule->rules[index];
+    const struct brama_strategy *strategy = &rule->strategies[0];
+    const struct brama_jwt_istio *jwt = &strategy->istio;
+    bool is_jwt = strategy->kind == BRAMA_STRATEGY_JWT;
+    size_t count = is_jwt && jwt->authz_count != 0 ? jwt->authz_count : 1;
+    struct brama_p_ap row = {
+        .from = is_jwt               ? BRAMA_AP_JWT
+                : is_direct(f, rule) ? BRAMA_AP_INGRESS
+                                     : BRAMA_AP_OATHKEEPER,
+        .methods = rule->methods,
+        .not_paths = not_path_rows(f, index),
+        .rule = rule_row};
+    brama_str host = f->v2 ? f->rule->full_host : BRAMA_NIL;
+    row.host = brama_packer_text(b->out, host);
+    if (is_jwt)
+        row.issuers = brama__build_texts(b, issuers_of(b, jwt));
+
+    for (size_t i = 0; i < count; i++) {
+        struct brama__ap_draft *d = brama__list_add(b, &b->aps, sizeof(*d));
+        if (d == NULL)
+            return;
+        *d = (struct brama__ap_draft){.row = row, .workload = workload, .host = host};
+        brama_pattern_of_istio(&d->path, policy_path(f, rule->path));
+        d->row.path = brama__build_pattern(b, &d->path);
+        if (is_jwt && jwt->authz_count != 0) {
+            d->row.scopes = brama__build_texts(b, jwt->authz[i].scopes);
+            d->row.audiences = brama__build_texts(b, jwt->authz[i].audiences);
+        }
+    }
+    ((struct brama__workload *)b->workloads.p)[workload].has_policies = true;
+}
+
+static void add_oathkeeper(const struct form *f, size_t index, uint32_t rule_row)
+{
+    struct brama__build *b = f->b;
+    const struct brama_rule *rule = &f->rule->rules[index];
+    const struct brama_strategy *strategy = &rule->strategies[0];
+    struct brama_service_ref service = brama_rule_service(f->rule, rule);
+    struct brama__ok_draft *d = brama__list_add(b, &b->oks, sizeof(*d));
+
+    if (d == NULL)
+        return;
+    *d = (struct brama__ok_draft){.host = f->rule->full_host};
+    if (brama_pattern_of_regex(&d->path, rule->path, NULL) != BRAMA_OK)
+        d->path.kind = BRAMA_PATTERN_NEVER;
+    d->row = (struct brama_p_oathkeeper){.path = brama__build_pattern(b, &d->path),
+                                         .methods = rule->methods,
+                                         .rule = rule_row,
+                                         .strategy = (uint32_t)strategy->kind,
+                                         .ory = BRAMA_NO_ROW,
+                                         .upstream = upstream_row(b, service),
+                                         .host_header = cluster_host(b, service)};
+    if (strategy->kind == BRAMA_STRATEGY_JWT)
+        d->row.ory = brama__build_ory(b, &strategy->ory);
+}
+
+/* The VirtualService has one route for the first rule of each distinct path; v2: one a rule. */
+static bool has_route(const struct form *f, size_t index)
+{
+    for (size_t i = 0; !f->v2 && i < index; i++)
+        if (brama_str_eq(f->rule->rules[i].path, f->rule->rules[index].path))
+            return false;
+    return true;
+}
+
+static bool matches_any_method(const struct form *f, const struct brama_rule *rule)
+{
+    if (f->v2)
+        return false;
+    if (f->handler == BRAMA_HANDLER_ISTIO)
+        return any_strategy(rule, BRAMA_STRATEGY_ALLOW);
+    return !any_strategy(rule, BRAMA_STRATEGY_NO_AUTH);
+}
+
+static void add_route(const struct form *f, size_t index, uint32_t rule_row, uint32_t workload)
+{
+    struct brama__build *b = f->b;
+    const struct brama_rule *rule = &f->rule->rules[index];
+    const struct brama_strategy *strategy = &rule->strategies[0];
+    bool direct = is_direct(f, rule), wildcard = brama_str_starts(f->rule->full_host,
+                                                                  BRAMA_STR("*."));
+    struct brama__draft *d = brama__list_add(b, &b->drafts, sizeof(*d));
+
+    if (d == NULL)
+        return;
+    *d = (struct brama__draft){.host = f->rule->full_host};
+    enum brama_err err = brama__route_pattern(&d->path, &b->arena, f->rule->version, f->handler,
+                                              rule->path, NULL);
+    if (err == BRAMA_ERR_NOMEM)
+        b->err = err;
+    if (err != BRAMA_OK)
+        d->path.kind = BRAMA_PATTERN_NEVER;
+    d->row = (struct brama_p_route){
+        .path = brama__build_pattern(b, &d->path),
+        .methods = rule->methods,
+        .any_method = matches_any_method(f, rule),
+        .responder = direct ? BRAMA_RESPONDER_SIDECAR : BRAMA_RESPONDER_OATHKEEPER,
+        .strategy = (uint32_t)strategy->kind,
+        .handler = (uint32_t)f->handler,
+        .rule = rule_row,
+        .upstream = upstream_row(b, brama_rule_service(f->rule, rule)),
+        .workload = workload,
+        .timeout_s = brama_rule_timeout(f->rule, rule),
+        .headers = header_rows(f, rule),
+        .forwarded_host = brama_packer_text(b->out, wildcard ? BRAMA_NIL : f->rule->full_host),
+        .cors = f->cors,
+        .strip_cors = f->v2 || f->rule->cors.given};
+    if (direct && strategy->kind == BRAMA_STRATEGY_JWT)
+        d->row.authz = authz_rows(b, &strategy->istio);
+    d->last = d->row.any_method && brama_str_eq(d->path.text, BRAMA_STR("/")) &&
+              d->path.kind == BRAMA_PATTERN_PREFIX && brama_str_eq(rule->path, BRAMA_STR("/*"));
+}
+
+static void add_rule(const struct form *f, size_t index)
+{
+    struct brama__build *b = f->b;
+    const struct brama_rule *rule = &f->rule->rules[index];
+    uint32_t rule_row = add_rule_row(f, index);
+    uint32_t workload = workload_of(b, brama_rule_service(f->rule, rule));
+    bool direct = is_direct(f, rule);
+
+    if (has_route(f, index))
+        add_route(f, index, rule_row, workload);
+    if (!direct)
+        add_oathkeeper(f, index, rule_row);
+    if (direct && rule->strategies[0].kind == BRAMA_STRATEGY_JWT) {
+        struct brama_span auths = auth_rows(b, &rule->strategies[0].istio, workload);
+        if (has_route(f, index) && b->err == BRAMA_OK)
+            ((struct brama__draft *)b->drafts.p)[b->drafts.n - 1].row.auths = auths;
+    }
+    if (f->has_policies && b->err == BRAMA_OK)
+        add_policies(f, index, rule_row, workload);
+}
+
+void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
+                       enum brama_handler handler, uint32_t apirule_row)
+{
+    struct form f = {.b = b,
+                     .rule = form,
+                     .handler = handler,
+                     .v2 = form->version == BRAMA_API_V2 || form->version == BRAMA_API_V2ALPHA1,
+                     .apirule = apirule_row};
+    f.has_policies = form_has_policies(&f);
+    f.cors = brama__build_cors(b, form);
+    for (size_t i = 0; i < form->rule_count && b->err == BRAMA_OK; i++)
+        add_rule(&f, i);
+}

@@ -1,0 +1,139 @@
+/* Rows that several parts of the compiler need, stored once where that is worth it. */
+#include "policy/build.h"
+
+#include "jose/alg.h"
+
+uint32_t brama__build_keyset(struct brama__build *b, brama_str url)
+{
+    uint32_t next = brama_packer_count(b->out, BRAMA_T_KEYSET);
+    const uint32_t *at = brama_map_put(&b->keysets, url, next);
+    if (at == NULL || *at != next)
+        return at != NULL ? *at : 0;
+    struct brama_p_keyset row = {brama_keyset_id(url), brama_packer_text(b->out, url)};
+    return brama_packer_row(b->out, BRAMA_T_KEYSET, &row, sizeof(row));
+}
+
+struct brama_p_auth brama__build_auth(struct brama__build *b, const struct brama_jwt_auth *auth)
+{
+    struct brama_p_auth row = {.issuer = brama_packer_text(b->out, auth->issuer),
+                               .keyset = brama__build_keyset(b, auth->jwks_uri),
+                               .place = BRAMA_TOKEN_DEFAULT};
+    if (auth->from_header_count != 0) {
+        row.place = BRAMA_TOKEN_HEADER;
+        row.name = brama_packer_text(b->out, auth->from_headers[0].name);
+        row.prefix = brama_packer_text(b->out, auth->from_headers[0].prefix);
+    } else if (auth->from_params.n != 0) {
+        row.place = BRAMA_TOKEN_PARAM;
+        row.name = brama_packer_text(b->out, auth->from_params.p[0]);
+    }
+    return row;
+}
+
+struct brama_span brama__build_texts(struct brama__build *b, struct brama_str_list list)
+{
+    struct brama_span span = {brama_packer_count(b->out, BRAMA_T_TEXTS), (uint32_t)list.n};
+    for (size_t i = 0; i < list.n; i++) {
+        struct brama_p_text row = {brama_packer_text(b->out, list.p[i])};
+        brama_packer_row(b->out, BRAMA_T_TEXTS, &row, sizeof(row));
+    }
+    return span;
+}
+
+struct brama_p_pattern brama__build_pattern(struct brama__build *b,
+                                            const struct brama_pattern *pattern)
+{
+    return (struct brama_p_pattern){.kind = (uint32_t)pattern->kind,
+                                    .text = brama_packer_text(b->out, pattern->text)};
+}
+
+static struct brama_ref joined(struct brama__build *b, const brama_str *list, size_t n)
+{
+    brama_str out = BRAMA_STR("");
+    for (size_t i = 0; i < n; i++)
+        out = brama_arena_printf(&b->arena, "%.*s%s%.*s", BRAMA_FMT(out), i != 0 ? "," : "",
+                                 BRAMA_FMT(list[i]));
+    return brama_packer_text(b->out, out);
+}
+
+static bool has_star(struct brama_str_list list)
+{
+    for (size_t i = 0; i < list.n; i++)
+        if (brama_str_eq(list.p[i], BRAMA_STR("*")))
+            return true;
+    return false;
+}
+
+/* What Kyma writes for a v1beta1 rule without a corsPolicy; apirule.md section 4.3. */
+static const brama_str default_methods[] = {BRAMA_LIT("GET"), BRAMA_LIT("POST"), BRAMA_LIT("PUT"),
+                                            BRAMA_LIT("DELETE"), BRAMA_LIT("PATCH")};
+static const brama_str default_headers[] = {BRAMA_LIT("Authorization"), BRAMA_LIT("Content-Type"),
+                                            BRAMA_LIT("*")};
+static const struct brama_origin default_origin = {BRAMA_ORIGIN_REGEX, BRAMA_LIT(".*")};
+static const struct brama_cors default_cors = {
+    .origins = &default_origin,
+    .origin_count = 1,
+    .methods = {default_methods, BRAMA_ARRAY_LEN(default_methods)},
+    .headers = {default_headers, BRAMA_ARRAY_LEN(default_headers)}};
+
+static struct brama_pattern origin_pattern(const struct brama_origin *origin)
+{
+    struct brama_pattern out = {.kind = BRAMA_PATTERN_NEVER};
+    switch (origin->kind) {
+    case BRAMA_ORIGIN_EXACT:
+        return (struct brama_pattern){BRAMA_PATTERN_EXACT, origin->value};
+    case BRAMA_ORIGIN_PREFIX:
+        return (struct brama_pattern){BRAMA_PATTERN_PREFIX, origin->value};
+    case BRAMA_ORIGIN_REGEX:
+        if (brama_pattern_of_regex(&out, origin->value, NULL) != BRAMA_OK)
+            out.kind = BRAMA_PATTERN_NEVER;
+        return out;
+    }
+    return out;
+}
+
+uint32_t brama__build_cors(struct brama__build *b, const struct brama_apirule *form)
+{
+    bool v2 = form->version == BRAMA_API_V2 || form->version == BRAMA_API_V2ALPHA1;
+    const struct brama_cors *cors = form->cors.given || v2 ? &form->cors : &default_cors;
+
+    if (cors->origin_count == 0)
+        return BRAMA_NO_ROW;
+    struct brama_p_cors row = {
+        .origins = {brama_packer_count(b->out, BRAMA_T_ORIGIN), (uint32_t)cors->origin_count},
+        .methods = joined(b, cors->methods.p, cors->methods.n),
+        .headers = joined(b, cors->headers.p, cors->headers.n),
+        .expose = joined(b, cors->expose.p, cors->expose.n),
+        .methods_any = cors->methods.n == 1 && has_star(cors->methods),
+        .headers_any = cors->headers.n == 1 && has_star(cors->headers),
+        .credentials = cors->credentials_given && cors->credentials,
+        .max_age_given = cors->max_age_given,
+        .max_age_s = cors->max_age_s};
+    for (size_t i = 0; i < cors->origin_count; i++) {
+        struct brama_pattern pattern = origin_pattern(&cors->origins[i]);
+        struct brama_p_origin origin = {brama__build_pattern(b, &pattern)};
+        brama_packer_row(b->out, BRAMA_T_ORIGIN, &origin, sizeof(origin));
+    }
+    return brama_packer_row(b->out, BRAMA_T_CORS, &row, sizeof(row));
+}
+
+uint32_t brama__build_ory(struct brama__build *b, const struct brama_jwt_ory *ory)
+{
+    struct brama_p_ory row = {.issuers = brama__build_texts(b, ory->trusted_issuers),
+                              .scopes = brama__build_texts(b, ory->required_scope),
+                              .audiences = brama__build_texts(b, ory->target_audience),
+                              .scope_strategy = (uint32_t)ory->scope_strategy,
+                              .place = (uint32_t)ory->token_from.place,
+                              .name = brama_packer_text(b->out, ory->token_from.name)};
+    for (size_t i = 0; i < ory->allowed_algorithms.n; i++)
+        row.algs |= 1u << brama_alg_by_name(ory->allowed_algorithms.p[i]);
+    row.algs &= ~(1u << BRAMA_ALG_INVALID);
+    uint32_t *sets = brama_arena_array(&b->arena, ory->jwks_urls.n + 1, sizeof(*sets));
+    for (size_t i = 0; sets != NULL && i < ory->jwks_urls.n; i++)
+        sets[i] = brama__build_keyset(b, ory->jwks_urls.p[i]);
+    row.keysets.first = brama_packer_count(b->out, BRAMA_T_NUMBERS);
+    for (size_t i = 0; sets != NULL && i < ory->jwks_urls.n; i++) {
+        brama_packer_row(b->out, BRAMA_T_NUMBERS, &sets[i], sizeof(sets[i]));
+        row.keysets.count++;
+    }
+    return brama_packer_row(b->out, BRAMA_T_ORY, &row, sizeof(row));
+}

@@ -1,0 +1,176 @@
+#include "policy/build.h"
+
+#include "rule/read.h"
+
+void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size)
+{
+    list->size = size;
+    if (list->n == list->cap) {
+        size_t cap = list->cap != 0 ? list->cap * 2 : 16;
+        char *p = brama_arena_array(&b->arena, cap, size);
+        if (p == NULL) {
+            b->err = BRAMA_ERR_NOMEM;
+            return NULL;
+        }
+        for (size_t i = 0; i < list->n * size; i++)
+            p[i] = ((const char *)list->p)[i];
+        list->p = p;
+        list->cap = cap;
+    }
+    return (char *)list->p + list->n++ * size;
+}
+
+enum brama_err brama__route_pattern(struct brama_pattern *out, struct brama_arena *arena,
+                                    enum brama_api_version version, enum brama_handler handler,
+                                    brama_str path, struct brama_diag *diag)
+{
+    if (version == BRAMA_API_V2 || version == BRAMA_API_V2ALPHA1)
+        return brama_pattern_of_v2(out, arena, path, diag);
+    if (handler == BRAMA_HANDLER_ISTIO && brama_str_eq(path, BRAMA_STR("/*"))) {
+        *out = (struct brama_pattern){BRAMA_PATTERN_PREFIX, BRAMA_STR("/")};
+        return BRAMA_OK;
+    }
+    return brama_pattern_of_regex(out, path, diag);
+}
+
+static void fail_rule(struct brama_world *world, struct brama_apirule *rule, size_t index,
+                      const char *what)
+{
+    struct brama_arena *arena = world->arena;
+    struct brama_failure *f = brama_arena_alloc(arena, sizeof(*f));
+    bool v2 = rule->version == BRAMA_API_V2 || rule->version == BRAMA_API_V2ALPHA1;
+    if (f == NULL)
+        return;
+    *f = (struct brama_failure){
+        .path = brama_arena_printf(arena, ".spec.rules[%zu].path", index),
+        .message = brama_arena_copy(arena, brama_str_c(what)),
+        .where = rule->rules[index].where};
+    rule->judged.failures.first = rule->judged.failures.last = f;
+    rule->judged.failures.count = 1;
+    rule->judged.valid = false;
+    rule->judged.state = v2 ? BRAMA_STR("Error") : BRAMA_STR("ERROR");
+    rule->judged.description = brama_arena_printf(
+        arena, v2 ? "Validation errors: Attribute '%.*s': %.*s"
+                  : "Validation error: Attribute \"%.*s\": %.*s",
+        BRAMA_FMT(f->path), BRAMA_FMT(f->message));
+}
+
+enum brama_err brama_compile_check(struct brama_world *world)
+{
+    struct brama_pattern ignored;
+    for (struct brama_apirule *r = world->rules; r != NULL; r = r->next) {
+        for (size_t i = 0; r->judged.valid && i < r->rule_count; i++) {
+            struct brama_diag diag = {0};
+            enum brama_err err = brama__route_pattern(&ignored, world->arena, r->version,
+                                                      r->judged.handler, r->rules[i].path, &diag);
+            if (err == BRAMA_ERR_INVALID)
+                fail_rule(world, r, i, diag.what);
+            else if (err != BRAMA_OK)
+                return err;
+        }
+    }
+    return brama_arena_failed(world->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+}
+
+static brama_str full_name(struct brama_arena *arena, brama_str ns, brama_str name)
+{
+    return brama_arena_printf(arena, "%.*s/%.*s", BRAMA_FMT(ns), BRAMA_FMT(name));
+}
+
+static const struct brama_apirule *find_good(struct brama__build *b, brama_str ns, brama_str name)
+{
+    const uint32_t *at = brama_map_get(&b->good, full_name(&b->arena, ns, name));
+    const struct brama_apirule *rule = at != NULL ? b->in->good[*at].rule : NULL;
+    return rule != NULL && rule->judged.valid ? rule : NULL;
+}
+
+/* The first form that wants a host has it; a second one isn't enforced. */
+static bool take_host(struct brama__build *b, brama_str host)
+{
+    uint32_t next = (uint32_t)b->hosts.count;
+    const uint32_t *at = brama_map_put(&b->hosts, host, next);
+    return at != NULL && *at == next;
+}
+
+static void add_apirule(struct brama__build *b, struct brama_p_apirule row,
+                        const struct brama_apirule *current)
+{
+    brama_str ns = current->ns, name = current->name;
+    const struct brama_apirule *form = current->judged.valid ? current : find_good(b, ns, name);
+
+    row.form = form == NULL      ? BRAMA_FORM_NONE
+               : form == current ? BRAMA_FORM_CURRENT
+                                 : BRAMA_FORM_LAST_GOOD;
+    if (form != NULL && !take_host(b, form->full_host))
+        row.form = BRAMA_FORM_NONE;
+    row.handler = form != NULL ? (uint32_t)form->judged.handler : BRAMA_HANDLER_NONE;
+    row.ns = brama_packer_text(b->out, ns);
+    row.name = brama_packer_text(b->out, name);
+    uint32_t at = brama_packer_row(b->out, BRAMA_T_APIRULE, &row, sizeof(row));
+    if (row.form != BRAMA_FORM_NONE)
+        brama__build_form(b, form, form->judged.handler, at);
+}
+
+static void add_apirules(struct brama__build *b)
+{
+    const struct brama_compile_in *in = b->in;
+    for (const struct brama_apirule *r = in->world->rules; r != NULL; r = r->next) {
+        struct brama_p_apirule row = {
+            .host = brama_packer_text(b->out, r->full_host.n != 0 ? r->full_host : r->host),
+            .state = brama_packer_text(b->out, r->judged.state),
+            .description = brama_packer_text(b->out, r->judged.description),
+            .file = brama_packer_text(b->out, r->where.file),
+            .version = (uint32_t)r->version,
+            .line = r->where.line};
+        add_apirule(b, row, r);
+    }
+    for (size_t i = 0; i < in->broken_count; i++) {
+        const struct brama_broken_rule *broken = &in->broken[i];
+        const struct brama_apirule *good = find_good(b, broken->ns, broken->name);
+        struct brama_apirule nothing = {.ns = broken->ns, .name = broken->name};
+        struct brama_p_apirule row = {
+            .host = brama_packer_text(b->out, good != NULL ? good->full_host : BRAMA_NIL),
+            .state = brama_packer_text(b->out, BRAMA_STR("Error")),
+            .description = brama_packer_text(b->out, broken->description),
+            .file = brama_packer_text(b->out, broken->file),
+            .version = good != NULL ? (uint32_t)good->version : 0};
+        add_apirule(b, row, &nothing);
+    }
+}
+
+enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
+                                    const struct brama_compile_in *in)
+{
+    struct brama__build b = {.in = in};
+    enum brama_err err = brama_packer_new(&b.out, NULL, BRAMA_PACK_POLICY);
+    if (err != BRAMA_OK)
+        return err;
+    brama_arena_init(&b.arena, NULL, SIZE_MAX);
+    b.hosts.arena = b.keysets.arena = b.upstreams.arena = &b.arena;
+    b.workload_rows.arena = b.good.arena = &b.arena;
+    for (size_t i = 0; i < in->good_count; i++)
+        brama_map_put(&b.good, full_name(&b.arena, in->good[i].rule->ns, in->good[i].rule->name),
+                      (uint32_t)i);
+
+    struct brama_p_meta meta = {.domain = brama_packer_text(b.out, in->domain),
+                                .toggle = in->world->toggle.given
+                                              ? (uint32_t)in->world->toggle.handler
+                                              : BRAMA_HANDLER_ORY,
+                                .skipped = (uint32_t)in->world->skipped};
+    brama_packer_row(b.out, BRAMA_T_META, &meta, sizeof(meta));
+    for (size_t i = 0; i < in->source_count; i++) {
+        struct brama_p_source row = {brama_packer_text(b.out, in->sources[i].file),
+                                     in->sources[i].hash};
+        brama_packer_row(b.out, BRAMA_T_SOURCE, &row, sizeof(row));
+    }
+    add_apirules(&b);
+    brama__build_finish(&b);
+    err = b.err;
+    if (err == BRAMA_OK && brama_arena_failed(&b.arena))
+        err = BRAMA_ERR_NOMEM;
+    if (err == BRAMA_OK)
+        err = brama_packer_finish(b.out, number, out);
+    brama_packer_free(b.out);
+    brama_arena_deinit(&b.arena);
+    return err;
+}
