@@ -81,6 +81,7 @@ struct brama_jwt_authz {
 };
 
 struct brama_jwt_istio {
+    bool given; /* there is a config at all; extAuth may have none */
     const struct brama_jwt_auth *auths;
     size_t auth_count;
     bool authz_given;
@@ -149,6 +150,7 @@ struct brama_cors {
 struct brama_rule {
     brama_str path;
     brama_methods methods;
+    brama_methods methods_twice; /* those that the list names more than once */
     struct brama_service_ref service;
     uint16_t timeout_s; /* 0: not given */
     const struct brama_strategy *strategies; /* v2: exactly one */

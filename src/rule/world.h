@@ -58,6 +58,7 @@ struct brama_world {
     struct brama_secret *secrets;
     struct brama_toggle toggle;
     size_t skipped; /* objects of kinds that don't concern us */
+    struct brama_object_names *names; /* of all that is used, to find a second one */
     /* What isn't about one APIRule: two objects of one name, a Secret without its keys, ... */
     struct brama_findings findings;
 };

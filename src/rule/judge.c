@@ -1,0 +1,163 @@
+#include "rule/judging.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "rule/read.h"
+#include "rule/schema.h"
+
+/* A status names three failures and counts the rest. apirule.md section 3.6. */
+#define NAMED_FAILURES 3
+#define DESCRIPTION_MAX 65536
+
+bool brama__is_v1(const struct brama_apirule *rule)
+{
+    return rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
+}
+
+void brama__fail(struct brama__judging *j, struct brama_where where, brama_str message,
+                 const char *path, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, path);
+    vsnprintf(text, sizeof(text), path, args);
+    va_end(args);
+    brama__failures_add(&j->rule->judged.failures, j->arena, where,
+                        brama_arena_copy(j->arena, brama_str_c(text)), message);
+}
+
+brama_str brama__full_host(struct brama_arena *arena, const struct brama_apirule *rule,
+                           brama_str domain)
+{
+    brama_str full = rule->host;
+
+    if (full.n != 0 && brama_str_find(full, '.') == full.n) {
+        if (domain.n == 0)
+            return BRAMA_NIL;
+        full = brama_arena_printf(arena, "%.*s.%.*s", BRAMA_FMT(full), BRAMA_FMT(domain));
+    }
+    char *p = full.n != 0 ? brama_arena_alloc(arena, full.n) : NULL;
+    if (p == NULL)
+        return BRAMA_NIL;
+    for (size_t i = 0; i < full.n; i++)
+        p[i] = full.p[i] >= 'A' && full.p[i] <= 'Z' ? (char)(full.p[i] + ('a' - 'A')) : full.p[i];
+    return (brama_str){p, full.n};
+}
+
+static brama_str v1_description(struct brama_arena *arena, struct brama_buf *out,
+                                const struct brama_failures *f)
+{
+    size_t named = 0;
+
+    if (f->count > 1)
+        brama_buf_printf(out, "Multiple validation errors: ");
+    for (const struct brama_failure *one = f->first; one != NULL && named < NAMED_FAILURES;
+         one = one->next, named++)
+        brama_buf_printf(out, "%sAttribute \"%.*s\": %.*s",
+                         f->count > 1 ? "\n" : "Validation error: ", BRAMA_FMT(one->path),
+                         BRAMA_FMT(one->message));
+    if (f->count > NAMED_FAILURES)
+        brama_buf_printf(out, "\n%zu more error(s)...", f->count - NAMED_FAILURES);
+    return brama_arena_copy(arena, brama_buf_str(out));
+}
+
+static brama_str v2_description(struct brama_arena *arena, struct brama_buf *out,
+                                const struct brama_failures *f)
+{
+    size_t named = 0;
+
+    brama_buf_printf(out, "Validation errors: ");
+    for (const struct brama_failure *one = f->first; one != NULL && named < NAMED_FAILURES;
+         one = one->next, named++)
+        brama_buf_printf(out, "%sAttribute '%.*s': %.*s", named != 0 ? "\n" : "",
+                         BRAMA_FMT(one->path), BRAMA_FMT(one->message));
+    if (f->count > NAMED_FAILURES)
+        brama_buf_printf(out, "\n%zu more error(s)...", f->count - NAMED_FAILURES);
+    return brama_arena_copy(arena, brama_buf_str(out));
+}
+
+static void conclude(struct brama__judging *j)
+{
+    struct brama_judgement *judged = &j->rule->judged;
+    bool v1 = brama__is_v1(j->rule);
+
+    judged->handler = j->handler;
+    if (judged->failures.count == 0 && !brama_arena_failed(j->arena)) {
+        judged->valid = true;
+        judged->state = v1 ? BRAMA_STR("OK") : BRAMA_STR("Ready");
+        judged->description = v1 ? BRAMA_STR("") : BRAMA_STR(BRAMA__TEXT_V2_READY);
+        return;
+    }
+    struct brama_buf out;
+    brama_buf_init(&out, j->arena->alloc, DESCRIPTION_MAX);
+    judged->valid = false;
+    judged->state = v1 ? BRAMA_STR("ERROR") : BRAMA_STR("Error");
+    judged->description = v1 ? v1_description(j->arena, &out, &judged->failures)
+                             : v2_description(j->arena, &out, &judged->failures);
+    brama_buf_deinit(&out);
+}
+
+/* bad_handler: what the ConfigMap says instead of ory or istio. */
+static void judge_rule(struct brama__judging *j, brama_str bad_handler)
+{
+    struct brama_judgement *judged = &j->rule->judged;
+
+    *judged = (struct brama_judgement){.valid = false};
+    j->rule->full_host = brama__full_host(j->arena, j->rule, j->domain);
+    if (j->rule->schema.count != 0) {
+        judged->failures = j->rule->schema;
+    } else if (j->handler == BRAMA_HANDLER_NONE) {
+        brama__fail(j, j->rule->where,
+                    brama_arena_printf(j->arena, BRAMA__TEXT_HANDLER, BRAMA_FMT(bad_handler)), "%s",
+                    "");
+    } else {
+        if (brama__is_v1(j->rule))
+            brama__judge_v1(j);
+        else
+            brama__judge_v2(j);
+        if (judged->failures.count == 0)
+            brama__judge_support(j);
+    }
+    conclude(j);
+}
+
+void brama_judge_one(struct brama_apirule *rule, enum brama_handler handler, brama_str domain,
+                     struct brama_arena *arena)
+{
+    struct brama__judging j = {arena, rule, handler, domain, false};
+
+    judge_rule(&j, BRAMA_NIL);
+}
+
+void brama_judge(struct brama_world *world, const struct brama_judge_options *options)
+{
+    enum brama_handler handler = world->toggle.given ? world->toggle.handler : BRAMA_HANDLER_ORY;
+
+    for (struct brama_apirule *rule = world->rules; rule != NULL; rule = rule->next) {
+        struct brama__judging j = {world->arena, rule, handler, options->domain, false};
+        judge_rule(&j, world->toggle.value);
+    }
+    /* Twice: a rule that can't have its new host keeps the one it is served under. */
+    for (unsigned pass = 0; pass < 2; pass++) {
+        size_t count = 0;
+        struct brama_apirule **occupied = brama__occupied(world, options, &count);
+        for (size_t i = 0; i < count; i++) {
+            struct brama__judging j = {world->arena, occupied[i], handler, options->domain, true};
+            judge_rule(&j, world->toggle.value);
+        }
+    }
+    brama__warn(world);
+}
+
+void brama_world_report(struct brama_findings *out, const struct brama_world *world)
+{
+    for (const struct brama_apirule *rule = world->rules; rule != NULL; rule = rule->next)
+        for (const struct brama_failure *f = rule->judged.failures.first; f != NULL; f = f->next)
+            brama_findings_add(out, BRAMA_SEVERITY_ERROR, f->where, NULL, f->path, f->message);
+    for (const struct brama_finding *f = world->findings.first; f != NULL; f = f->next)
+        brama_findings_add(out, f->severity, f->where, f->code.p, f->attribute, f->message);
+}

@@ -1,0 +1,44 @@
+/* What the readers of the versions share. */
+#ifndef BRAMA_RULE_READING_H
+#define BRAMA_RULE_READING_H
+
+#include "rule/schema.h"
+
+void brama__read_v1(struct brama__reading *r, const struct brama_node *spec);
+void brama__read_v2(struct brama__reading *r, const struct brama_node *spec);
+
+/* One member `service` of at. */
+struct brama_service_ref brama__read_service(struct brama__reading *r, const struct brama__at *at,
+                                             const struct brama_node *map);
+brama_methods brama__read_methods(struct brama__reading *r, const struct brama__at *at,
+                                  const struct brama_node *map, brama_methods *twice);
+uint16_t brama__read_timeout(struct brama__reading *r, const struct brama__at *at,
+                             const struct brama_node *map);
+/* spec.corsPolicy without maxAge, whose type differs. */
+const struct brama_node *brama__read_cors(struct brama__reading *r, const struct brama__at *at,
+                                          const struct brama_node *spec);
+/* A map of name to text; what isn't text is left out. %% becomes a single percent sign. */
+const struct brama_name_value *brama__read_pairs(struct brama_arena *arena,
+                                                 const struct brama_node *map, size_t *count);
+/* Does the text hold an Envoy expression (%...%), which only Envoy can evaluate? */
+bool brama__has_expression(brama_str value);
+/* "1h30m", "300s", "1.5s" as Go reads a duration; whole seconds, the rest cut off. */
+bool brama__read_duration(brama_str text, uint64_t *seconds);
+
+/* The authentications and authorizations of a JWT config, as far as their types are right; what is
+ * wrong is for brama__jwt_decode_error (v1*) and the schema (v2*) to say. NULL: nothing given. */
+void brama__read_jwt_istio(struct brama_arena *arena, const struct brama_node *config,
+                           struct brama_jwt_istio *out);
+void brama__read_jwt_ory(struct brama_arena *arena, const struct brama_node *config,
+                         struct brama_jwt_ory *out);
+/* The first type that Go wouldn't decode, in its words; empty if there is none. */
+brama_str brama__jwt_decode_error(struct brama_arena *arena, const struct brama_node *config);
+/* A map member that should be `headers` or `cookies` of strings. */
+brama_str brama__pairs_decode_error(struct brama_arena *arena, const struct brama_node *config,
+                                    brama_str key);
+/* The first member that isn't known at its place, with its path below config
+ * ("authentications[0].fromParameters"); NULL if there is none. */
+const struct brama_node *brama__jwt_unknown_key(struct brama_arena *arena,
+                                                const struct brama_node *config, brama_str *path);
+
+#endif

@@ -1,0 +1,325 @@
+/* What Kyma accepts and this version can't enforce: each is a failure that names the thing. Runs
+ * after Kyma's own checks, on rules that passed them. When in doubt the answer is no: a config that
+ * somebody wrote to restrict a path must never be read as nothing. */
+#include "rule/judging.h"
+#include "rule/reading.h"
+#include "rule/uri.h"
+
+static brama_str unsupported(struct brama__judging *j, brama_str what)
+{
+    return brama_arena_printf(j->arena, BRAMA__TEXT_UNSUPPORTED, BRAMA_FMT(what));
+}
+
+/* The algorithms that Oathkeeper verifies with a public key. */
+static bool is_public_algorithm(brama_str alg)
+{
+    static const brama_str families[] = {BRAMA_LIT("RS"), BRAMA_LIT("PS"), BRAMA_LIT("ES")};
+    static const brama_str sizes[] = {BRAMA_LIT("256"), BRAMA_LIT("384"), BRAMA_LIT("512")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(families); i++)
+        for (size_t k = 0; k < BRAMA_ARRAY_LEN(sizes); k++)
+            if (alg.n == 5 && brama_str_starts(alg, families[i]) && brama_str_ends(alg, sizes[k]))
+                return true;
+    return false;
+}
+
+/* Is the member a list of strings, or absent? */
+static bool is_texts(const struct brama_node *config, brama_str key)
+{
+    const struct brama_node *node = brama_node_get(config, key);
+
+    if (node == NULL)
+        return true;
+    if (node->kind != BRAMA_NODE_LIST)
+        return false;
+    for (const struct brama_node *item = node->first; item != NULL; item = item->next)
+        if (item->kind != BRAMA_NODE_STR)
+            return false;
+    return true;
+}
+
+static void check_ory_lists(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
+{
+    static const brama_str lists[] = {BRAMA_LIT("jwks_urls"), BRAMA_LIT("trusted_issuers"),
+                                      BRAMA_LIT("required_scope"), BRAMA_LIT("target_audience"),
+                                      BRAMA_LIT("allowed_algorithms")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(lists); i++)
+        if (!is_texts(s->config, lists[i]))
+            brama__fail(j, s->where,
+                        unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
+                                                          BRAMA_FMT(lists[i]))),
+                        "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(lists[i]));
+    /* Kyma would fall back to its own, the hydra of its cluster. */
+    if (s->ory.jwks_urls.n == 0)
+        brama__fail(j, s->where, unsupported(j, BRAMA_STR("an empty jwks_urls")), "%.*s.jwks_urls",
+                    BRAMA_FMT(at));
+    for (size_t i = 0; i < s->ory.jwks_urls.n; i++)
+        if (!brama__uri_is_web(s->ory.jwks_urls.p[i]))
+            brama__fail(j, s->where,
+                        unsupported(j, BRAMA_STR("a key set that isn't at an http or https URL")),
+                        "%.*s.jwks_urls[%zu]", BRAMA_FMT(at), i);
+    for (size_t i = 0; i < s->ory.allowed_algorithms.n; i++) {
+        brama_str alg = s->ory.allowed_algorithms.p[i];
+        if (!is_public_algorithm(alg))
+            brama__fail(
+                j, s->where,
+                unsupported(j, brama_arena_printf(j->arena, "algorithm \"%.*s\"", BRAMA_FMT(alg))),
+                "%.*s.allowed_algorithms[%zu]", BRAMA_FMT(at), i);
+    }
+}
+
+/* Exactly one of header, query_parameter, cookie. */
+static bool is_token_from(const struct brama_node *node)
+{
+    return node->kind == BRAMA_NODE_MAP && node->count == 1 &&
+           node->first->kind == BRAMA_NODE_STR && node->first->text.n != 0 &&
+           (brama_str_eq(node->first->key, BRAMA_STR("header")) ||
+            brama_str_eq(node->first->key, BRAMA_STR("query_parameter")) ||
+            brama_str_eq(node->first->key, BRAMA_STR("cookie")));
+}
+
+static void check_ory(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
+{
+    const struct brama_node *strategy = brama_node_get(s->config, BRAMA_STR("scope_strategy"));
+    const struct brama_node *from = brama_node_get(s->config, BRAMA_STR("token_from"));
+    const struct brama_node *authz = brama_node_get(s->config, BRAMA_STR("authorizations"));
+    const struct brama_node *authn = brama_node_get(s->config, BRAMA_STR("authentications"));
+
+    check_ory_lists(j, at, s);
+    /* "none" with required scopes refuses every token at Oathkeeper; nobody wants that. */
+    if (strategy != NULL &&
+        (strategy->kind != BRAMA_NODE_STR ||
+         (s->ory.scope_strategy == BRAMA_SCOPES_NONE &&
+          (!brama_str_eq(strategy->text, BRAMA_STR("none")) || s->ory.required_scope.n != 0))))
+        brama__fail(j, strategy->where, unsupported(j, BRAMA_STR("this scope_strategy")),
+                    "%.*s.scope_strategy", BRAMA_FMT(at));
+    if (from != NULL && !is_token_from(from))
+        brama__fail(j, from->where, unsupported(j, BRAMA_STR("this form of token_from")),
+                    "%.*s.token_from", BRAMA_FMT(at));
+    if (authz != NULL)
+        brama__fail(j, authz->where,
+                    unsupported(j, BRAMA_STR("authorizations with the Ory handler")),
+                    "%.*s.authorizations", BRAMA_FMT(at));
+    if (authn != NULL)
+        brama__fail(j, authn->where,
+                    unsupported(j, BRAMA_STR("authentications with the Ory handler")),
+                    "%.*s.authentications", BRAMA_FMT(at));
+}
+
+static void check_istio_keys(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
+{
+    static const brama_str keys[] = {BRAMA_LIT("jwks_urls"),          BRAMA_LIT("trusted_issuers"),
+                                     BRAMA_LIT("required_scope"),     BRAMA_LIT("target_audience"),
+                                     BRAMA_LIT("allowed_algorithms"), BRAMA_LIT("scope_strategy"),
+                                     BRAMA_LIT("token_from")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(keys); i++) {
+        const struct brama_node *node = brama_node_get(s->config, keys[i]);
+        if (node != NULL)
+            brama__fail(j, node->where,
+                        unsupported(j, brama_arena_printf(j->arena, "%.*s with the Istio handler",
+                                                          BRAMA_FMT(keys[i]))),
+                        "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(keys[i]));
+    }
+}
+
+static void check_istio(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
+{
+    for (size_t k = 0; k < s->istio.auth_count; k++) {
+        const struct brama_jwt_auth *auth = &s->istio.auths[k];
+        if (!brama__uri_is_web(auth->jwks_uri))
+            brama__fail(j, auth->where,
+                        unsupported(j, BRAMA_STR("a key set that isn't at an http or https URL")),
+                        "%.*s.authentications[%zu].jwksUri", BRAMA_FMT(at), k);
+        if (auth->from_header_count != 0 && auth->from_headers[0].name.n == 0)
+            brama__fail(j, auth->where, unsupported(j, BRAMA_STR("a header without a name")),
+                        "%.*s.authentications[%zu].fromHeaders[0].name", BRAMA_FMT(at), k);
+        if (auth->from_params.n != 0 && auth->from_params.p[0].n == 0)
+            brama__fail(j, auth->where, unsupported(j, BRAMA_STR("a parameter without a name")),
+                        "%.*s.authentications[%zu].fromParams[0]", BRAMA_FMT(at), k);
+    }
+}
+
+static void check_v1_jwt(struct brama__judging *j, size_t i, const struct brama_strategy *s)
+{
+    brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].accessStrategies[0].config", i);
+    brama_str path = BRAMA_NIL;
+    const struct brama_node *unknown = brama__jwt_unknown_key(j->arena, s->config, &path);
+
+    if (unknown != NULL)
+        brama__fail(j, unknown->key_where, unsupported(j, unknown->key), "%.*s.%.*s", BRAMA_FMT(at),
+                    BRAMA_FMT(path));
+    if (j->handler == BRAMA_HANDLER_ISTIO) {
+        check_istio_keys(j, at, s);
+        check_istio(j, at, s);
+    } else {
+        check_ory(j, at, s);
+    }
+}
+
+/* Rules that Oathkeeper serves run its mutators; of those we have noop alone. */
+static void check_ory_mutators(struct brama__judging *j, size_t i)
+{
+    const struct brama_node *list = j->rule->rules[i].mutators;
+    size_t m = 0;
+
+    for (const struct brama_node *item = list != NULL ? list->first : NULL; item != NULL;
+         item = item->next, m++) {
+        brama_str name = brama_node_get_str(item, BRAMA_STR("handler"));
+        if (!brama_str_eq(name, BRAMA_STR("noop")))
+            brama__fail(j, item->where,
+                        unsupported(j, brama_arena_printf(j->arena, "mutator %.*s served by Ory",
+                                                          BRAMA_FMT(name))),
+                        ".spec.rules[%zu].mutators[%zu]", i, m);
+    }
+}
+
+static bool is_token(brama_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((s.p[i] < '0' || s.p[i] > '9') && (s.p[i] < 'A' || s.p[i] > 'Z') &&
+            (s.p[i] < 'a' || s.p[i] > 'z') &&
+            brama_str_find(BRAMA_STR("!#$%&'*+-.^_`|~"), s.p[i]) == 15)
+            return false;
+    return s.n != 0;
+}
+
+/* Would the value end the header, or the line? */
+static bool has_control(brama_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
+/* Those that frame or route the request. */
+static bool is_of_the_connection(brama_str name)
+{
+    static const brama_str names[] = {
+        BRAMA_LIT("host"),       BRAMA_LIT("content-length"),   BRAMA_LIT("transfer-encoding"),
+        BRAMA_LIT("connection"), BRAMA_LIT("keep-alive"),       BRAMA_LIT("upgrade"),
+        BRAMA_LIT("te"),         BRAMA_LIT("proxy-connection"), BRAMA_LIT("trailer"),
+        BRAMA_LIT("expect")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
+        if (brama_str_eq_nocase(names[i], name))
+            return true;
+    return false;
+}
+
+static void check_pairs(struct brama__judging *j, size_t i, const struct brama_name_value *pairs,
+                        size_t count, bool cookies)
+{
+    const struct brama_rule *rule = &j->rule->rules[i];
+    const char *what = cookies ? "cookie" : "header";
+    const char *list = brama__is_v1(j->rule) ? "mutators" : "request";
+
+    for (size_t k = 0; k < count; k++) {
+        brama_str name = pairs[k].name;
+        const char *why = NULL;
+        if (!is_token(name) || (!cookies && is_of_the_connection(name)))
+            why = "setting";
+        else if (has_control(pairs[k].value))
+            why = "a control character in";
+        else if (brama__has_expression(pairs[k].value))
+            why = "an Envoy expression in";
+        if (why != NULL)
+            brama__fail(j, rule->where,
+                        unsupported(j, brama_arena_printf(j->arena, "%s %s \"%.*s\"", why, what,
+                                                          BRAMA_FMT(name))),
+                        ".spec.rules[%zu].%s.%ss.%.*s", i, list, what, BRAMA_FMT(name));
+    }
+}
+
+static void check_v1_rule(struct brama__judging *j, size_t i)
+{
+    const struct brama_rule *rule = &j->rule->rules[i];
+    const struct brama_strategy *s = &rule->strategies[0];
+
+    if (rule->strategy_count != 1) {
+        brama__fail(j, rule->where, unsupported(j, BRAMA_STR("more than one access strategy")),
+                    ".spec.rules[%zu].accessStrategies", i);
+        return;
+    }
+    switch (s->kind) {
+    case BRAMA_STRATEGY_ALLOW:
+    case BRAMA_STRATEGY_NO_AUTH:
+        return;
+    case BRAMA_STRATEGY_NOOP:
+        check_ory_mutators(j, i);
+        return;
+    case BRAMA_STRATEGY_JWT:
+        check_v1_jwt(j, i, s);
+        if (j->handler == BRAMA_HANDLER_ISTIO) {
+            check_pairs(j, i, rule->headers, rule->header_count, false);
+            check_pairs(j, i, rule->cookies, rule->cookie_count, true);
+        } else {
+            check_ory_mutators(j, i);
+        }
+        return;
+    case BRAMA_STRATEGY_UNKNOWN:
+    case BRAMA_STRATEGY_UNAUTHORIZED:
+    case BRAMA_STRATEGY_ANONYMOUS:
+    case BRAMA_STRATEGY_COOKIE_SESSION:
+    case BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS:
+    case BRAMA_STRATEGY_OAUTH2_INTROSPECTION:
+    case BRAMA_STRATEGY_EXT_AUTH:
+        break;
+    }
+    brama__fail(
+        j, s->where,
+        unsupported(j, brama_arena_printf(j->arena, "access strategy %.*s", BRAMA_FMT(s->name))),
+        ".spec.rules[%zu].accessStrategies[0].handler", i);
+}
+
+static void check_v2_rule(struct brama__judging *j, size_t i)
+{
+    const struct brama_rule *rule = &j->rule->rules[i];
+    const struct brama_strategy *s = &rule->strategies[0];
+
+    if (s->kind == BRAMA_STRATEGY_JWT) {
+        brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].jwt", i);
+        check_istio(j, at, s);
+    } else if (s->kind != BRAMA_STRATEGY_NO_AUTH) {
+        brama__fail(j, s->where, unsupported(j, BRAMA_STR("extAuth")), ".spec.rules[%zu].extAuth",
+                    i);
+    }
+    check_pairs(j, i, rule->headers, rule->header_count, false);
+    check_pairs(j, i, rule->cookies, rule->cookie_count, true);
+}
+
+/* The one Gateway that is built in, by any of the names that Istio takes for it. A rule on another
+ * one would be reachable there and nowhere else. */
+static bool is_kyma_gateway(const struct brama_apirule *rule)
+{
+    static const brama_str names[] = {BRAMA_LIT("kyma-system/kyma-gateway"),
+                                      BRAMA_LIT("kyma-gateway.kyma-system"),
+                                      BRAMA_LIT("kyma-gateway.kyma-system.svc"),
+                                      BRAMA_LIT("kyma-gateway.kyma-system.svc.cluster"),
+                                      BRAMA_LIT("kyma-gateway.kyma-system.svc.cluster.local")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
+        if (brama_str_eq(rule->gateway, names[i]))
+            return true;
+    return brama_str_eq(rule->gateway, BRAMA_STR("kyma-gateway")) &&
+           brama_str_eq(rule->ns, BRAMA_STR("kyma-system"));
+}
+
+void brama__judge_support(struct brama__judging *j)
+{
+    bool v1 = brama__is_v1(j->rule);
+
+    if (v1 && !is_kyma_gateway(j->rule))
+        brama__fail(j, j->rule->where,
+                    unsupported(j, brama_arena_printf(j->arena, "gateway %.*s",
+                                                      BRAMA_FMT(j->rule->gateway))),
+                    ".spec.gateway");
+    for (size_t i = 0; i < j->rule->rule_count; i++) {
+        if (v1)
+            check_v1_rule(j, i);
+        else
+            check_v2_rule(j, i);
+    }
+}

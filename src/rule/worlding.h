@@ -1,0 +1,19 @@
+/* What the files of the world share. */
+#ifndef BRAMA_RULE_WORLDING_H
+#define BRAMA_RULE_WORLDING_H
+
+#include "rule/messages.h"
+#include "rule/world.h"
+
+struct brama__object {
+    const struct brama_node *doc;
+    brama_str kind, ns, name;
+};
+
+/* Each adds what it can use and says in a finding what it can't. NOMEM shows in the arena. */
+void brama__add_config_map(struct brama_world *world, const struct brama__object *o);
+void brama__add_service(struct brama_world *world, const struct brama__object *o);
+void brama__add_slice(struct brama_world *world, const struct brama__object *o);
+void brama__add_secret(struct brama_world *world, const struct brama__object *o);
+
+#endif
