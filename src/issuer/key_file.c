@@ -1,0 +1,198 @@
+#include "issuer/key_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/cert.h"
+#include "crypto/digest.h"
+#include "jose/b64url.h"
+
+#define KEY_FILE_MAX (64 * 1024) /* an RSA-8192 key in PEM has 6.4 KiB */
+
+static bool has(brama_str pem, const char *what)
+{
+    return brama_str_find_str(pem, brama_str_c(what)) < pem.n;
+}
+
+/* The octets of the first block with that label. */
+static enum brama_err unarmour(brama_str *der, struct brama_arena *arena, brama_str pem,
+                               const char *label, struct brama_diag *diag)
+{
+    brama_str begin = brama_arena_printf(arena, "-----BEGIN %s-----", label);
+    brama_str end = brama_arena_printf(arena, "-----END %s-----", label);
+    size_t at = brama_str_find_str(pem, begin);
+    brama_str body = brama_str_from(pem, at + begin.n);
+    size_t stop = brama_str_find_str(body, end);
+    char *text = brama_arena_alloc(arena, stop + 1);
+    size_t n = 0;
+
+    if (text == NULL)
+        return BRAMA_ERR_NOMEM;
+    for (size_t i = 0; i < stop; i++) {
+        char c = body.p[i];
+        if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+            text[n++] = c;
+    }
+    if (stop < body.n && brama_b64_decode(der, arena, (brama_str){text, n}) == BRAMA_OK)
+        return BRAMA_OK;
+    brama_diag_set(diag, (struct brama_where){0}, "the PEM block \"%s\" is damaged", label);
+    return BRAMA_ERR_SYNTAX;
+}
+
+static enum brama_err from_public(struct brama_pkey **out, brama_str pem, struct brama_diag *diag)
+{
+    struct brama_arena arena;
+    brama_str der = BRAMA_NIL;
+
+    brama_arena_init(&arena, NULL, 4 * KEY_FILE_MAX);
+    enum brama_err err = unarmour(&der, &arena, pem, "PUBLIC KEY", diag);
+    if (err == BRAMA_OK)
+        err = brama_pkey_from_spki(out, der, false, diag);
+    brama_arena_deinit(&arena);
+    return err;
+}
+
+static enum brama_err from_certificate(struct brama_pkey **out, brama_str pem,
+                                       struct brama_diag *diag)
+{
+    struct brama_buf der;
+
+    brama_buf_init(&der, NULL, KEY_FILE_MAX);
+    enum brama_err err = brama_cert_from_pem(&der, pem, diag);
+    if (err == BRAMA_OK)
+        err = brama_pkey_from_cert(out, brama_buf_str(&der), diag);
+    brama_buf_deinit(&der);
+    return err;
+}
+
+enum brama_err brama_key_from_pem(struct brama_pkey **out, brama_str pem, struct brama_diag *diag)
+{
+    *out = NULL;
+    if (has(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || has(pem, "Proc-Type: 4,ENCRYPTED")) {
+        brama_diag_set(diag, (struct brama_where){0}, "the private key is encrypted");
+        return BRAMA_ERR_UNSUPPORTED;
+    }
+    if (has(pem, " PRIVATE KEY-----"))
+        return brama_pkey_from_pem(out, pem, diag);
+    if (has(pem, "-----BEGIN PUBLIC KEY-----"))
+        return from_public(out, pem, diag);
+    if (has(pem, "-----BEGIN CERTIFICATE-----"))
+        return from_certificate(out, pem, diag);
+    brama_diag_set(diag, (struct brama_where){0},
+                   "neither a PEM key (PRIVATE KEY, PUBLIC KEY) nor a CERTIFICATE");
+    return BRAMA_ERR_SYNTAX;
+}
+
+/* The whole file into room, which has a byte more than a file may have. */
+static enum brama_err read_all(int fd, char *room, size_t *n)
+{
+    *n = 0;
+    while (*n <= KEY_FILE_MAX) {
+        ssize_t got = read(fd, room + *n, KEY_FILE_MAX + 1 - *n);
+        if (got == 0)
+            return BRAMA_OK;
+        if (got < 0 && errno != EINTR)
+            return BRAMA_ERR_IO;
+        *n += got > 0 ? (size_t)got : 0;
+    }
+    return BRAMA_ERR_TOO_BIG;
+}
+
+enum brama_err brama_key_file_read(struct brama_pkey **out, const char *path,
+                                   struct brama_diag *diag)
+{
+    struct brama_where where = {.file = brama_str_c(path)};
+    /* All at once: growing would leave copies of the key behind. */
+    char *text = malloc(KEY_FILE_MAX + 1);
+    size_t n = 0;
+
+    *out = NULL;
+    if (text == NULL)
+        return BRAMA_ERR_NOMEM;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum brama_err err = fd >= 0 ? read_all(fd, text, &n) : BRAMA_ERR_IO;
+    if (err == BRAMA_ERR_IO)
+        brama_diag_set(diag, where, "%s", strerror(errno));
+    if (err == BRAMA_ERR_TOO_BIG)
+        brama_diag_set(diag, where, "too big for a key");
+    if (err != BRAMA_OK)
+        goto done;
+    err = brama_key_from_pem(out, (brama_str){text, n}, diag);
+    if (err != BRAMA_OK && diag != NULL)
+        diag->where = where;
+done:
+    brama_cleanse(text, KEY_FILE_MAX + 1);
+    free(text);
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
+static bool write_all(int fd, brama_str text)
+{
+    while (text.n != 0) {
+        ssize_t n = write(fd, text.p, text.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        text = brama_str_from(text, (size_t)n);
+    }
+    return fsync(fd) == 0;
+}
+
+/* A new file of mode 0600 with that text, or no file. */
+static bool create(const char *path, brama_str text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return false;
+    bool written = write_all(fd, text);
+    int why = errno;
+    if (close(fd) != 0 && written) {
+        written = false;
+        why = errno;
+    }
+    if (!written) {
+        unlink(path);
+        errno = why;
+    }
+    return written;
+}
+
+static bool replace_whole(const char *path, brama_str text)
+{
+    char tmp[4096];
+    int n = snprintf(tmp, sizeof(tmp), "%s.%ld.tmp", path, (long)getpid());
+
+    if (n < 0 || (size_t)n >= sizeof(tmp)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    if (!create(tmp, text))
+        return false;
+    if (rename(tmp, path) == 0)
+        return true;
+    int why = errno;
+    unlink(tmp);
+    errno = why;
+    return false;
+}
+
+enum brama_err brama_key_file_write(const char *path, brama_str text, bool replace,
+                                    struct brama_diag *diag)
+{
+    struct brama_where where = {.file = brama_str_c(path)};
+
+    if (replace ? replace_whole(path, text) : create(path, text))
+        return BRAMA_OK;
+    enum brama_err err = errno == EEXIST ? BRAMA_ERR_EXISTS : BRAMA_ERR_IO;
+    brama_diag_set(diag, where, "%s", strerror(errno));
+    return err;
+}
