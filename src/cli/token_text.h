@@ -1,0 +1,12 @@
+/* A token as people read it: header and claims, never the signature. */
+#ifndef BRAMA_CLI_TOKEN_TEXT_H
+#define BRAMA_CLI_TOKEN_TEXT_H
+
+#include "cli/cli.h"
+#include "jose/jwt.h"
+
+/* Print what could be read of it. Nothing is verified here, and the text says so unless the caller
+ * knows better. The exit code. */
+int brama_token_print(struct brama_cli *cli, const struct brama_jwt *jwt, int64_t now_s);
+
+#endif
