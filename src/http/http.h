@@ -2,13 +2,14 @@
  * admin listener. On libcurl; nothing else in the program sees it.
  *
  *     struct brama_http_answer a;
- *     brama_http_get(&a, &arena, BRAMA_STR("https://idp.example/keys"), &options, &diag);
+ *     brama_http_get(&a, &arena, BRAMA_STR("https://idp.example/keys"), &options);
  *     if (a.status == 200) use(a.body);
  *
  * Limits: total and connect time, bytes of the body (counted while reading, identity encoding only,
  * so that a compressed bomb is never inflated), three redirects, each checked as the first URL was:
  * from https never to http, and link-local and cloud-metadata addresses (169.254/16, fe80::/10,
- * 100.100.100.200, fd00:ec2::/32, and what maps to them) never, looked at when connecting, after DNS.
+ * 100.100.100.200, fd00:ec2::/32, and what maps to them) never, looked at when connecting, after
+ * DNS.
  */
 #ifndef BRAMA_HTTP_HTTP_H
 #define BRAMA_HTTP_HTTP_H
@@ -27,14 +28,14 @@ struct brama_http_resolver {
 struct brama_http_options {
     brama_str ca_file; /* PEM, in addition to the system's; empty: the system's only */
     const struct brama_http_resolver *resolver; /* NULL: DNS only */
-    uint32_t total_ms, connect_ms; /* 0: 5,000 and 1,000 */
-    size_t max_body;               /* 0: 256 KiB */
+    uint32_t total_ms, connect_ms;              /* 0: 5,000 and 1,000 */
+    size_t max_body;                            /* 0: 256 KiB */
 };
 
 struct brama_http_answer {
     uint16_t status; /* 0: none; then problem says why */
     brama_str body;
-    int64_t max_age_s;   /* Cache-Control: max-age; -1: not said; 0 also for no-store, no-cache */
+    int64_t max_age_s; /* Cache-Control: max-age; -1: not said; 0 also for no-store, no-cache */
     char problem[240];
 };
 
@@ -46,10 +47,13 @@ void brama_http_get(struct brama_http_answer *out, struct brama_arena *arena, br
 /* The same on an event loop, any number at once. */
 struct brama_http;
 BRAMA_MUST_USE enum brama_err brama_http_new(struct brama_http **out, uv_loop_t *loop);
-void brama_http_free(struct brama_http *http); /* abandons what is under way, calls nobody */
+/* Abandons what is under way and calls nobody. Not from a done; the loop must turn once more before
+ * it is closed. */
+void brama_http_free(struct brama_http *http);
 
 typedef void brama_http_done(void *ctx, const struct brama_http_answer *answer);
-/* Always calls done once, from the loop, later. body lives until done returns. */
+/* Always calls done once, from the loop, later. body lives until done returns; url and options are
+ * copied, what options->resolver points to must outlive the fetch. BRAMA_ERR_NOMEM only. */
 BRAMA_MUST_USE enum brama_err brama_http_start(struct brama_http *http, brama_str url,
                                                const struct brama_http_options *options,
                                                brama_http_done *done, void *ctx);

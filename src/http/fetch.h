@@ -1,0 +1,44 @@
+/* One fetch: what libcurl is told, what it tells us, and where a redirect may lead. http.c runs any
+ * number of them on a loop.
+ */
+#ifndef BRAMA_HTTP_FETCH_H
+#define BRAMA_HTTP_FETCH_H
+
+#include <curl/curl.h>
+
+#include "http/file_url.h"
+#include "http/http.h"
+
+struct fetch {
+    struct fetch *next, *previous; /* of http.c's list */
+    struct brama_http *http;
+    brama_http_done *done;
+    void *ctx;
+
+    char *url, *ca_file; /* copies; ca_file NULL: none */
+    const struct brama_http_resolver *resolver;
+    uint64_t total_ms, connect_ms, started_ms;
+    unsigned redirects;
+    bool https;
+
+    CURL *easy; /* NULL for a file */
+    struct curl_slist *connect_to;
+    struct brama_buf body;
+    size_t header_bytes;
+    int64_t max_age_s;
+    uint16_t status;
+    char problem[BRAMA_HTTP_PROBLEM_BYTES];
+};
+
+/* NULL: no memory. */
+struct fetch *brama__fetch_new(brama_str url, const struct brama_http_options *options);
+void brama__fetch_free(struct fetch *f);
+
+/* A file is read at once, a URL of no use has its problem; false for both: nothing to run. */
+bool brama__fetch_prepare(struct fetch *f, uint64_t now_ms);
+
+/* libcurl is through with it: take over status and problem. True: it is a redirect, prepared and to
+ * be run again. */
+bool brama__fetch_finished(struct fetch *f, CURLcode code, uint64_t now_ms);
+
+#endif
