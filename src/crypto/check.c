@@ -20,7 +20,8 @@ static const unsigned char *bytes(brama_str s)
     return (const unsigned char *)s.p;
 }
 
-/* A public key of that type from params, put through OpenSSL's own check. */
+/* A public key of that type from params, put through OpenSSL's own check. For RSA that check draws
+ * random bases: a modulus that is no product of two large primes is found out often, not always. */
 static EVP_PKEY *from_params(const char *type, OSSL_PARAM *params)
 {
     EVP_PKEY *evp = NULL;

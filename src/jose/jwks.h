@@ -30,7 +30,8 @@ struct brama_jwk {
     uint8_t thumbprint[BRAMA_THUMBPRINT_BYTES]; /* RFC 7638, SHA-256 */
 };
 
-/* A key that isn't used, and why: name is Envoy's where it has one ("JwksECKeyBadCrv"). */
+/* A key that isn't used, and why: name is Envoy's where it has one ("JwksECKeyBadCrv"), else ours
+ * ("JwkPrivate": those begin with Jwk and no s). */
 struct brama_jwk_reject {
     size_t index; /* in the document's keys */
     brama_str kid;
@@ -47,7 +48,8 @@ struct brama_jwks {
 
 /* BRAMA_ERR_SYNTAX  not JSON, or no object with a list "keys"
  * BRAMA_ERR_TOO_BIG over the bytes or the number of keys
- * BRAMA_ERR_INVALID no usable key; diag names the first one's reason
+ * BRAMA_ERR_INVALID no usable key; diag has the first one's reason
+ * diag reads "NAME: why", with the names of brama_jwk_reject.
  * Left out, each with its reason: private members (d, p, q, dp, dq, qi, k), kty oct, an alg that
  * doesn't fit the key, use other than "sig" (if said), key_ops without "verify", x5c whose leaf has
  * another key, two keys of one kid that both could serve one alg (both go), and what crypto/key.h
