@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_BYTES 4096 /* a request's needs in one block; larger wishes get a block of their own */
+#define BLOCK_BYTES                                                                                \
+    4096 /* a request's needs in one block; larger wishes get a block of their own */
 
 struct brama_arena_block {
     struct brama_arena_block *prev;
@@ -27,8 +28,8 @@ const struct brama_alloc brama_alloc_libc = {libc_resize, NULL};
 
 void brama_arena_init(struct brama_arena *a, const struct brama_alloc *alloc, size_t max_bytes)
 {
-    *a = (struct brama_arena){
-        .alloc = alloc != NULL ? alloc : &brama_alloc_libc, .max_bytes = max_bytes};
+    *a = (struct brama_arena){.alloc = alloc != NULL ? alloc : &brama_alloc_libc,
+                              .max_bytes = max_bytes};
 }
 
 static void free_down_to(struct brama_arena *a, struct brama_arena_block *keep)

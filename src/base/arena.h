@@ -13,7 +13,8 @@
 
 #include "base/str.h"
 
-/* Where memory comes from. resize(ctx, NULL, n) allocates, resize(ctx, p, 0) frees and gives NULL. */
+/* Where memory comes from. resize(ctx, NULL, n) allocates, resize(ctx, p, 0) frees and gives NULL.
+ */
 struct brama_alloc {
     void *(*resize)(void *ctx, void *p, size_t n);
     void *ctx;

@@ -8,8 +8,8 @@
 
 void brama_buf_init(struct brama_buf *b, const struct brama_alloc *alloc, size_t max_bytes)
 {
-    *b = (struct brama_buf){
-        .alloc = alloc != NULL ? alloc : &brama_alloc_libc, .max_bytes = max_bytes};
+    *b = (struct brama_buf){.alloc = alloc != NULL ? alloc : &brama_alloc_libc,
+                            .max_bytes = max_bytes};
 }
 
 void brama_buf_deinit(struct brama_buf *b)

@@ -17,10 +17,13 @@ typedef struct brama_str {
     size_t n;
 } brama_str;
 
-#define BRAMA_LIT(s) {(s), sizeof(s) - 1}                 /* in static tables */
-#define BRAMA_STR(s) ((brama_str){(s), sizeof(s) - 1})    /* in expressions */
+#define BRAMA_LIT(s)                                                                               \
+    {                                                                                              \
+        (s), sizeof(s) - 1                                                                         \
+    }                                                  /* in static tables */
+#define BRAMA_STR(s) ((brama_str){(s), sizeof(s) - 1}) /* in expressions */
 #define BRAMA_NIL ((brama_str){NULL, 0})
-#define BRAMA_FMT(s) (int)(s).n, (s).n != 0 ? (s).p : ""  /* for "%.*s" */
+#define BRAMA_FMT(s) (int)(s).n, (s).n != 0 ? (s).p : "" /* for "%.*s" */
 
 /* The slice over a C string; {NULL, 0} for NULL. */
 brama_str brama_str_c(const char *s);

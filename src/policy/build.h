@@ -47,11 +47,11 @@ struct brama__build {
     struct brama_arena arena; /* scratch, of this compilation */
     struct brama_packer *out;
     struct brama__list drafts, aps, oks, auths, workloads; /* of the types above */
-    struct brama_map hosts;      /* taken, with their number */
-    struct brama_map keysets;    /* URL to row */
-    struct brama_map upstreams;  /* "ns/name:port" to row */
-    struct brama_map workload_rows; /* key to number in workloads */
-    struct brama_map good;       /* "ns/name" to number in in->good */
+    struct brama_map hosts;                                /* taken, with their number */
+    struct brama_map keysets;                              /* URL to row */
+    struct brama_map upstreams;                            /* "ns/name:port" to row */
+    struct brama_map workload_rows;                        /* key to number in workloads */
+    struct brama_map good;                                 /* "ns/name" to number in in->good */
     enum brama_err err;
 };
 

@@ -47,11 +47,10 @@ static uint32_t upstream_row(struct brama__build *b, struct brama_service_ref se
     const uint32_t *at = brama_map_put(&b->upstreams, key, next);
     if (at == NULL || *at != next)
         return at != NULL ? *at : 0;
-    struct brama_p_upstream row = {
-        .id = brama_upstream_id(service.ns, service.name, service.port),
-        .ns = brama_packer_text(b->out, service.ns),
-        .name = brama_packer_text(b->out, service.name),
-        .port = service.port};
+    struct brama_p_upstream row = {.id = brama_upstream_id(service.ns, service.name, service.port),
+                                   .ns = brama_packer_text(b->out, service.ns),
+                                   .name = brama_packer_text(b->out, service.name),
+                                   .port = service.port};
     return brama_packer_row(b->out, BRAMA_T_UPSTREAM, &row, sizeof(row));
 }
 
@@ -87,10 +86,9 @@ static uint32_t workload_of(struct brama__build *b, struct brama_service_ref ser
 
 static struct brama_ref cluster_host(struct brama__build *b, struct brama_service_ref service)
 {
-    return brama_packer_text(b->out,
-                             brama_arena_printf(&b->arena, "%.*s.%.*s.svc.cluster.local:%u",
-                                                BRAMA_FMT(service.name), BRAMA_FMT(service.ns),
-                                                service.port));
+    return brama_packer_text(b->out, brama_arena_printf(&b->arena, "%.*s.%.*s.svc.cluster.local:%u",
+                                                        BRAMA_FMT(service.name),
+                                                        BRAMA_FMT(service.ns), service.port));
 }
 
 static uint32_t add_rule_row(const struct form *f, size_t index)
@@ -118,9 +116,9 @@ static struct brama_span header_rows(const struct form *f, const struct brama_ru
         brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
     }
     for (size_t i = 0; i < rule->cookie_count; i++)
-        cookies = brama_arena_printf(&b->arena, "%.*s%s%.*s=%.*s", BRAMA_FMT(cookies),
-                                     i != 0 ? "; " : "", BRAMA_FMT(rule->cookies[i].name),
-                                     BRAMA_FMT(rule->cookies[i].value));
+        cookies =
+            brama_arena_printf(&b->arena, "%.*s%s%.*s=%.*s", BRAMA_FMT(cookies), i != 0 ? "; " : "",
+                               BRAMA_FMT(rule->cookies[i].name), BRAMA_FMT(rule->cookies[i].value));
     if (rule->cookie_count != 0) {
         struct brama_p_header row = {brama_packer_text(b->out, BRAMA_STR("Cookie")),
                                      brama_packer_text(b->out, cookies)};
@@ -173,8 +171,9 @@ static brama_str v2_policy_path(brama_str path)
     return brama_str_eq(path, BRAMA_STR("/*")) ? BRAMA_STR("/{**}") : path;
 }
 
-/* Paths of earlier rules that share a method; apirule.md section 4.6. Where the rule's own path is a
- * root path Kyma lists later rules too; those are other routes here as there, so the list ends. */
+/* Paths of earlier rules that share a method; apirule.md section 4.6. Where the rule's own path is
+ * a root path Kyma lists later rules too; those are other routes here as there, so the list ends.
+ */
 static struct brama_span not_path_rows(const struct form *f, size_t index)
 {
     struct brama__build *b = f->b;
@@ -219,13 +218,12 @@ static void add_policies(const struct form *f, size_t index, uint32_t rule_row, 
     const struct brama_jwt_istio *jwt = &strategy->istio;
     bool is_jwt = strategy->kind == BRAMA_STRATEGY_JWT;
     size_t count = is_jwt && jwt->authz_count != 0 ? jwt->authz_count : 1;
-    struct brama_p_ap row = {
-        .from = is_jwt               ? BRAMA_AP_JWT
-                : is_direct(f, rule) ? BRAMA_AP_INGRESS
-                                     : BRAMA_AP_OATHKEEPER,
-        .methods = rule->methods,
-        .not_paths = not_path_rows(f, index),
-        .rule = rule_row};
+    struct brama_p_ap row = {.from = is_jwt               ? BRAMA_AP_JWT
+                                     : is_direct(f, rule) ? BRAMA_AP_INGRESS
+                                                          : BRAMA_AP_OATHKEEPER,
+                             .methods = rule->methods,
+                             .not_paths = not_path_rows(f, index),
+                             .rule = rule_row};
     brama_str host = f->v2 ? f->rule->full_host : BRAMA_NIL;
     row.host = brama_packer_text(b->out, host);
     if (is_jwt)
@@ -293,15 +291,15 @@ static void add_route(const struct form *f, size_t index, uint32_t rule_row, uin
     struct brama__build *b = f->b;
     const struct brama_rule *rule = &f->rule->rules[index];
     const struct brama_strategy *strategy = &rule->strategies[0];
-    bool direct = is_direct(f, rule), wildcard = brama_str_starts(f->rule->full_host,
-                                                                  BRAMA_STR("*."));
+    bool direct = is_direct(f, rule),
+         wildcard = brama_str_starts(f->rule->full_host, BRAMA_STR("*."));
     struct brama__draft *d = brama__list_add(b, &b->drafts, sizeof(*d));
 
     if (d == NULL)
         return;
     *d = (struct brama__draft){.host = f->rule->full_host};
-    enum brama_err err = brama__route_pattern(&d->path, &b->arena, f->rule->version, f->handler,
-                                              rule->path, NULL);
+    enum brama_err err =
+        brama__route_pattern(&d->path, &b->arena, f->rule->version, f->handler, rule->path, NULL);
     if (err == BRAMA_ERR_NOMEM)
         b->err = err;
     if (err != BRAMA_OK)

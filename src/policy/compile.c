@@ -41,18 +41,17 @@ static void fail_rule(struct brama_world *world, struct brama_apirule *rule, siz
     bool v2 = rule->version == BRAMA_API_V2 || rule->version == BRAMA_API_V2ALPHA1;
     if (f == NULL)
         return;
-    *f = (struct brama_failure){
-        .path = brama_arena_printf(arena, ".spec.rules[%zu].path", index),
-        .message = brama_arena_copy(arena, brama_str_c(what)),
-        .where = rule->rules[index].where};
+    *f = (struct brama_failure){.path = brama_arena_printf(arena, ".spec.rules[%zu].path", index),
+                                .message = brama_arena_copy(arena, brama_str_c(what)),
+                                .where = rule->rules[index].where};
     rule->judged.failures.first = rule->judged.failures.last = f;
     rule->judged.failures.count = 1;
     rule->judged.valid = false;
     rule->judged.state = v2 ? BRAMA_STR("Error") : BRAMA_STR("ERROR");
-    rule->judged.description = brama_arena_printf(
-        arena, v2 ? "Validation errors: Attribute '%.*s': %.*s"
-                  : "Validation error: Attribute \"%.*s\": %.*s",
-        BRAMA_FMT(f->path), BRAMA_FMT(f->message));
+    rule->judged.description = brama_arena_printf(arena,
+                                                  v2 ? "Validation errors: Attribute '%.*s': %.*s"
+                                                     : "Validation error: Attribute \"%.*s\": %.*s",
+                                                  BRAMA_FMT(f->path), BRAMA_FMT(f->message));
 }
 
 enum brama_err brama_compile_check(struct brama_world *world)
@@ -152,11 +151,10 @@ enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
         brama_map_put(&b.good, full_name(&b.arena, in->good[i].rule->ns, in->good[i].rule->name),
                       (uint32_t)i);
 
-    struct brama_p_meta meta = {.domain = brama_packer_text(b.out, in->domain),
-                                .toggle = in->world->toggle.given
-                                              ? (uint32_t)in->world->toggle.handler
-                                              : BRAMA_HANDLER_ORY,
-                                .skipped = (uint32_t)in->world->skipped};
+    struct brama_p_meta meta = {
+        .domain = brama_packer_text(b.out, in->domain),
+        .toggle = in->world->toggle.given ? (uint32_t)in->world->toggle.handler : BRAMA_HANDLER_ORY,
+        .skipped = (uint32_t)in->world->skipped};
     brama_packer_row(b.out, BRAMA_T_META, &meta, sizeof(meta));
     for (size_t i = 0; i < in->source_count; i++) {
         struct brama_p_source row = {brama_packer_text(b.out, in->sources[i].file),

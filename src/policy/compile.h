@@ -15,7 +15,7 @@ struct brama_last_good {
 };
 
 struct brama_compile_in {
-    const struct brama_world *world; /* judged */
+    const struct brama_world *world;    /* judged */
     const struct brama_last_good *good; /* at most one a (namespace, name) */
     size_t good_count;
     brama_str domain;

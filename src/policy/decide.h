@@ -26,8 +26,8 @@ struct brama_header {
 struct brama_request {
     brama_str scheme; /* "http" or "https": of the client's connection */
     brama_str method;
-    brama_str authority; /* Host or :authority as received, port included */
-    brama_str target;    /* path and query as received */
+    brama_str authority;                /* Host or :authority as received, port included */
+    brama_str target;                   /* path and query as received */
     const struct brama_header *headers; /* all others, in order, repeated ones repeatedly */
     size_t header_count;
     brama_str request_id; /* X-Request-ID of the response; in Oathkeeper's error JSON */
@@ -47,22 +47,24 @@ struct brama_decision {
     uint16_t status;                  /* DENY and ANSWER: of the response */
     brama_str content_type, body;     /* DENY and ANSWER; may be empty */
 
-    /* Headers to set on the response, whoever made it (CORS), and on a refusal (www-authenticate). */
+    /* Headers to set on the response, whoever made it (CORS), and on a refusal (www-authenticate).
+     */
     const struct brama_header *response_headers;
     size_t response_header_count;
     bool strip_cors; /* remove the workload's own CORS headers first */
 
     /* The matched rule; BRAMA_NO_ROW and empty where none did. */
     uint32_t route;
-    brama_str apirule;  /* "namespace/name" */
+    brama_str apirule; /* "namespace/name" */
     uint32_t rule_index;
     brama_str rule_file;
     uint32_t rule_line;
 
     /* ALLOW only. */
-    brama_str target; /* normalised path and query: what to send */
+    brama_str target;                        /* normalised path and query: what to send */
     const struct brama_f_upstream *upstream; /* in facts: copy the addresses before letting go */
-    const struct brama_header *upstream_headers; /* to set on the request, Host included if it differs */
+    const struct brama_header
+        *upstream_headers; /* to set on the request, Host included if it differs */
     size_t upstream_header_count;
     uint32_t timeout_s;
 
@@ -93,14 +95,14 @@ struct brama_engine {
     struct brama_memory *memory;
 };
 
-/* All slices of *out are the arena's, the request's or static, but for .upstream, which is in facts.
- * trace: NULL, or where every step is recorded. */
+/* All slices of *out are the arena's, the request's or static, but for .upstream, which is in
+ * facts. trace: NULL, or where every step is recorded. */
 void brama_decide(struct brama_decision *out, const struct brama_engine *engine,
                   const struct brama_request *request, struct brama_arena *arena,
                   struct brama_trace *trace);
 
-/* A refusal that somebody else found (the gateway's framing checks, an upstream failure), in the same
- * shape: status and body as Envoy words them. */
+/* A refusal that somebody else found (the gateway's framing checks, an upstream failure), in the
+ * same shape: status and body as Envoy words them. */
 void brama_decide_refusal(struct brama_decision *out, enum brama_reason reason,
                           struct brama_arena *arena);
 

@@ -157,18 +157,18 @@ static int compare_ids(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void pack_keyset(struct brama_packer *p, const struct brama_facts_keyset_in *in,
-                        uint64_t id, struct brama_buf *spki)
+static void pack_keyset(struct brama_packer *p, const struct brama_facts_keyset_in *in, uint64_t id,
+                        struct brama_buf *spki)
 {
-    struct brama_f_keyset row = {
-        .id = id,
-        .url = brama_packer_text(p, in->url),
-        .problem = brama_packer_text(p, in->problem),
-        .state = in->set != NULL ? (uint32_t)in->state : BRAMA_KEYSET_NEVER,
-        .rejected = in->set != NULL ? (uint32_t)in->set->reject_count : 0,
-        .fetched_at_s = in->set != NULL ? in->fetched_at_s : 0,
-        .version = in->version,
-        .keys = pack_keys(p, in->set, spki)};
+    struct brama_f_keyset row = {.id = id,
+                                 .url = brama_packer_text(p, in->url),
+                                 .problem = brama_packer_text(p, in->problem),
+                                 .state =
+                                     in->set != NULL ? (uint32_t)in->state : BRAMA_KEYSET_NEVER,
+                                 .rejected = in->set != NULL ? (uint32_t)in->set->reject_count : 0,
+                                 .fetched_at_s = in->set != NULL ? in->fetched_at_s : 0,
+                                 .version = in->version,
+                                 .keys = pack_keys(p, in->set, spki)};
     brama_packer_row(p, BRAMA_F_KEYSET, &row, sizeof(row));
 }
 

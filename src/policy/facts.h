@@ -1,5 +1,5 @@
-/* The facts file: key sets, addresses and certificates; what changes by itself. It is readable by the
- * agent's and the workers' user only, since TLS keys lie in it.
+/* The facts file: key sets, addresses and certificates; what changes by itself. It is readable by
+ * the agent's and the workers' user only, since TLS keys lie in it.
  */
 #ifndef BRAMA_POLICY_FACTS_H
 #define BRAMA_POLICY_FACTS_H
@@ -10,32 +10,32 @@
 enum brama_facts_table {
     BRAMA_F_KEYSET = 0, /* sorted by id */
     BRAMA_F_KEY,
-    BRAMA_F_UPSTREAM,   /* sorted by id */
+    BRAMA_F_UPSTREAM, /* sorted by id */
     BRAMA_F_ADDRESS,
-    BRAMA_F_CERT        /* the first one serves where no name fits */
+    BRAMA_F_CERT /* the first one serves where no name fits */
 };
 
 enum brama_keyset_state {
     BRAMA_KEYSET_NEVER = 0, /* no set was ever loaded: 503 */
     BRAMA_KEYSET_FRESH,
-    BRAMA_KEYSET_STALE      /* the last fetch failed; the last good set is served */
+    BRAMA_KEYSET_STALE /* the last fetch failed; the last good set is served */
 };
 
 struct brama_f_keyset {
-    uint64_t id;             /* brama_keyset_id() */
+    uint64_t id;                   /* brama_keyset_id() */
     struct brama_ref url, problem; /* problem: the last fetch's, empty if it went well */
-    uint32_t state;          /* enum brama_keyset_state */
-    uint32_t rejected;       /* keys left out of the set */
-    int64_t fetched_at_s;    /* of the set that is served, UNIX time; 0: never */
-    uint64_t version;        /* counts sets that differed */
-    struct brama_span keys;  /* BRAMA_F_KEY, in the set's order */
+    uint32_t state;                /* enum brama_keyset_state */
+    uint32_t rejected;             /* keys left out of the set */
+    int64_t fetched_at_s;          /* of the set that is served, UNIX time; 0: never */
+    uint64_t version;              /* counts sets that differed */
+    struct brama_span keys;        /* BRAMA_F_KEY, in the set's order */
 };
 
 struct brama_f_key {
     struct brama_ref kid, use, spki; /* spki: DER */
     uint8_t thumbprint[BRAMA_THUMBPRINT_BYTES];
     uint32_t has_kid;
-    uint32_t alg;  /* enum brama_alg, or BRAMA_ALG_INVALID if the key doesn't say */
+    uint32_t alg; /* enum brama_alg, or BRAMA_ALG_INVALID if the key doesn't say */
     uint32_t kty, crv, bits;
     uint32_t unused;
 };
@@ -52,7 +52,7 @@ struct brama_f_address {
 };
 
 struct brama_f_cert {
-    struct brama_ref name;  /* lower case host, or "*.x" */
+    struct brama_ref name; /* lower case host, or "*.x" */
     struct brama_ref chain_pem, key_pem;
 };
 
@@ -67,7 +67,8 @@ BRAMA_MUST_USE enum brama_err brama_facts_verify(const struct brama_facts *facts
 /* NULL if the id isn't there. O(log n). */
 const struct brama_f_keyset *brama_facts_keyset(const struct brama_facts *facts, uint64_t id);
 const struct brama_f_upstream *brama_facts_upstream(const struct brama_facts *facts, uint64_t id);
-/* The certificate for a server name (exact, then wildcard, then the first); NULL if there is none. */
+/* The certificate for a server name (exact, then wildcard, then the first); NULL if there is none.
+ */
 const struct brama_f_cert *brama_facts_cert(const struct brama_facts *facts, brama_str server_name);
 
 /* Building one. The builder copies what it is given; any order. */

@@ -174,8 +174,7 @@ struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
     return s->ref;
 }
 
-uint32_t brama_packer_row(struct brama_packer *p, unsigned table, const void *row,
-                          size_t row_bytes)
+uint32_t brama_packer_row(struct brama_packer *p, unsigned table, const void *row, size_t row_bytes)
 {
     if (table >= BRAMA_PACK_TABLES_MAX ||
         (p->tables[table].count != 0 && p->tables[table].row_bytes != row_bytes)) {
@@ -204,8 +203,8 @@ static struct brama_pack_table append(struct brama_buf *out, const struct brama_
 
 enum brama_err brama_packer_finish(struct brama_packer *p, uint64_t number, struct brama_buf *out)
 {
-    struct brama_pack_header h = {.format = BRAMA_PACK_FORMAT, .kind = (uint32_t)p->kind,
-                                  .number = number};
+    struct brama_pack_header h = {
+        .format = BRAMA_PACK_FORMAT, .kind = (uint32_t)p->kind, .number = number};
     enum brama_err err = p->err != BRAMA_OK ? p->err : brama_buf_err(&p->text);
 
     memcpy(h.magic, magic, sizeof(magic));

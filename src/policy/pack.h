@@ -7,8 +7,8 @@
  *         brama_str text = brama_pack_text(&pack, r->name);             // empty: out of bounds
  *     }
  *
- * Opening looks at the header only (magic, format, kind, size, directory); brama_pack_verify() at the
- * digest. Byte order and widths are the machine's: these files never leave it.
+ * Opening looks at the header only (magic, format, kind, size, directory); brama_pack_verify() at
+ * the digest. Byte order and widths are the machine's: these files never leave it.
  */
 #ifndef BRAMA_POLICY_PACK_H
 #define BRAMA_POLICY_PACK_H
@@ -35,8 +35,8 @@ struct brama_pack_table {
 struct brama_pack_header {
     char magic[8]; /* "BRAMA\0\0\1" */
     uint32_t format, kind;
-    uint64_t number; /* of the generation: the n of policy.<n> */
-    uint64_t size;   /* of the file */
+    uint64_t number;    /* of the generation: the n of policy.<n> */
+    uint64_t size;      /* of the file */
     uint8_t digest[32]; /* SHA-256 of everything behind the header */
     struct brama_pack_table text;
     struct brama_pack_table tables[BRAMA_PACK_TABLES_MAX];

@@ -1,14 +1,14 @@
 /* What agent and workers share beside the two files: the control page (agent writes, workers map it
- * read-only) and one page a worker (worker writes, everybody else reads). Layout only; both sides map
- * them themselves. Also the names of all files under the state directory. Design section 2.
+ * read-only) and one page a worker (worker writes, everybody else reads). Layout only; both sides
+ * map them themselves. Also the names of all files under the state directory. Design section 2.
  */
 #ifndef BRAMA_POLICY_PAGES_H
 #define BRAMA_POLICY_PAGES_H
 
 #include <stdatomic.h>
 
-#include "policy/reason.h"
 #include "base/def.h"
+#include "policy/reason.h"
 
 #define BRAMA_STATE_LOCK "lock"             /* flock: an agent lives; its text: pid and newline */
 #define BRAMA_STATE_NGINX_LOCK "nginx.lock" /* flock, inherited by nginx: a data plane lives */
@@ -16,12 +16,12 @@
 #define BRAMA_STATE_NGINX_PID "nginx.pid"
 #define BRAMA_STATE_ERROR_LOG "error.log"
 #define BRAMA_STATE_CONTROL "control"
-#define BRAMA_STATE_POLICY "policy."        /* + number in decimal */
+#define BRAMA_STATE_POLICY "policy." /* + number in decimal */
 #define BRAMA_STATE_FACTS "facts."
-#define BRAMA_STATE_WORKERS "workers"       /* folder: <slot> (page, flock while alive), <slot>.sock */
-#define BRAMA_STATE_GOOD "good"             /* folder: <namespace>.<name>.json */
-#define BRAMA_STATE_KEYS "keys"             /* folder: <keyset id in hex>.json, last good sets */
-#define BRAMA_STATE_RULES "rules"           /* folder: what `brama apply` wrote */
+#define BRAMA_STATE_WORKERS "workers" /* folder: <slot> (page, flock while alive), <slot>.sock */
+#define BRAMA_STATE_GOOD "good"       /* folder: <namespace>.<name>.json */
+#define BRAMA_STATE_KEYS "keys"       /* folder: <keyset id in hex>.json, last good sets */
+#define BRAMA_STATE_RULES "rules"     /* folder: what `brama apply` wrote */
 
 #define BRAMA_WORKER_SLOTS 64
 #define BRAMA_PAGE_BYTES 4096

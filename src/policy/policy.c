@@ -24,7 +24,10 @@ struct field {
     enum brama_policy_table target;
 };
 
-#define FIELD(t, row, member, to, target) {BRAMA_T_##t, offsetof(struct row, member), to, target}
+#define FIELD(t, row, member, to, target)                                                          \
+    {                                                                                              \
+        BRAMA_T_##t, offsetof(struct row, member), to, target                                      \
+    }
 #define TEXT(t, row, member) FIELD(t, row, member, TO_TEXT, BRAMA_T_META)
 
 static const struct field fields[] = {

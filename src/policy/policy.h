@@ -1,5 +1,5 @@
-/* The policy file: hosts, routes, rules, statuses; all that changes when somebody edits. It names key
- * sets and upstreams by stable ids, which facts.h gives meaning to.
+/* The policy file: hosts, routes, rules, statuses; all that changes when somebody edits. It names
+ * key sets and upstreams by stable ids, which facts.h gives meaning to.
  */
 #ifndef BRAMA_POLICY_POLICY_H
 #define BRAMA_POLICY_POLICY_H
@@ -15,13 +15,13 @@ enum brama_policy_table {
     BRAMA_T_META = 0, /* one struct brama_p_meta */
     BRAMA_T_HOST,     /* sorted by name; wildcards ("*.x") stand among them */
     BRAMA_T_ROUTE,
-    BRAMA_T_APIRULE,  /* every APIRule of the sources, valid or not: status and form in force */
-    BRAMA_T_RULE,     /* one entry of spec.rules of a form in force */
+    BRAMA_T_APIRULE, /* every APIRule of the sources, valid or not: status and form in force */
+    BRAMA_T_RULE,    /* one entry of spec.rules of a form in force */
     BRAMA_T_AUTH,
     BRAMA_T_AUTHZ,
     BRAMA_T_ORY,
-    BRAMA_T_TEXTS,    /* struct brama_p_text: lists of texts */
-    BRAMA_T_NUMBERS,  /* uint32_t: lists of row numbers */
+    BRAMA_T_TEXTS,   /* struct brama_p_text: lists of texts */
+    BRAMA_T_NUMBERS, /* uint32_t: lists of row numbers */
     BRAMA_T_KEYSET,
     BRAMA_T_UPSTREAM,
     BRAMA_T_WORKLOAD,
@@ -31,7 +31,7 @@ enum brama_policy_table {
     BRAMA_T_HEADER,
     BRAMA_T_CORS,
     BRAMA_T_ORIGIN,
-    BRAMA_T_SOURCE    /* files that were read: `brama apply` waits for its own */
+    BRAMA_T_SOURCE /* files that were read: `brama apply` waits for its own */
 };
 
 struct brama_p_meta {
@@ -56,7 +56,7 @@ enum brama_responder { BRAMA_RESPONDER_SIDECAR = 1, BRAMA_RESPONDER_OATHKEEPER }
 
 struct brama_p_route {
     struct brama_p_pattern path;
-    uint32_t methods;   /* of the VirtualService match; BRAMA_METHOD_ALL and others if any_method */
+    uint32_t methods; /* of the VirtualService match; BRAMA_METHOD_ALL and others if any_method */
     uint32_t any_method;
     uint32_t responder; /* enum brama_responder */
     uint32_t strategy;  /* enum brama_strategy_kind: ALLOW, NO_AUTH, NOOP, JWT */
@@ -71,8 +71,8 @@ struct brama_p_route {
     struct brama_span oathkeeper; /* OATHKEEPER: BRAMA_T_NUMBERS -> BRAMA_T_OATHKEEPER likewise */
     struct brama_span headers;    /* BRAMA_T_HEADER, to set on the upstream request */
     struct brama_ref forwarded_host; /* x-forwarded-host; empty: the request's own authority */
-    uint32_t cors;              /* BRAMA_T_CORS or BRAMA_NO_ROW */
-    uint32_t strip_cors;        /* remove the workload's CORS headers */
+    uint32_t cors;                   /* BRAMA_T_CORS or BRAMA_NO_ROW */
+    uint32_t strip_cors;             /* remove the workload's CORS headers */
 };
 
 /* Which form of an APIRule is enforced. */
@@ -96,8 +96,8 @@ struct brama_p_rule {
 struct brama_p_auth {
     struct brama_ref issuer;
     struct brama_ref name, prefix; /* of the place */
-    uint32_t keyset; /* BRAMA_T_KEYSET */
-    uint32_t place;  /* enum brama_token_place */
+    uint32_t keyset;               /* BRAMA_T_KEYSET */
+    uint32_t place;                /* enum brama_token_place */
 };
 
 struct brama_p_authz {
@@ -105,12 +105,12 @@ struct brama_p_authz {
 };
 
 struct brama_p_ory {
-    struct brama_span keysets; /* BRAMA_T_NUMBERS -> BRAMA_T_KEYSET */
+    struct brama_span keysets;                    /* BRAMA_T_NUMBERS -> BRAMA_T_KEYSET */
     struct brama_span issuers, scopes, audiences; /* BRAMA_T_TEXTS */
-    uint32_t scope_strategy;   /* enum brama_scope_strategy */
-    uint32_t algs;             /* 1 << enum brama_alg */
-    uint32_t place;            /* enum brama_token_place */
-    struct brama_ref name;     /* of the place */
+    uint32_t scope_strategy;                      /* enum brama_scope_strategy */
+    uint32_t algs;                                /* 1 << enum brama_alg */
+    uint32_t place;                               /* enum brama_token_place */
+    struct brama_ref name;                        /* of the place */
 };
 
 struct brama_p_keyset {
@@ -136,24 +136,25 @@ struct brama_p_workload {
 enum brama_ap_from { BRAMA_AP_INGRESS = 1, BRAMA_AP_JWT, BRAMA_AP_OATHKEEPER };
 
 struct brama_p_ap {
-    uint32_t from;                 /* enum brama_ap_from */
+    uint32_t from; /* enum brama_ap_from */
     uint32_t methods;
-    struct brama_ref host;         /* empty: any */
+    struct brama_ref host; /* empty: any */
     struct brama_p_pattern path;
-    struct brama_span not_paths;   /* BRAMA_T_PATTERN */
-    struct brama_span issuers;     /* JWT: BRAMA_T_TEXTS, each with a non-empty sub */
-    struct brama_span scopes, audiences; /* BRAMA_T_TEXTS; scopes all in one of scp, scope, scopes */
-    uint32_t rule;                 /* BRAMA_T_RULE that it comes from */
+    struct brama_span not_paths; /* BRAMA_T_PATTERN */
+    struct brama_span issuers;   /* JWT: BRAMA_T_TEXTS, each with a non-empty sub */
+    struct brama_span scopes,
+        audiences; /* BRAMA_T_TEXTS; scopes all in one of scp, scope, scopes */
+    uint32_t rule; /* BRAMA_T_RULE that it comes from */
     uint32_t unused;
 };
 
 struct brama_p_oathkeeper {
     struct brama_p_pattern path;
     uint32_t methods;
-    uint32_t rule;     /* BRAMA_T_RULE */
-    uint32_t strategy; /* enum brama_strategy_kind: NOOP or JWT */
-    uint32_t ory;      /* JWT: BRAMA_T_ORY, else BRAMA_NO_ROW */
-    uint32_t upstream; /* BRAMA_T_UPSTREAM */
+    uint32_t rule;                /* BRAMA_T_RULE */
+    uint32_t strategy;            /* enum brama_strategy_kind: NOOP or JWT */
+    uint32_t ory;                 /* JWT: BRAMA_T_ORY, else BRAMA_NO_ROW */
+    uint32_t upstream;            /* BRAMA_T_UPSTREAM */
     struct brama_ref host_header; /* Host sent upstream */
 };
 
@@ -162,10 +163,10 @@ struct brama_p_header {
 };
 
 struct brama_p_cors {
-    struct brama_span origins; /* BRAMA_T_ORIGIN */
+    struct brama_span origins;                 /* BRAMA_T_ORIGIN */
     struct brama_ref methods, headers, expose; /* joined by "," */
     uint32_t methods_any, headers_any;         /* "*" stands in the list: echo what was asked */
-    uint32_t credentials;   /* send Access-Control-Allow-Credentials: true */
+    uint32_t credentials;                      /* send Access-Control-Allow-Credentials: true */
     uint32_t max_age_given;
     uint64_t max_age_s;
 };

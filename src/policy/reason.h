@@ -6,37 +6,37 @@
 #include "jose/status.h"
 
 enum brama_reason {
-    BRAMA_REASON_NONE = 0,          /* nothing was decided: a refusal, status 500 */
-    BRAMA_REASON_ALLOWED,           /* "allowed" */
-    BRAMA_REASON_PREFLIGHT,         /* "cors_preflight": answered by us */
-    BRAMA_REASON_BAD_REQUEST,       /* "bad_request": framing or syntax that nginx's parser lets by */
-    BRAMA_REASON_BAD_PATH,          /* "bad_path": can't be normalised */
-    BRAMA_REASON_AMBIGUOUS_PATH,    /* "ambiguous_path": two readings lead to two rules */
-    BRAMA_REASON_BAD_HOST,          /* "bad_host": no host[:port] */
-    BRAMA_REASON_BAD_CONNECTION,    /* "bad_connection": Connection names a header it must not */
+    BRAMA_REASON_NONE = 0,       /* nothing was decided: a refusal, status 500 */
+    BRAMA_REASON_ALLOWED,        /* "allowed" */
+    BRAMA_REASON_PREFLIGHT,      /* "cors_preflight": answered by us */
+    BRAMA_REASON_BAD_REQUEST,    /* "bad_request": framing or syntax that nginx's parser lets by */
+    BRAMA_REASON_BAD_PATH,       /* "bad_path": can't be normalised */
+    BRAMA_REASON_AMBIGUOUS_PATH, /* "ambiguous_path": two readings lead to two rules */
+    BRAMA_REASON_BAD_HOST,       /* "bad_host": no host[:port] */
+    BRAMA_REASON_BAD_CONNECTION, /* "bad_connection": Connection names a header it must not */
     BRAMA_REASON_HEADERS_TOO_LARGE, /* "headers_too_large" */
     BRAMA_REASON_NOT_CONFIGURED,    /* "not_configured": no policy in force yet */
     BRAMA_REASON_NO_HOST,           /* "no_host": no APIRule serves it */
     BRAMA_REASON_NO_ROUTE,          /* "no_route": no rule for path and method */
     BRAMA_REASON_TOKEN_MISSING,
     BRAMA_REASON_TOKEN_MALFORMED,
-    BRAMA_REASON_TOKEN_SEVERAL,     /* "token_several": more than one credential */
+    BRAMA_REASON_TOKEN_SEVERAL, /* "token_several": more than one credential */
     BRAMA_REASON_TOKEN_EXPIRED,
     BRAMA_REASON_TOKEN_NOT_YET_VALID,
     BRAMA_REASON_ALG_NOT_ALLOWED,
     BRAMA_REASON_ISSUER_UNKNOWN,
     BRAMA_REASON_KID_MISSING,
-    BRAMA_REASON_KEY_UNKNOWN,       /* no key of the set fits kid and alg */
-    BRAMA_REASON_KEYS_UNAVAILABLE,  /* the set was never loaded */
+    BRAMA_REASON_KEY_UNKNOWN,      /* no key of the set fits kid and alg */
+    BRAMA_REASON_KEYS_UNAVAILABLE, /* the set was never loaded */
     BRAMA_REASON_SIGNATURE_INVALID,
     BRAMA_REASON_AUDIENCE_MISSING,
     BRAMA_REASON_SCOPE_MISSING,
     BRAMA_REASON_SUBJECT_MISSING,
-    BRAMA_REASON_POLICY_DENIED,     /* no AuthorizationPolicy of the workload matches */
+    BRAMA_REASON_POLICY_DENIED, /* no AuthorizationPolicy of the workload matches */
     BRAMA_REASON_OATHKEEPER_NO_RULE,
     BRAMA_REASON_OATHKEEPER_MANY_RULES,
-    BRAMA_REASON_NO_UPSTREAM,       /* no address for the workload */
-    BRAMA_REASON_UPSTREAM_FAILED,   /* written by the gateway, as the two below */
+    BRAMA_REASON_NO_UPSTREAM,     /* no address for the workload */
+    BRAMA_REASON_UPSTREAM_FAILED, /* written by the gateway, as the two below */
     BRAMA_REASON_UPSTREAM_TIMEOUT,
     BRAMA_REASON_CLIENT_GONE,
     BRAMA_REASON_INTERNAL,

@@ -1,5 +1,5 @@
-/* The decision's own account of itself: every step, as it was taken. `brama explain` prints this and
- * nothing else. Without a sink (NULL) recording costs a branch.
+/* The decision's own account of itself: every step, as it was taken. `brama explain` prints this
+ * and nothing else. Without a sink (NULL) recording costs a branch.
  */
 #ifndef BRAMA_POLICY_TRACE_H
 #define BRAMA_POLICY_TRACE_H

@@ -100,8 +100,8 @@ static enum brama_path_fault decode_unreserved(char *out, size_t *n, brama_str r
     return BRAMA_PATH_OK;
 }
 
-/* Resolve "." and ".." segments in place. RFC 3986 section 5.2.4, but ".." above the root is a fault.
- * p[0] is "/". */
+/* Resolve "." and ".." segments in place. RFC 3986 section 5.2.4, but ".." above the root is a
+ * fault. p[0] is "/". */
 static enum brama_path_fault resolve_dots(char *p, size_t *n)
 {
     size_t end = *n, to = 0;
@@ -129,7 +129,8 @@ static enum brama_path_fault resolve_dots(char *p, size_t *n)
     return BRAMA_PATH_OK;
 }
 
-/* Has the path another reading: an encoded separator or percent sign, an empty segment, a parameter? */
+/* Has the path another reading: an encoded separator or percent sign, an empty segment, a
+ * parameter? */
 static bool has_other_reading(brama_str path)
 {
     for (size_t i = 0; i < path.n; i++) {

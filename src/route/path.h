@@ -13,23 +13,23 @@
 
 enum brama_path_fault {
     BRAMA_PATH_OK = 0,
-    BRAMA_PATH_EMPTY,         /* no path, or not beginning with "/" ("*" included) */
-    BRAMA_PATH_BACKSLASH,     /* raw \ */
-    BRAMA_PATH_FRAGMENT,      /* raw # */
-    BRAMA_PATH_CONTROL,       /* encoded or raw control, NUL included */
-    BRAMA_PATH_BYTE,          /* a byte that RFC 3986 doesn't allow in a path or query */
-    BRAMA_PATH_PERCENT,       /* % without two hex digits */
-    BRAMA_PATH_ABOVE_ROOT,    /* ".." beyond the first segment */
+    BRAMA_PATH_EMPTY,      /* no path, or not beginning with "/" ("*" included) */
+    BRAMA_PATH_BACKSLASH,  /* raw \ */
+    BRAMA_PATH_FRAGMENT,   /* raw # */
+    BRAMA_PATH_CONTROL,    /* encoded or raw control, NUL included */
+    BRAMA_PATH_BYTE,       /* a byte that RFC 3986 doesn't allow in a path or query */
+    BRAMA_PATH_PERCENT,    /* % without two hex digits */
+    BRAMA_PATH_ABOVE_ROOT, /* ".." beyond the first segment */
     BRAMA_PATH_NOMEM
 };
 
 struct brama_path {
-    brama_str path;   /* normalised, without query; begins with "/" */
-    brama_str query;  /* as received, without "?" */
+    brama_str path;  /* normalised, without query; begins with "/" */
+    brama_str query; /* as received, without "?" */
     bool has_query;
     /* The reading of the most lenient backend: decoded once more, slashes merged, ";..." cut from
      * segments, dots resolved. Equal to path where there is only one reading. */
-    bool ambiguous;   /* path has %2F, %5C, %25, // or ; */
+    bool ambiguous; /* path has %2F, %5C, %25, // or ; */
     brama_str harsh;
 };
 

@@ -122,8 +122,8 @@ void brama_pattern_of_istio(struct brama_pattern *out, brama_str path)
         *out = (struct brama_pattern){BRAMA_PATTERN_EXACT, path};
 }
 
-/* An operator takes a whole segment, and at most one {**} stands in a pattern, as the last operator:
- * so a match needs no search. */
+/* An operator takes a whole segment, and at most one {**} stands in a pattern, as the last
+ * operator: so a match needs no search. */
 static bool match_template(brama_str pattern, brama_str path)
 {
     while (pattern.n != 0) {

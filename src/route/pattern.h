@@ -15,7 +15,8 @@ enum brama_pattern_kind {
     BRAMA_PATTERN_EXACT,    /* text */
     BRAMA_PATTERN_PREFIX,   /* text and anything after it */
     BRAMA_PATTERN_SUFFIX,   /* anything, then text */
-    BRAMA_PATTERN_TEMPLATE, /* text with {*}: one segment, not empty; and at most one {**}: any text */
+    BRAMA_PATTERN_TEMPLATE, /* text with {*}: one segment, not empty; and at most one {**}: any text
+                             */
     BRAMA_PATTERN_REGEX     /* text: RE2 syntax, the whole path must match */
 };
 
@@ -30,8 +31,8 @@ struct brama_regexes; /* compiled regular expressions, one cache a worker */
 struct brama_regexes *brama_regexes_new(size_t max);
 void brama_regexes_free(struct brama_regexes *cache);
 
-/* v1alpha1 and v1beta1 paths as a VirtualService regex: literals, prefixes ("/.*", "/a/.*", "/a(.*)")
- * become their own kinds. BRAMA_ERR_INVALID: not in RE2's syntax, or PCRE2 refuses it. */
+/* v1alpha1 and v1beta1 paths as a VirtualService regex: literals, prefixes ("/.*", "/a/.*",
+ * "/a(.*)") become their own kinds. BRAMA_ERR_INVALID: not in RE2's syntax, or PCRE2 refuses it. */
 BRAMA_MUST_USE enum brama_err brama_pattern_of_regex(struct brama_pattern *out, brama_str path,
                                                      struct brama_diag *diag);
 /* v2 paths as their VirtualService match: a slash and a star is the prefix "/". Kyma doesn't escape
@@ -40,8 +41,8 @@ BRAMA_MUST_USE enum brama_err brama_pattern_of_regex(struct brama_pattern *out, 
 BRAMA_MUST_USE enum brama_err brama_pattern_of_v2(struct brama_pattern *out,
                                                   struct brama_arena *arena, brama_str path,
                                                   struct brama_diag *diag);
-/* A paths entry of an AuthorizationPolicy: exact, prefix, suffix or template (istio-jwt.md 3.3, 3.5).
- * On a normalised path the templates of both places mean the same. */
+/* A paths entry of an AuthorizationPolicy: exact, prefix, suffix or template
+ * (istio-jwt.md 3.3, 3.5). On a normalised path the templates of both places mean the same. */
 void brama_pattern_of_istio(struct brama_pattern *out, brama_str path);
 
 /* False also where a regex ran into its match limit: a doubt is a no. */

@@ -69,12 +69,12 @@ static const char *foreign_group(brama_str s)
         brama_str text;
         const char *what;
     } rows[] = {
-        {BRAMA_LIT("(?="), "a look-ahead"},       {BRAMA_LIT("(?!"), "a look-ahead"},
-        {BRAMA_LIT("(?<="), "a look-behind"},     {BRAMA_LIT("(?<!"), "a look-behind"},
-        {BRAMA_LIT("(?>"), "an atomic group"},    {BRAMA_LIT("(?|"), "a branch reset"},
-        {BRAMA_LIT("(?#"), "a comment"},          {BRAMA_LIT("(?("), "a condition"},
-        {BRAMA_LIT("(?R"), "a recursion"},        {BRAMA_LIT("(?&"), "a recursion"},
-        {BRAMA_LIT("(?P>"), "a recursion"},       {BRAMA_LIT("(?P="), "a back-reference"},
+        {BRAMA_LIT("(?="), "a look-ahead"},        {BRAMA_LIT("(?!"), "a look-ahead"},
+        {BRAMA_LIT("(?<="), "a look-behind"},      {BRAMA_LIT("(?<!"), "a look-behind"},
+        {BRAMA_LIT("(?>"), "an atomic group"},     {BRAMA_LIT("(?|"), "a branch reset"},
+        {BRAMA_LIT("(?#"), "a comment"},           {BRAMA_LIT("(?("), "a condition"},
+        {BRAMA_LIT("(?R"), "a recursion"},         {BRAMA_LIT("(?&"), "a recursion"},
+        {BRAMA_LIT("(?P>"), "a recursion"},        {BRAMA_LIT("(?P="), "a back-reference"},
         {BRAMA_LIT("(?'"), "a quoted group name"}, {BRAMA_LIT("(?C"), "a callout"},
         {BRAMA_LIT("(*"), "a control verb"},
     };

@@ -9,8 +9,8 @@
 /* Is it in RE2's syntax, and does PCRE2 compile it? BRAMA_ERR_INVALID with a diag if not. */
 BRAMA_MUST_USE enum brama_err brama_regex_check(brama_str regex, struct brama_diag *diag);
 
-/* Does the whole subject match? Compiled at its first use and kept. A regex that can't be compiled, a
- * limit that is reached or a missing cache is "no". */
+/* Does the whole subject match? Compiled at its first use and kept. A regex that can't be compiled,
+ * a limit that is reached or a missing cache is "no". */
 bool brama_regexes_match(struct brama_regexes *cache, brama_str regex, brama_str subject);
 
 #endif

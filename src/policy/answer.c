@@ -1,0 +1,182 @@
+/* What a refused caller sees: the one table of statuses and texts. istio-jwt.md 2.11, 3.2 and 4.7,
+ * oathkeeper.md 4; docs/decisions.md has our own ones. */
+#include "policy/inner.h"
+#include "json/write.h"
+
+struct answer {
+    uint16_t status;
+    const char *body;
+};
+
+static const char rbac_denied[] = "RBAC: access denied";
+
+/* In Envoy's words, whoever refuses. */
+static const struct answer envoy[BRAMA_REASON_COUNT] = {
+    [BRAMA_REASON_NONE] = {500, "Internal Server Error"},
+    [BRAMA_REASON_BAD_REQUEST] = {400, "Bad Request"},
+    [BRAMA_REASON_BAD_PATH] = {400, "Bad Request"},
+    [BRAMA_REASON_AMBIGUOUS_PATH] = {400, "Bad Request"},
+    [BRAMA_REASON_BAD_HOST] = {400, "Bad Request"},
+    [BRAMA_REASON_BAD_CONNECTION] = {400, "Bad Request"},
+    [BRAMA_REASON_HEADERS_TOO_LARGE] = {431, "Request Header Fields Too Large"},
+    [BRAMA_REASON_NOT_CONFIGURED] = {503, "no configuration yet"},
+    [BRAMA_REASON_NO_HOST] = {404, ""},
+    [BRAMA_REASON_NO_ROUTE] = {404, ""},
+    [BRAMA_REASON_TOKEN_MISSING] = {403, rbac_denied},
+    [BRAMA_REASON_TOKEN_SEVERAL] = {400, "Found multiple Jwt tokens"},
+    [BRAMA_REASON_ISSUER_UNKNOWN] = {403, rbac_denied},
+    [BRAMA_REASON_AUDIENCE_MISSING] = {403, rbac_denied},
+    [BRAMA_REASON_SCOPE_MISSING] = {403, rbac_denied},
+    [BRAMA_REASON_SUBJECT_MISSING] = {403, rbac_denied},
+    [BRAMA_REASON_POLICY_DENIED] = {403, rbac_denied},
+    [BRAMA_REASON_NO_UPSTREAM] = {503, "no healthy upstream"},
+    [BRAMA_REASON_UPSTREAM_FAILED] =
+        {503, "upstream connect error or disconnect/reset before headers. retried and the latest "
+              "reset reason: remote connection failure, transport failure reason: delayed connect "
+              "error: Connection refused"},
+    [BRAMA_REASON_UPSTREAM_TIMEOUT] = {504, "upstream request timeout"},
+    [BRAMA_REASON_INTERNAL] = {500, "Internal Server Error"},
+};
+
+/* Oathkeeper's default error handler says one of these, whatever the cause. oathkeeper.md 4.2. */
+static const struct {
+    uint16_t status;
+    const char *phrase, *message;
+} oathkeeper[] = {
+    {400, "Bad Request", "The request was malformed or contained invalid parameters"},
+    {401, "Unauthorized", "The request could not be authorized"},
+    {404, "Not Found", "The requested resource could not be found"},
+    {500, "Internal Server Error",
+     "An internal server error occurred, please contact the system administrator"},
+    {503, "Service Unavailable", "The upstream service is not available"},
+};
+
+static uint16_t oathkeeper_status(enum brama_reason reason)
+{
+    if (reason == BRAMA_REASON_OATHKEEPER_NO_RULE)
+        return 404;
+    if (reason == BRAMA_REASON_OATHKEEPER_MANY_RULES)
+        return 500;
+    if (reason == BRAMA_REASON_KEYS_UNAVAILABLE)
+        return 503;
+    return reason == BRAMA_REASON_TOKEN_SEVERAL ? 400 : 401;
+}
+
+static brama_str oathkeeper_body(struct brama__case *c, uint16_t status)
+{
+    size_t row = 0;
+    while (row + 1 < BRAMA_ARRAY_LEN(oathkeeper) && oathkeeper[row].status != status)
+        row++;
+    struct brama_buf buf;
+    struct brama_json_out json;
+    brama_buf_init(&buf, NULL, 4096);
+    brama_json_out_init(&json, &buf, 0);
+    brama_json_map(&json);
+    brama_json_key(&json, BRAMA_STR("error"));
+    brama_json_map(&json);
+    brama_json_key(&json, BRAMA_STR("code"));
+    brama_json_int(&json, oathkeeper[row].status);
+    brama_json_member(&json, BRAMA_STR("status"), brama_str_c(oathkeeper[row].phrase));
+    if (c->request->request_id.n != 0)
+        brama_json_member(&json, BRAMA_STR("request"), c->request->request_id);
+    brama_json_member(&json, BRAMA_STR("message"), brama_str_c(oathkeeper[row].message));
+    brama_json_end(&json);
+    brama_json_end(&json);
+    brama_buf_add_c(&buf, '\n');
+    brama_str body = brama_buf_err(&buf) == BRAMA_OK
+                         ? brama_arena_copy(c->arena, brama_buf_str(&buf))
+                         : BRAMA_NIL;
+    brama_buf_deinit(&buf);
+    return body;
+}
+
+static void add_header(const struct brama_header **list, size_t *count, struct brama_arena *arena,
+                       brama_str name, brama_str value)
+{
+    struct brama_header *more = brama_arena_array(arena, *count + 1, sizeof(*more));
+    if (more == NULL)
+        return;
+    for (size_t i = 0; i < *count; i++)
+        more[i] = (*list)[i];
+    more[*count] = (struct brama_header){name, value};
+    *list = more;
+    (*count)++;
+}
+
+void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value)
+{
+    add_header(&c->out->response_headers, &c->out->response_header_count, c->arena, name, value);
+}
+
+void brama__add_upstream_header(struct brama__case *c, brama_str name, brama_str value)
+{
+    add_header(&c->out->upstream_headers, &c->out->upstream_header_count, c->arena, name, value);
+}
+
+static void answer_text(struct brama_decision *out, uint16_t status, brama_str body)
+{
+    out->verdict = BRAMA_VERDICT_DENY;
+    out->status = status;
+    out->body = body;
+    out->content_type = body.n != 0 ? BRAMA_STR("text/plain") : BRAMA_NIL;
+}
+
+void brama__refuse(struct brama__case *c, enum brama__dialect dialect, enum brama_reason reason)
+{
+    struct brama_decision *out = c->out;
+    out->reason = reason;
+    if (dialect == BRAMA__ORY) {
+        out->verdict = BRAMA_VERDICT_DENY;
+        out->status = oathkeeper_status(reason);
+        out->content_type = BRAMA_STR("application/json");
+        out->body = oathkeeper_body(c, out->status);
+    } else {
+        const struct answer *a = &envoy[envoy[reason].status != 0 ? reason : BRAMA_REASON_NONE];
+        answer_text(out, a->status, brama_str_c(a->body));
+    }
+    if (out->status == 503)
+        brama__add_response_header(c, BRAMA_STR("retry-after"), BRAMA_STR("1"));
+    brama_trace_add(c->trace, "answer", BRAMA_TRACE_FAIL, BRAMA_NIL,
+                    brama_str_c(brama_reason_name(reason)), "%u", out->status);
+}
+
+/* Bearer realm="<scheme>://<authority><path>"; the path is cut at 256 bytes. istio-jwt.md 2.11. */
+static brama_str www_authenticate(struct brama__case *c)
+{
+    const struct brama_request *r = c->request;
+    brama_str target = brama_str_head(r->target, 256);
+    target = brama_str_head(target, brama_str_find(target, '"'));
+    target = brama_str_head(target, brama_str_find(target, '\\'));
+    return brama_arena_printf(c->arena, "Bearer realm=\"%.*s://%.*s%.*s\", error=\"invalid_token\"",
+                              BRAMA_FMT(r->scheme), BRAMA_FMT(r->authority), BRAMA_FMT(target));
+}
+
+void brama__refuse_token(struct brama__case *c, enum brama__dialect dialect,
+                         enum brama_jwt_status status)
+{
+    enum brama_reason reason = brama_reason_of_jwt(status);
+    c->out->jwt_status = status;
+    if (dialect == BRAMA__ORY) {
+        brama__refuse(c, dialect, reason);
+        return;
+    }
+    c->out->reason = reason;
+    answer_text(c->out, reason == BRAMA_REASON_KEYS_UNAVAILABLE ? 503 : 401,
+                brama_str_c(brama_jwt_status_text(status)));
+    if (c->out->status == 503)
+        brama__add_response_header(c, BRAMA_STR("retry-after"), BRAMA_STR("1"));
+    else
+        brama__add_response_header(c, BRAMA_STR("www-authenticate"), www_authenticate(c));
+    brama_trace_add(c->trace, "answer", BRAMA_TRACE_FAIL, BRAMA_NIL,
+                    brama_str_c(brama_reason_name(reason)), "%u %s", c->out->status,
+                    brama_jwt_status_text(status));
+}
+
+void brama_decide_refusal(struct brama_decision *out, enum brama_reason reason,
+                          struct brama_arena *arena)
+{
+    static const struct brama_request nobody = {0};
+    *out = (struct brama_decision){.route = BRAMA_NO_ROW};
+    struct brama__case c = {.request = &nobody, .arena = arena, .out = out};
+    brama__refuse(&c, BRAMA__GATEWAY, reason);
+}

@@ -1,0 +1,220 @@
+#include "policy/decide.h"
+
+#include "policy/inner.h"
+
+brama_str brama__text(const struct brama__case *c, struct brama_span span, uint32_t index)
+{
+    const struct brama_p_text *t =
+        index < span.count
+            ? BRAMA_ROW(c->policy, BRAMA_T_TEXTS, span.first + index, struct brama_p_text)
+            : NULL;
+    return t != NULL ? brama_pack_text(c->policy, t->text) : BRAMA_NIL;
+}
+
+void brama__name_rule(struct brama__case *c, uint32_t rule_row)
+{
+    const struct brama_pack *p = c->policy;
+    c->rule = BRAMA_ROW(p, BRAMA_T_RULE, rule_row, struct brama_p_rule);
+    if (c->rule == NULL)
+        return;
+    const struct brama_p_apirule *a =
+        BRAMA_ROW(p, BRAMA_T_APIRULE, c->rule->apirule, struct brama_p_apirule);
+    if (a != NULL)
+        c->out->apirule =
+            brama_arena_printf(c->arena, "%.*s/%.*s", BRAMA_FMT(brama_pack_text(p, a->ns)),
+                               BRAMA_FMT(brama_pack_text(p, a->name)));
+    c->out->rule_index = c->rule->index;
+    c->out->rule_file = brama_arena_copy(c->arena, brama_pack_text(p, c->rule->file));
+    c->out->rule_line = c->rule->line;
+}
+
+/* Hosts are sorted by name. */
+static const struct brama_p_host *host_named(const struct brama_pack *p, brama_str name)
+{
+    uint32_t low = 0, high = brama_pack_count(p, BRAMA_T_HOST);
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        const struct brama_p_host *h = BRAMA_ROW(p, BRAMA_T_HOST, mid, struct brama_p_host);
+        int d = h != NULL ? brama_str_cmp(brama_pack_text(p, h->name), name) : 0;
+        if (h == NULL || d == 0)
+            return h;
+        if (d < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+/* Exact, else the longest "*.suffix". istio-jwt.md 4.4. */
+static const struct brama_p_host *find_host(struct brama__case *c)
+{
+    const struct brama_p_host *h = host_named(c->policy, c->host);
+    brama_str rest = c->host;
+    while (h == NULL) {
+        size_t dot = brama_str_find(rest, '.');
+        if (dot == rest.n)
+            break;
+        brama_str suffix = brama_str_from(rest, dot); /* ".example.com" */
+        h = host_named(c->policy, brama_arena_printf(c->arena, "*%.*s", BRAMA_FMT(suffix)));
+        rest = brama_str_from(suffix, 1);
+    }
+    brama_trace_add(c->trace, "host", h != NULL ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
+                    h != NULL ? brama_pack_text(c->policy, h->name) : BRAMA_NIL, c->host,
+                    h != NULL ? "served" : "no APIRule in force serves this host");
+    return h;
+}
+
+static bool route_matches(struct brama__case *c, const struct brama_p_route *route, brama_str path)
+{
+    struct brama_pattern p = {(enum brama_pattern_kind)route->path.kind,
+                              brama_pack_text(c->policy, route->path.text)};
+    return brama_pattern_match(&p, path, brama__memory_regexes(c->engine->memory)) &&
+           (route->any_method || (route->methods & c->method) != 0);
+}
+
+static void trace_route(struct brama__case *c, const struct brama_p_route *route, bool matched)
+{
+    if (c->trace == NULL)
+        return;
+    const struct brama_p_rule *rule =
+        BRAMA_ROW(c->policy, BRAMA_T_RULE, route->rule, struct brama_p_rule);
+    if (rule == NULL)
+        return;
+    struct brama_pattern p = {(enum brama_pattern_kind)route->path.kind,
+                              brama_pack_text(c->policy, route->path.text)};
+    bool path = brama_pattern_match(&p, c->path.path, brama__memory_regexes(c->engine->memory));
+    brama_trace_add(c->trace, "route", matched ? BRAMA_TRACE_PASS : BRAMA_TRACE_INFO,
+                    brama_pack_text(c->policy, rule->path), c->path.path, "rule %u: %s",
+                    rule->index,
+                    matched ? "matches"
+                    : path  ? "path matches, method doesn't"
+                            : "path doesn't match");
+    brama_trace_at(c->trace, brama_pack_text(c->policy, rule->file), rule->line);
+}
+
+/* The first route that matches the path, in order; its row, or BRAMA_NO_ROW. */
+static uint32_t find_route(struct brama__case *c, const struct brama_p_host *host, brama_str path,
+                           bool traced)
+{
+    for (uint32_t i = 0; i < host->routes.count; i++) {
+        const struct brama_p_route *r =
+            BRAMA_ROW(c->policy, BRAMA_T_ROUTE, host->routes.first + i, struct brama_p_route);
+        bool matched = r != NULL && route_matches(c, r, path);
+        if (traced && r != NULL)
+            trace_route(c, r, matched);
+        if (matched)
+            return host->routes.first + i;
+    }
+    return BRAMA_NO_ROW;
+}
+
+/* Host and route: false, and the case has ended. */
+static bool match(struct brama__case *c)
+{
+    const struct brama_p_host *host = find_host(c);
+    if (host == NULL) {
+        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_NO_HOST);
+        return false;
+    }
+    uint32_t row = find_route(c, host, c->path.path, c->trace != NULL);
+    if (c->path.ambiguous && find_route(c, host, c->path.harsh, false) != row) {
+        brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, c->path.path, c->path.harsh,
+                        "a lenient backend would read the path as another rule's");
+        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_AMBIGUOUS_PATH);
+        return false;
+    }
+    c->route =
+        row != BRAMA_NO_ROW ? BRAMA_ROW(c->policy, BRAMA_T_ROUTE, row, struct brama_p_route) : NULL;
+    if (c->route == NULL) {
+        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_NO_ROUTE);
+        return false;
+    }
+    c->out->route = row;
+    brama__name_rule(c, c->route->rule);
+    return true;
+}
+
+static brama_str forward_target(struct brama__case *c)
+{
+    if (!c->path.has_query)
+        return c->path.path;
+    return brama_arena_printf(c->arena, "%.*s?%.*s", BRAMA_FMT(c->path.path),
+                              BRAMA_FMT(c->path.query));
+}
+
+static void add_upstream_headers(struct brama__case *c, const struct brama_p_oathkeeper *ok)
+{
+    brama_str forwarded = brama_pack_text(c->policy, c->route->forwarded_host);
+    brama__add_upstream_header(
+        c, BRAMA_STR("X-Forwarded-Host"),
+        brama_arena_copy(c->arena, forwarded.n != 0 ? forwarded : c->request->authority));
+    if (ok != NULL)
+        brama__add_upstream_header(
+            c, BRAMA_STR("Host"),
+            brama_arena_copy(c->arena, brama_pack_text(c->policy, ok->host_header)));
+    for (uint32_t i = 0; i < c->route->headers.count; i++) {
+        const struct brama_p_header *h = BRAMA_ROW(
+            c->policy, BRAMA_T_HEADER, c->route->headers.first + i, struct brama_p_header);
+        if (h != NULL)
+            brama__add_upstream_header(
+                c, brama_arena_copy(c->arena, brama_pack_text(c->policy, h->name)),
+                brama_arena_copy(c->arena, brama_pack_text(c->policy, h->value)));
+    }
+}
+
+/* Everything said yes: say where to, and let the request pass. */
+static void allow(struct brama__case *c, const struct brama_p_oathkeeper *ok)
+{
+    uint32_t row = ok != NULL ? ok->upstream : c->route->upstream;
+    const struct brama_p_upstream *u =
+        BRAMA_ROW(c->policy, BRAMA_T_UPSTREAM, row, struct brama_p_upstream);
+    const struct brama_f_upstream *facts =
+        u != NULL ? brama_facts_upstream(c->engine->facts, u->id) : NULL;
+
+    if (u != NULL)
+        brama_trace_add(c->trace, "upstream",
+                        facts != NULL && facts->addresses.count != 0 ? BRAMA_TRACE_PASS
+                                                                     : BRAMA_TRACE_FAIL,
+                        BRAMA_NIL, brama_pack_text(c->policy, u->name),
+                        "%.*s/%.*s:%u, %u addresses", BRAMA_FMT(brama_pack_text(c->policy, u->ns)),
+                        BRAMA_FMT(brama_pack_text(c->policy, u->name)), u->port,
+                        facts != NULL ? facts->addresses.count : 0);
+    if (facts == NULL || facts->addresses.count == 0) {
+        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_NO_UPSTREAM);
+        return;
+    }
+    c->out->target = forward_target(c);
+    c->out->upstream = facts;
+    c->out->timeout_s = c->route->timeout_s;
+    add_upstream_headers(c, ok);
+    if (brama_arena_failed(c->arena)) { /* a header may be missing: nobody passes half-made */
+        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL);
+        return;
+    }
+    c->out->reason = BRAMA_REASON_ALLOWED;
+    c->out->verdict = BRAMA_VERDICT_ALLOW; /* the one statement that does */
+}
+
+void brama_decide(struct brama_decision *out, const struct brama_engine *engine,
+                  const struct brama_request *request, struct brama_arena *arena,
+                  struct brama_trace *trace)
+{
+    const struct brama_p_oathkeeper *ok = NULL;
+    struct brama__case c = {
+        .engine = engine, .request = request, .arena = arena, .trace = trace, .out = out};
+
+    *out = (struct brama_decision){.route = BRAMA_NO_ROW, .status = 500};
+    if (engine->policy == NULL || engine->facts == NULL || engine->memory == NULL) {
+        brama__refuse(&c, BRAMA__GATEWAY, BRAMA_REASON_NOT_CONFIGURED);
+        return;
+    }
+    c.policy = &engine->policy->pack;
+    brama__memory_begin(engine->memory);
+    if (!brama__check_request(&c) || !match(&c) || brama__cors(&c))
+        return;
+    bool passed = c.route->responder == BRAMA_RESPONDER_OATHKEEPER ? brama__ask_oathkeeper(&c, &ok)
+                                                                   : brama__ask_sidecar(&c);
+    if (passed)
+        allow(&c, ok);
+}

@@ -1,0 +1,106 @@
+/* Shared by the files of the decision, nobody else. */
+#ifndef BRAMA_POLICY_INNER_H
+#define BRAMA_POLICY_INNER_H
+
+#include "jose/jwt.h"
+#include "policy/decide.h"
+#include "route/path.h"
+
+/* One decision under way. */
+struct brama__case {
+    const struct brama_engine *engine;
+    const struct brama_pack *policy; /* shorthand for engine->policy->pack */
+    const struct brama_request *request;
+    struct brama_arena *arena;
+    struct brama_trace *trace;
+    struct brama_decision *out;
+    struct brama_path path;
+    brama_str host;       /* lower case, no port, no trailing dot */
+    brama_methods method; /* 0: none that a rule can name */
+    const struct brama_p_route *route;
+    const struct brama_p_rule *rule; /* in whose name the answer is given */
+};
+
+/* How refusals are worded. */
+enum brama__dialect { BRAMA__GATEWAY, BRAMA__ISTIO, BRAMA__ORY };
+
+/* End the case with a refusal. status and texts come from the one table in answer.c. */
+void brama__refuse(struct brama__case *c, enum brama__dialect dialect, enum brama_reason reason);
+/* The same for a token's status: 401 with Envoy's text and www-authenticate, or Oathkeeper's JSON.
+ */
+void brama__refuse_token(struct brama__case *c, enum brama__dialect dialect,
+                         enum brama_jwt_status status);
+/* A header for the response; its texts are the arena's or static. */
+void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value);
+void brama__add_upstream_header(struct brama__case *c, brama_str name, brama_str value);
+
+/* The first header of that name, or NULL; *count is how many there are. */
+const struct brama_header *brama__header(const struct brama_request *request, brama_str name,
+                                         size_t *count);
+
+/* Authority, size, Connection and target: false, and the case has ended. */
+bool brama__check_request(struct brama__case *c);
+
+/* CORS of the matched route: response headers, and the preflight's answer. True: answered. */
+bool brama__cors(struct brama__case *c);
+
+/* A token's place in a request. */
+struct brama__place {
+    enum brama_token_place place;
+    brama_str name, prefix;
+};
+/* The tokens found at a place under Istio's rules (header prefix, query parameter; DEFAULT is
+ * Authorization and access_token), at most max. several: a second copy of one place was there. */
+size_t brama__find_tokens(struct brama__case *c, const struct brama__place *place, brama_str *out,
+                          size_t max, bool *several);
+/* Oathkeeper's rules: one place, {NULL, 0} if there is none. oathkeeper.md 2.0. */
+brama_str brama__find_ory_token(struct brama__case *c, const struct brama__place *place,
+                                bool *several);
+
+/* Which keys may serve: all that kid and alg allow (istio), or the first of that kid whose use is
+ * "sig" (ory). */
+struct brama__key_wish {
+    enum brama__dialect dialect;
+    const uint64_t *keysets; /* ids, tried in order */
+    size_t keyset_count;
+};
+/* The token, from memory or read anew: status is BRAMA_JWT_OK and *jwt filled, or why not. A token
+ * from memory is known to have been signed by the key with *thumbprint. */
+struct brama__token {
+    const struct brama_jwt *jwt;
+    bool remembered;
+    enum brama_alg alg;
+    uint8_t thumbprint[BRAMA_THUMBPRINT_BYTES];
+};
+void brama__token_read(struct brama__case *c, struct brama__token *out, brama_str token);
+/* Is it signed by a key that the wish allows now? BRAMA_JWT_OK only if so. Remembers a success. */
+enum brama_jwt_status brama__token_verify(struct brama__case *c, struct brama__token *token,
+                                          const struct brama__key_wish *wish);
+
+/* The two responders: true if the request may pass, else the case has ended. */
+bool brama__ask_sidecar(struct brama__case *c);
+bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeeper **rule);
+
+/* Texts of a span, in a list. */
+brama_str brama__text(const struct brama__case *c, struct brama_span span, uint32_t index);
+/* Name the rule whose place the next trace step and the answer refer to. */
+void brama__name_rule(struct brama__case *c, uint32_t rule_row);
+
+/* memory.c */
+struct brama__remembered {
+    const struct brama_jwt *jwt;
+    enum brama_alg alg;
+    const uint8_t *thumbprint;
+};
+bool brama__memory_find(struct brama_memory *memory, brama_str token,
+                        struct brama__remembered *out);
+void brama__memory_keep(struct brama_memory *memory, brama_str token, enum brama_alg alg,
+                        const uint8_t thumbprint[BRAMA_THUMBPRINT_BYTES]);
+/* A new decision begins: what it finds stays until the next one begins. */
+void brama__memory_begin(struct brama_memory *memory);
+/* The parsed key; NULL if it can't be had. Borrowed until the next call. */
+struct brama_pkey *brama__memory_key(struct brama_memory *memory, const struct brama_facts *facts,
+                                     const struct brama_f_key *key);
+struct brama_regexes *brama__memory_regexes(struct brama_memory *memory);
+
+#endif

@@ -1,0 +1,278 @@
+/* Oathkeeper in front of the workload: exactly one of its rules matches, and its authenticator is
+ * satisfied. oathkeeper.md 1.3, 2.8, 2.9. */
+#include "policy/inner.h"
+
+#include "jose/alg.h"
+
+#define KEYSETS_MAX 16
+
+/* None: 404; several: 500; there is no order among them. */
+static const struct brama_p_oathkeeper *only_match(struct brama__case *c)
+{
+    const struct brama_p_oathkeeper *match = NULL;
+    brama_str decoded = brama_path_decoded(c->arena, c->path.path);
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < c->route->oathkeeper.count; i++) {
+        const uint32_t *n =
+            BRAMA_ROW(c->policy, BRAMA_T_NUMBERS, c->route->oathkeeper.first + i, uint32_t);
+        const struct brama_p_oathkeeper *ok =
+            n != NULL ? BRAMA_ROW(c->policy, BRAMA_T_OATHKEEPER, *n, struct brama_p_oathkeeper)
+                      : NULL;
+        if (ok == NULL || (ok->methods & c->method) == 0)
+            continue;
+        struct brama_pattern p = {(enum brama_pattern_kind)ok->path.kind,
+                                  brama_pack_text(c->policy, ok->path.text)};
+        if (!brama_pattern_match(&p, decoded, brama__memory_regexes(c->engine->memory)))
+            continue;
+        match = ok;
+        count++;
+    }
+    if (count == 1)
+        return match;
+    brama_trace_add(c->trace, "oathkeeper", BRAMA_TRACE_FAIL, BRAMA_STR("exactly one rule"),
+                    BRAMA_NIL, "%zu match this method and path", count);
+    brama__refuse(c, BRAMA__ORY,
+                  count == 0 ? BRAMA_REASON_OATHKEEPER_NO_RULE
+                             : BRAMA_REASON_OATHKEEPER_MANY_RULES);
+    return NULL;
+}
+
+static bool hierarchic(brama_str granted, brama_str wanted)
+{
+    return brama_str_eq(granted, wanted) ||
+           (brama_str_starts(wanted, granted) && wanted.p[granted.n] == '.');
+}
+
+/* Part by part; "*" is one part that isn't empty, a last "*" covers the rest. oathkeeper.md 2.0. */
+static bool wildcard(brama_str granted, brama_str wanted)
+{
+    brama_str g, w;
+    while (brama_str_next(&granted, '.', &g)) {
+        if (!brama_str_next(&wanted, '.', &w))
+            return false;
+        bool star = brama_str_eq(g, BRAMA_STR("*"));
+        if (star ? w.n == 0 : !brama_str_eq(g, w))
+            return false;
+        if (granted.p == NULL && wanted.p != NULL)
+            return star;
+    }
+    return wanted.p == NULL;
+}
+
+static bool grants(enum brama_scope_strategy strategy, brama_str granted, brama_str wanted)
+{
+    switch (strategy) {
+    case BRAMA_SCOPES_EXACT:
+        return brama_str_eq(granted, wanted);
+    case BRAMA_SCOPES_HIERARCHIC:
+        return hierarchic(granted, wanted);
+    case BRAMA_SCOPES_WILDCARD:
+        return wildcard(granted, wanted);
+    case BRAMA_SCOPES_NONE:
+        break;
+    }
+    return false;
+}
+
+/* The first of scp, scope and scopes that the token has, as a list. */
+static void token_scopes(struct brama__case *c, const struct brama_claims *claims,
+                         const brama_str **out, size_t *count)
+{
+    static const brama_str names[] = {BRAMA_LIT("scp"), BRAMA_LIT("scope"), BRAMA_LIT("scopes")};
+    *count = 0;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
+        if (brama_node_get(claims->root, names[i]) != NULL) {
+            if (!brama_claims_list(out, count, c->arena, claims, names[i], true))
+                *count = 0;
+            return;
+        }
+}
+
+static bool scopes_granted(struct brama__case *c, const struct brama_p_ory *ory,
+                           const struct brama_claims *claims)
+{
+    const brama_str *granted = NULL;
+    size_t count = 0;
+    token_scopes(c, claims, &granted, &count);
+    for (uint32_t w = 0; w < ory->scopes.count; w++) {
+        brama_str want = brama__text(c, ory->scopes, w);
+        bool has = false;
+        for (size_t i = 0; i < count && !has; i++)
+            has = grants((enum brama_scope_strategy)ory->scope_strategy, granted[i], want);
+        if (!has) {
+            brama_trace_add(c->trace, "scope", BRAMA_TRACE_FAIL, want,
+                            count != 0 ? granted[0] : BRAMA_NIL, "%zu in the token", count);
+            return false;
+        }
+        brama_trace_add(c->trace, "scope", BRAMA_TRACE_PASS, want, BRAMA_NIL, "granted");
+    }
+    return true;
+}
+
+static bool has_text(struct brama__case *c, struct brama_span span, brama_str text)
+{
+    for (uint32_t i = 0; i < span.count; i++)
+        if (brama_str_eq(brama__text(c, span, i), text))
+            return true;
+    return false;
+}
+
+static bool audiences_named(struct brama__case *c, const struct brama_p_ory *ory,
+                            const struct brama_claims *claims)
+{
+    for (uint32_t w = 0; w < ory->audiences.count; w++) {
+        brama_str want = brama__text(c, ory->audiences, w);
+        bool has = false;
+        for (size_t i = 0; i < claims->aud_count && !has; i++)
+            has = brama_str_eq(claims->aud[i], want);
+        brama_trace_add(c->trace, "audience", has ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL, want,
+                        claims->aud_count != 0 ? claims->aud[0] : BRAMA_NIL, "%zu in the token",
+                        claims->aud_count);
+        if (!has)
+            return false;
+    }
+    return true;
+}
+
+/* exp, nbf and iat without tolerance; oathkeeper.md 2.8 step 8. */
+static enum brama_jwt_status check_time(struct brama__case *c, const struct brama_claims *claims)
+{
+    int64_t now = c->request->now_s;
+    enum brama_jwt_status status = BRAMA_JWT_OK;
+    if ((claims->nbf.present && now < claims->nbf.s) ||
+        (claims->iat.present && now < claims->iat.s))
+        status = BRAMA_JWT_NOT_YET_VALID;
+    if (claims->exp.present && now >= claims->exp.s)
+        status = BRAMA_JWT_EXPIRED;
+    if (claims->exp.present || status != BRAMA_JWT_OK)
+        brama_trace_add(c->trace, status == BRAMA_JWT_NOT_YET_VALID ? "nbf" : "exp",
+                        status == BRAMA_JWT_OK ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL, BRAMA_NIL,
+                        BRAMA_NIL, "exp %lld, now %lld, no tolerance", (long long)claims->exp.s,
+                        (long long)now);
+    return status;
+}
+
+static bool refuse(struct brama__case *c, enum brama_reason reason)
+{
+    brama__refuse(c, BRAMA__ORY, reason);
+    return false;
+}
+
+static bool check_key(struct brama__case *c, const struct brama_p_ory *ory,
+                      struct brama__token *token)
+{
+    uint64_t ids[KEYSETS_MAX];
+    size_t n = 0;
+    for (uint32_t i = 0; i < ory->keysets.count && n < KEYSETS_MAX; i++) {
+        const uint32_t *row =
+            BRAMA_ROW(c->policy, BRAMA_T_NUMBERS, ory->keysets.first + i, uint32_t);
+        const struct brama_p_keyset *set =
+            row != NULL ? BRAMA_ROW(c->policy, BRAMA_T_KEYSET, *row, struct brama_p_keyset) : NULL;
+        if (set == NULL)
+            continue;
+        ids[n++] = set->id;
+        brama_str url = brama_pack_text(c->policy, set->url);
+        if (c->trace != NULL && token->jwt->jku.n != 0)
+            brama_trace_add(c->trace, "jku", BRAMA_TRACE_INFO, url, token->jwt->jku,
+                            "jku ignored; %s to the rule's jwks_urls",
+                            brama_str_eq(url, token->jwt->jku) ? "equal" : "not equal");
+    }
+    struct brama__key_wish wish = {BRAMA__ORY, ids, n};
+    enum brama_jwt_status status = brama__token_verify(c, token, &wish);
+    if (status == BRAMA_JWT_OK)
+        return true;
+    brama__refuse_token(c, BRAMA__ORY, status);
+    return false;
+}
+
+static bool check_alg_and_kid(struct brama__case *c, const struct brama_p_ory *ory,
+                              const struct brama_jwt *jwt)
+{
+    if ((ory->algs & 1u << jwt->alg) == 0) {
+        brama_trace_add(c->trace, "alg", BRAMA_TRACE_FAIL, BRAMA_STR("allowed_algorithms"),
+                        jwt->alg_name, "not allowed by the rule");
+        return refuse(c, BRAMA_REASON_ALG_NOT_ALLOWED);
+    }
+    if (!jwt->has_kid || jwt->kid.n == 0) {
+        brama_trace_add(c->trace, "kid", BRAMA_TRACE_FAIL, BRAMA_STR("a kid"), BRAMA_NIL,
+                        "Oathkeeper needs one in the token's header");
+        return refuse(c, BRAMA_REASON_KID_MISSING);
+    }
+    return true;
+}
+
+static bool check_claims(struct brama__case *c, const struct brama_p_ory *ory,
+                         const struct brama_claims *claims)
+{
+    enum brama_jwt_status status = check_time(c, claims);
+    if (status != BRAMA_JWT_OK) {
+        brama__refuse_token(c, BRAMA__ORY, status);
+        return false;
+    }
+    if (!audiences_named(c, ory, claims))
+        return refuse(c, BRAMA_REASON_AUDIENCE_MISSING);
+    if (ory->issuers.count != 0) {
+        bool trusted = has_text(c, ory->issuers, claims->iss);
+        brama_trace_add(c->trace, "issuer", trusted ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
+                        brama__text(c, ory->issuers, 0), claims->iss, "trusted_issuers");
+        if (!trusted)
+            return refuse(c, BRAMA_REASON_ISSUER_UNKNOWN);
+    }
+    return scopes_granted(c, ory, claims) || refuse(c, BRAMA_REASON_SCOPE_MISSING);
+}
+
+static bool check_jwt(struct brama__case *c, const struct brama_p_ory *ory)
+{
+    struct brama__place place = {(enum brama_token_place)ory->place,
+                                 brama_pack_text(c->policy, ory->name), BRAMA_NIL};
+    bool several = false;
+    brama_str text = brama__find_ory_token(c, &place, &several);
+    struct brama__token token;
+
+    if (several)
+        return refuse(c, BRAMA_REASON_TOKEN_SEVERAL);
+    if (text.n == 0) {
+        brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("a token"), BRAMA_NIL,
+                        "none at the place that the rule names");
+        return refuse(c, BRAMA_REASON_TOKEN_MISSING);
+    }
+    brama__token_read(c, &token, text);
+    if (token.jwt->status != BRAMA_JWT_OK) {
+        brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL, "%s%s%s",
+                        brama_jwt_status_text(token.jwt->status),
+                        token.jwt->detail[0] != 0 ? ": " : "", token.jwt->detail);
+        brama__refuse_token(c, BRAMA__ORY, token.jwt->status);
+        return false;
+    }
+    c->out->issuer = brama_arena_copy(c->arena, token.jwt->claims.iss);
+    c->out->subject = brama_arena_copy(c->arena, token.jwt->claims.sub);
+    c->out->kid = brama_arena_copy(c->arena, token.jwt->kid);
+    return check_alg_and_kid(c, ory, token.jwt) && check_key(c, ory, &token) &&
+           check_claims(c, ory, &token.jwt->claims);
+}
+
+static bool satisfied(struct brama__case *c, const struct brama_p_oathkeeper *rule)
+{
+    if (rule->strategy == BRAMA_STRATEGY_NOOP)
+        return true;
+    const struct brama_p_ory *ory =
+        BRAMA_ROW(c->policy, BRAMA_T_ORY, rule->ory, struct brama_p_ory);
+    if (rule->strategy != BRAMA_STRATEGY_JWT || ory == NULL)
+        return refuse(c, BRAMA_REASON_INTERNAL);
+    return check_jwt(c, ory);
+}
+
+bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeeper **rule)
+{
+    const struct brama_p_oathkeeper *match = only_match(c);
+    if (match == NULL)
+        return false;
+    /* The route's own rule, where it names the method, is the one that has to match. */
+    const struct brama_p_rule *own = c->rule;
+    if (own != NULL && (own->methods & c->method) != 0 && match->rule != c->route->rule)
+        return refuse(c, BRAMA_REASON_OATHKEEPER_NO_RULE);
+    brama__name_rule(c, match->rule);
+    *rule = match;
+    return satisfied(c, match);
+}

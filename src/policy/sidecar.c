@@ -1,0 +1,408 @@
+/* The workload's sidecar, as Kyma sets it up: every RequestAuthentication of the workload, then the
+ * matched rule's own strategy, then the union of its AuthorizationPolicies. istio-jwt.md 1.4, 2, 3;
+ * design section 3 ("verdict = matched rule and Kyma's own policy set"). */
+#include "policy/inner.h"
+
+#define SKEW_S 60    /* Envoy's tolerance; istio-jwt.md 2.5 */
+#define TOKENS_MAX 8 /* distinct tokens in one request; more is a malformed request */
+
+/* A token of the request and what became of it. */
+struct found {
+    brama_str text;
+    struct brama__token token;
+    enum brama_jwt_status status;    /* Envoy's aggregate over the rules that watch its place */
+    const struct brama_p_auth *auth; /* that accepted it; NULL: none did */
+};
+
+struct visit {
+    struct brama__case *c;
+    struct found found[TOKENS_MAX];
+    size_t count;
+};
+
+static const struct brama_p_auth *auth_row(const struct brama__case *c, struct brama_span span,
+                                           uint32_t i)
+{
+    return BRAMA_ROW(c->policy, BRAMA_T_AUTH, span.first + i, struct brama_p_auth);
+}
+
+static struct found *find_or_add(struct visit *v, brama_str text)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (brama_str_eq(v->found[i].text, text))
+            return &v->found[i];
+    if (v->count == TOKENS_MAX)
+        return NULL;
+    struct found *f = &v->found[v->count++];
+    *f = (struct found){.text = text, .status = BRAMA_JWT_MISSED};
+    brama__token_read(v->c, &f->token, text);
+    const struct brama_jwt *jwt = f->token.jwt;
+    if (jwt->status != BRAMA_JWT_OK)
+        brama_trace_add(v->c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL, "%s%s%s",
+                        brama_jwt_status_text(jwt->status), jwt->detail[0] != 0 ? ": " : "",
+                        jwt->detail);
+    else
+        brama_trace_add(v->c->trace, "token", BRAMA_TRACE_PASS, BRAMA_NIL, jwt->claims.iss,
+                        "read%s", v->c->trace != NULL && jwt->jku.n != 0 ? "; jku ignored" : "");
+    return f;
+}
+
+static enum brama_jwt_status check_time(struct brama__case *c, const struct brama_claims *claims)
+{
+    enum brama_jwt_status status = brama_claims_check_time(claims, c->request->now_s, SKEW_S);
+    if (c->trace == NULL)
+        return status;
+    if (claims->exp.present)
+        brama_trace_add(
+            c->trace, "exp", status == BRAMA_JWT_EXPIRED ? BRAMA_TRACE_FAIL : BRAMA_TRACE_PASS,
+            BRAMA_NIL, BRAMA_NIL, "%lld, now %lld, tolerance %d s: %lld s %s",
+            (long long)claims->exp.s, (long long)c->request->now_s, SKEW_S,
+            (long long)(claims->exp.s > c->request->now_s ? claims->exp.s - c->request->now_s
+                                                          : c->request->now_s - claims->exp.s),
+            claims->exp.s > c->request->now_s ? "left" : "ago");
+    if (status == BRAMA_JWT_NOT_YET_VALID)
+        brama_trace_add(c->trace, "nbf", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
+                        "%lld, now %lld, tolerance %d s", (long long)claims->nbf.s,
+                        (long long)c->request->now_s, SKEW_S);
+    return status;
+}
+
+/* One RequestAuthentication rule against one token, in Envoy's order. istio-jwt.md 2.3. */
+static enum brama_jwt_status check_token(struct brama__case *c, struct found *f,
+                                         const struct brama_p_auth *auth)
+{
+    const struct brama_jwt *jwt = f->token.jwt;
+    brama_str issuer = brama_pack_text(c->policy, auth->issuer);
+    const struct brama_p_keyset *keyset =
+        BRAMA_ROW(c->policy, BRAMA_T_KEYSET, auth->keyset, struct brama_p_keyset);
+
+    if (jwt->status != BRAMA_JWT_OK)
+        return jwt->status;
+    if (keyset == NULL)
+        return BRAMA_JWKS_FETCH_FAIL;
+    if (issuer.n != 0 && !brama_str_eq(jwt->claims.iss, issuer)) {
+        brama_trace_add(c->trace, "issuer", BRAMA_TRACE_FAIL, issuer, jwt->claims.iss,
+                        "another issuer");
+        return BRAMA_JWT_UNKNOWN_ISSUER;
+    }
+    brama_trace_add(c->trace, "issuer", BRAMA_TRACE_PASS, issuer, jwt->claims.iss, "equal");
+    if (c->trace != NULL && jwt->jku.n != 0)
+        brama_trace_add(c->trace, "jku", BRAMA_TRACE_INFO, brama_pack_text(c->policy, keyset->url),
+                        jwt->jku, "jku ignored; %s to the rule's jwksUri",
+                        brama_str_eq(jwt->jku, brama_pack_text(c->policy, keyset->url))
+                            ? "equal"
+                            : "not equal");
+    enum brama_jwt_status status = check_time(c, &jwt->claims);
+    if (status != BRAMA_JWT_OK)
+        return status;
+    struct brama__key_wish wish = {BRAMA__ISTIO, &keyset->id, 1};
+    return brama__token_verify(c, &f->token, &wish);
+}
+
+/* Real errors beat "unknown issuer" beats "missed"; the last real one wins. istio-jwt.md 1.4. */
+static void aggregate(struct found *f, enum brama_jwt_status status)
+{
+    if (f->status == BRAMA_JWT_OK)
+        return;
+    if (status == BRAMA_JWT_OK || status != BRAMA_JWT_UNKNOWN_ISSUER ||
+        f->status == BRAMA_JWT_MISSED)
+        f->status = status;
+}
+
+static bool judge_auth(struct visit *v, const struct brama_p_auth *auth)
+{
+    struct brama__case *c = v->c;
+    struct brama__place place = {(enum brama_token_place)auth->place,
+                                 brama_pack_text(c->policy, auth->name),
+                                 brama_pack_text(c->policy, auth->prefix)};
+    brama_str tokens[2];
+    bool several = false;
+    size_t n = brama__find_tokens(c, &place, tokens, BRAMA_ARRAY_LEN(tokens), &several);
+
+    if (several) {
+        brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_TOKEN_SEVERAL);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct found *f = find_or_add(v, tokens[i]);
+        if (f == NULL) {
+            brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_TOKEN_SEVERAL);
+            return false;
+        }
+        enum brama_jwt_status status = check_token(c, f, auth);
+        if (status == BRAMA_JWT_OK && f->auth == NULL)
+            f->auth = auth;
+        aggregate(f, status);
+    }
+    return true;
+}
+
+static void log_token(struct brama__case *c, const struct brama_jwt *jwt)
+{
+    if (jwt->status != BRAMA_JWT_OK || c->out->issuer.n != 0)
+        return;
+    c->out->issuer = brama_arena_copy(c->arena, jwt->claims.iss);
+    c->out->subject = brama_arena_copy(c->arena, jwt->claims.sub);
+    c->out->kid = brama_arena_copy(c->arena, jwt->kid);
+}
+
+/* A token at a watched place must be good, on every path of the workload; none is fine here.
+ * Stricter than Envoy, which stops at the first good one: every recognised token is verified. */
+static bool authenticate(struct visit *v)
+{
+    struct brama__case *c = v->c;
+    const struct brama_p_workload *w =
+        BRAMA_ROW(c->policy, BRAMA_T_WORKLOAD, c->route->workload, struct brama_p_workload);
+
+    if (w == NULL) {
+        brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_INTERNAL);
+        return false;
+    }
+    for (uint32_t i = 0; i < w->auths.count; i++) {
+        const struct brama_p_auth *auth = auth_row(c, w->auths, i);
+        if (auth != NULL && !judge_auth(v, auth))
+            return false;
+    }
+    for (size_t i = 0; i < v->count; i++)
+        log_token(c, v->found[i].token.jwt);
+    for (size_t i = 0; i < v->count; i++)
+        if (v->found[i].auth == NULL) {
+            brama__refuse_token(c, BRAMA__ISTIO, v->found[i].status);
+            return false;
+        }
+    return true;
+}
+
+/* Istio's string match: "*" is any non-empty value, a leading or trailing star is a suffix or
+ * prefix. istio-jwt.md 3.3. */
+static bool string_match(brama_str pattern, brama_str value)
+{
+    if (brama_str_eq(pattern, BRAMA_STR("*")))
+        return value.n != 0;
+    if (pattern.n != 0 && pattern.p[0] == '*')
+        return brama_str_ends(value, brama_str_from(pattern, 1));
+    if (pattern.n != 0 && pattern.p[pattern.n - 1] == '*')
+        return brama_str_starts(value, brama_str_head(pattern, pattern.n - 1));
+    return brama_str_eq(pattern, value);
+}
+
+/* Is every wanted text matched by some value of the claim? */
+static bool claim_has_all(struct brama__case *c, const struct brama_claims *claims, brama_str claim,
+                          struct brama_span wanted)
+{
+    const brama_str *values = NULL;
+    size_t count = 0;
+    bool split = brama_str_eq(claim, BRAMA_STR("scope"));
+    if (!brama_claims_list(&values, &count, c->arena, claims, claim, split))
+        return wanted.count == 0;
+    for (uint32_t w = 0; w < wanted.count; w++) {
+        brama_str want = brama__text(c, wanted, w);
+        bool has = false;
+        for (size_t i = 0; i < count && !has; i++)
+            has = string_match(want, values[i]);
+        if (!has)
+            return false;
+    }
+    return true;
+}
+
+/* All scopes in one of the three claims. apirule.md 4.6. */
+static bool scopes_granted(struct brama__case *c, const struct brama_claims *claims,
+                           struct brama_span scopes)
+{
+    return scopes.count == 0 || claim_has_all(c, claims, BRAMA_STR("scp"), scopes) ||
+           claim_has_all(c, claims, BRAMA_STR("scope"), scopes) ||
+           claim_has_all(c, claims, BRAMA_STR("scopes"), scopes);
+}
+
+static bool audiences_named(struct brama__case *c, const struct brama_claims *claims,
+                            struct brama_span audiences)
+{
+    return claim_has_all(c, claims, BRAMA_STR("aud"), audiences);
+}
+
+static brama_str list_text(struct brama__case *c, struct brama_span span)
+{
+    brama_str out = BRAMA_STR("");
+    for (uint32_t i = 0; c->trace != NULL && i < span.count; i++)
+        out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out), i != 0 ? " " : "",
+                                 BRAMA_FMT(brama__text(c, span, i)));
+    return out;
+}
+
+/* What the token says of its scopes, for the trace. */
+static brama_str scope_text(struct brama__case *c, const struct brama_claims *claims)
+{
+    static const brama_str names[] = {BRAMA_LIT("scp"), BRAMA_LIT("scope"), BRAMA_LIT("scopes")};
+    brama_str out = BRAMA_STR("");
+    for (size_t i = 0; c->trace != NULL && i < BRAMA_ARRAY_LEN(names); i++) {
+        const brama_str *values;
+        size_t count;
+        if (!brama_claims_list(&values, &count, c->arena, claims, names[i], false))
+            continue;
+        for (size_t v = 0; v < count; v++)
+            out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out), out.n != 0 ? " " : "",
+                                     BRAMA_FMT(values[v]));
+    }
+    return out;
+}
+
+/* Does the token satisfy one of the rule's authorizations? On a no, *why says what was missing
+ * first. */
+static bool authorized(struct brama__case *c, const struct brama_claims *claims,
+                       enum brama_reason *why)
+{
+    struct brama_span authz = c->route->authz;
+    for (uint32_t i = 0; i < authz.count; i++) {
+        const struct brama_p_authz *a =
+            BRAMA_ROW(c->policy, BRAMA_T_AUTHZ, authz.first + i, struct brama_p_authz);
+        if (a == NULL)
+            continue;
+        bool scopes = scopes_granted(c, claims, a->scopes);
+        bool audiences = scopes && audiences_named(c, claims, a->audiences);
+        if (a->scopes.count != 0)
+            brama_trace_add(c->trace, "scope", scopes ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
+                            list_text(c, a->scopes), scope_text(c, claims), "authorizations[%u]",
+                            i);
+        if (scopes && a->audiences.count != 0)
+            brama_trace_add(c->trace, "audience", audiences ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
+                            list_text(c, a->audiences),
+                            claims->aud_count != 0 ? claims->aud[0] : BRAMA_NIL,
+                            "authorizations[%u], %zu in the token", i, claims->aud_count);
+        if (audiences)
+            return true;
+        if (i == 0)
+            *why = scopes ? BRAMA_REASON_AUDIENCE_MISSING : BRAMA_REASON_SCOPE_MISSING;
+    }
+    return authz.count == 0;
+}
+
+static bool same_ref(struct brama_ref a, struct brama_ref b)
+{
+    return a.at == b.at && a.n == b.n; /* texts are stored once */
+}
+
+static bool is_rules_own(const struct brama__case *c, const struct brama_p_auth *auth)
+{
+    for (uint32_t i = 0; i < c->route->auths.count; i++) {
+        const struct brama_p_auth *own = auth_row(c, c->route->auths, i);
+        if (own != NULL && same_ref(own->issuer, auth->issuer) && own->keyset == auth->keyset &&
+            own->place == auth->place && same_ref(own->name, auth->name) &&
+            same_ref(own->prefix, auth->prefix))
+            return true;
+    }
+    return false;
+}
+
+/* The token that satisfies the matched rule's own jwt strategy; NULL: the case has ended. */
+static const struct brama_claims *satisfy_jwt(struct visit *v)
+{
+    struct brama__case *c = v->c;
+    enum brama_reason why = BRAMA_REASON_TOKEN_MISSING;
+
+    if (v->count == 0)
+        brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("a token"), BRAMA_NIL,
+                        "none at the places that the rule names");
+    for (size_t i = 0; i < v->count; i++) {
+        const struct found *f = &v->found[i];
+        const struct brama_claims *claims = &f->token.jwt->claims;
+        if (!is_rules_own(c, f->auth)) {
+            why = BRAMA_REASON_ISSUER_UNKNOWN;
+            brama_trace_add(c->trace, "issuer", BRAMA_TRACE_FAIL, BRAMA_NIL, claims->iss,
+                            "an issuer of the workload, but not of this rule");
+            continue;
+        }
+        if (claims->sub.n == 0) {
+            why = BRAMA_REASON_SUBJECT_MISSING;
+            brama_trace_add(c->trace, "sub", BRAMA_TRACE_FAIL, BRAMA_STR("a subject"), BRAMA_NIL,
+                            "this token has no sub; Istio's requestPrincipals need one");
+            continue;
+        }
+        if (authorized(c, claims, &why))
+            return claims;
+    }
+    brama__refuse(c, BRAMA__ISTIO, why);
+    return NULL;
+}
+
+static bool host_matches(brama_str pattern, brama_str host)
+{
+    return pattern.n == 0 || brama_str_eq(pattern, host) ||
+           (brama_str_starts(pattern, BRAMA_STR("*.")) &&
+            brama_str_ends(host, brama_str_from(pattern, 1)));
+}
+
+static bool path_matches(struct brama__case *c, const struct brama_p_pattern *row)
+{
+    struct brama_pattern p = {(enum brama_pattern_kind)row->kind,
+                              brama_pack_text(c->policy, row->text)};
+    return brama_pattern_match(&p, c->path.path, brama__memory_regexes(c->engine->memory));
+}
+
+/* Does this rule of an AuthorizationPolicy let the request pass? istio-jwt.md 3.1 to 3.4. */
+static bool policy_matches(struct brama__case *c, const struct brama_p_ap *ap,
+                           const struct brama_claims *claims)
+{
+    if ((ap->methods & c->method) == 0 || !path_matches(c, &ap->path) ||
+        !host_matches(brama_pack_text(c->policy, ap->host), c->host))
+        return false;
+    for (uint32_t i = 0; i < ap->not_paths.count; i++) {
+        const struct brama_p_pattern *p =
+            BRAMA_ROW(c->policy, BRAMA_T_PATTERN, ap->not_paths.first + i, struct brama_p_pattern);
+        if (p == NULL || path_matches(c, p))
+            return false;
+    }
+    if (ap->from == BRAMA_AP_INGRESS)
+        return true;
+    if (ap->from != BRAMA_AP_JWT || claims == NULL || claims->sub.n == 0)
+        return false;
+    for (uint32_t i = 0; i < ap->issuers.count; i++)
+        if (brama_str_eq(brama__text(c, ap->issuers, i), claims->iss))
+            return scopes_granted(c, claims, ap->scopes) &&
+                   audiences_named(c, claims, ap->audiences);
+    return false;
+}
+
+static bool union_allows(struct brama__case *c, const struct brama_claims *claims)
+{
+    const struct brama_p_workload *w =
+        BRAMA_ROW(c->policy, BRAMA_T_WORKLOAD, c->route->workload, struct brama_p_workload);
+    if (w == NULL || !w->has_policies)
+        return w != NULL;
+    for (uint32_t i = 0; i < c->route->policies.count; i++) {
+        const uint32_t *n =
+            BRAMA_ROW(c->policy, BRAMA_T_NUMBERS, c->route->policies.first + i, uint32_t);
+        const struct brama_p_ap *ap =
+            n != NULL ? BRAMA_ROW(c->policy, BRAMA_T_AP, *n, struct brama_p_ap) : NULL;
+        if (ap != NULL && policy_matches(c, ap, claims))
+            return true;
+    }
+    return false;
+}
+
+bool brama__ask_sidecar(struct brama__case *c)
+{
+    struct visit v = {.c = c};
+    const struct brama_claims *claims = NULL;
+
+    if (!authenticate(&v))
+        return false;
+    if (c->route->strategy == BRAMA_STRATEGY_JWT) {
+        claims = satisfy_jwt(&v);
+        if (claims == NULL)
+            return false;
+    } else if (c->route->strategy != BRAMA_STRATEGY_NO_AUTH &&
+               c->route->strategy != BRAMA_STRATEGY_ALLOW) {
+        brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_INTERNAL);
+        return false;
+    } else if (v.count != 0) {
+        claims = &v.found[0].token.jwt->claims;
+    }
+    if (!union_allows(c, claims)) {
+        brama_trace_add(c->trace, "policy", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
+                        "no AuthorizationPolicy of the workload allows this host, method and path");
+        brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_POLICY_DENIED);
+        return false;
+    }
+    return true;
+}
