@@ -470,10 +470,201 @@ static void wishes_that_cannot_be_met_are_refused(void **state)
                brama_pkey_generate(&key, rows[i].alg, rows[i].bits, &diag) == BRAMA_ERR_INVALID);
         EXPECT(rows[i].name, key == NULL);
     }
-    EXPECT("no text is no key", brama_pkey_from_pem(&key, BRAMA_NIL, &diag) == BRAMA_ERR_INVALID);
     struct brama_verified v = {.valid = true};
     brama_pkey_verify(&v, NULL, BRAMA_ALG_RS256, BRAMA_STR("a.b"), BRAMA_NIL);
     EXPECT("unsigned, and no key", !v.valid);
+}
+
+/* SubjectPublicKeyInfos made by another program. */
+static void foreign_keys_meet_the_same_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *hex;
+        bool ok;
+    } rows[] = {
+        {"Ed25519",
+         "302a300506032b6570032100dfd0a258afd99dea88632031df0c7a8f8286810e9b43eca14727b6601306ccfd",
+         true},
+        {"P-256 as a compressed point",
+         "3039301306072a8648ce3d020106082a8648ce3d030107032200038503aef2629bb5518a2ff7f0f37a275c74"
+         "6b14bc0fe3ae05af409a6e9f0a4bfe",
+         true},
+        {"Ed25519, the identity",
+         "302a300506032b65700321000100000000000000000000000000000000000000000000000000000000000000",
+         false},
+        {"X25519",
+         "302a300506032b656e032100f56e5f7b6142bac3a74cf23054c574bdb120daee56092d6a51d9793d07b6a860",
+         false},
+        {"secp256k1",
+         "3056301006072a8648ce3d020106052b8104000a03420004ec2e235c2fb92c981d9538a0da6b784e0848e72d"
+         "f42b3eabf0265bec742e9980b96c8bee13bf9996b1fbf4d9b78193381794832f367abe625ad0b3f27796c278",
+         false},
+        {"RSA of 1024 bits",
+         "30819f300d06092a864886f70d010101050003818d0030818902818100d8be0c5c2a5d0586a4bccb101e4b4b"
+         "9f9ff5fda36ce36f69691cc4e03f53fd23c58c2fc02166b5cf985f27c96607917b54960010f0c910638a4aa2"
+         "4baa9f3ab0d86c9812240ff9d00f1fc676c803cf7eec126060333362c5912812eb5db78c7261cffec40b130d"
+         "426c722d08294a4fb7f9fa80630e1797261e70f6b25bb767350203010001",
+         false},
+        {"no DER", "00", false},
+        {"nothing", "", false},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        brama_str der = unhex(rows[i].hex);
+        struct brama_pkey *key;
+        struct brama_diag diag = {0};
+        enum brama_err err = brama_pkey_from_spki(&key, der, false, &diag);
+        EXPECT(rows[i].name, err == (rows[i].ok ? BRAMA_OK : BRAMA_ERR_INVALID));
+        EXPECT(rows[i].name, (diag.what[0] == '\0') == rows[i].ok);
+        brama_pkey_free(key);
+        expect_free(der);
+    }
+}
+
+static void private_keys_that_cannot_serve_are_refused(void **state)
+{
+    (void)state;
+    /* Its passphrase is "secret"; nobody may be asked for it. */
+    brama_str encrypted =
+        BRAMA_STR("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+                  "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjBRxZzclW3YwICA+gw\n"
+                  "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEB8Xchn8ELS3T4dniiFX8ckEgZCj\n"
+                  "qDwieeXaxME5ilURip+Hlpkxg3xTcX/nJIO0qpPC751/FcNxRRzkOP4+3HX8JSy8\n"
+                  "WjssBi/2o11VFSS2I40XYIxBJgsZSzqMfsFkhE7w2gcy66fwgYMEk+n5Db7sV0TQ\n"
+                  "3iMRPFymXuTOmu6di1n6qt61qRFVKeXDwLkNuQqybB1+jcD9qtY6IjRcpvhPjcY=\n"
+                  "-----END ENCRYPTED PRIVATE KEY-----\n");
+    struct brama_pkey *key = new_key(BRAMA_ALG_ES256), *again;
+    struct brama_diag diag = {0};
+    struct brama_buf pem;
+    brama_buf_init(&pem, NULL, 4096);
+    brama_pkey_to_pem(&pem, key);
+    EXPECT("as written", brama_pkey_from_pem(&again, brama_buf_str(&pem), &diag) == BRAMA_OK);
+    brama_pkey_free(again);
+    /* A letter of base64 in the midst of the private number, that starts at octet 36. */
+    char *letter = pem.p + strlen("-----BEGIN PRIVATE KEY-----\n") + 60;
+    *letter = *letter == 'A' ? 'B' : 'A';
+    EXPECT("another private half",
+           brama_pkey_from_pem(&again, brama_buf_str(&pem), &diag) == BRAMA_ERR_INVALID);
+    EXPECT("encrypted", brama_pkey_from_pem(&again, encrypted, &diag) == BRAMA_ERR_INVALID);
+    EXPECT("no text", brama_pkey_from_pem(&again, BRAMA_NIL, &diag) == BRAMA_ERR_INVALID);
+
+    struct brama_buf spki;
+    struct brama_pkey *public_half;
+    brama_buf_init(&spki, NULL, 4096);
+    brama_pkey_to_spki(&spki, key);
+    assert_int_equal(brama_pkey_from_spki(&public_half, brama_buf_str(&spki), true, &diag),
+                     BRAMA_OK);
+    brama_buf_reset(&pem);
+    brama_pkey_to_pem(&pem, public_half);
+    EXPECT("a public key has no private text", brama_buf_err(&pem) == BRAMA_ERR_INVALID);
+    brama_pkey_free(public_half);
+    brama_pkey_free(key);
+    brama_buf_deinit(&spki);
+    brama_buf_deinit(&pem);
+}
+
+static void certificates_nobody_could_use_are_not_made(void **state)
+{
+    (void)state;
+    char long_name[254];
+    memset(long_name, 'a', sizeof(long_name));
+    brama_str many[17], blank[] = {BRAMA_LIT("a b")}, none[] = {BRAMA_LIT("")};
+    brama_str too_long[] = {{long_name, 254}}, longest[] = {{long_name, 253}};
+    for (size_t i = 0; i < 17; i++)
+        many[i] = BRAMA_STR("a.example");
+    const struct {
+        const char *name;
+        brama_str common_name;
+        const brama_str *dns;
+        size_t count;
+        int64_t from, to;
+        bool ok;
+    } rows[] = {
+        {"no DNS name", BRAMA_LIT("x"), NULL, 0, 0, 9, true},
+        {"16 DNS names", BRAMA_LIT("x"), many, 16, 0, 9, true},
+        {"17 DNS names", BRAMA_LIT("x"), many, 17, 0, 9, false},
+        {"253 bytes of DNS name", BRAMA_LIT("x"), longest, 1, 0, 9, true},
+        {"254 bytes of DNS name", BRAMA_LIT("x"), too_long, 1, 0, 9, false},
+        {"an empty DNS name", BRAMA_LIT("x"), none, 1, 0, 9, false},
+        {"a blank in a DNS name", BRAMA_LIT("x"), blank, 1, 0, 9, false},
+        {"no common name", BRAMA_LIT(""), NULL, 0, 0, 9, false},
+        {"64 bytes of common name", {long_name, 64}, NULL, 0, 0, 9, true},
+        {"65 bytes of common name", {long_name, 65}, NULL, 0, 0, 9, false},
+        {"a common name that isn't UTF-8", BRAMA_LIT("\xff"), NULL, 0, 0, 9, false},
+        {"over before it begins", BRAMA_LIT("x"), NULL, 0, 10, 9, false},
+    };
+    struct brama_pkey *key = new_key(BRAMA_ALG_ES256);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct brama_cert_wish wish = {.common_name = rows[i].common_name,
+                                       .dns_names = rows[i].dns,
+                                       .dns_name_count = rows[i].count,
+                                       .not_before_s = rows[i].from,
+                                       .not_after_s = rows[i].to};
+        struct brama_diag diag = {0};
+        struct brama_buf der;
+        brama_buf_init(&der, NULL, 1 << 16);
+        EXPECT(rows[i].name, brama_cert_self_signed(&der, key, &wish, &diag) ==
+                                 (rows[i].ok ? BRAMA_OK : BRAMA_ERR_INVALID));
+        EXPECT(rows[i].name, (der.n != 0) == rows[i].ok);
+        brama_buf_deinit(&der);
+    }
+    brama_pkey_free(key);
+}
+
+/* Two certificates in one text: the pair is judged by the first, and both must be readable. */
+static void a_chain_is_led_by_its_leaf(void **state)
+{
+    (void)state;
+    struct brama_cert_wish wish = {.common_name = BRAMA_LIT("x"), .not_after_s = 9};
+    struct brama_pkey *keys[2] = {new_key(BRAMA_ALG_ES256), new_key(BRAMA_ALG_EDDSA)};
+    struct brama_buf chain, der, first, key_pem[2];
+    struct brama_diag diag = {0};
+    brama_buf_init(&chain, NULL, 1 << 16);
+    brama_buf_init(&first, NULL, 1 << 16);
+    brama_buf_init(&der, NULL, 1 << 16);
+    for (size_t i = 0; i < 2; i++) {
+        brama_buf_reset(&der);
+        assert_int_equal(brama_cert_self_signed(&der, keys[i], &wish, &diag), BRAMA_OK);
+        brama_cert_to_pem(&chain, brama_buf_str(&der));
+        if (i == 0)
+            brama_buf_add(&first, brama_buf_str(&der));
+        brama_buf_init(&key_pem[i], NULL, 4096);
+        brama_pkey_to_pem(&key_pem[i], keys[i]);
+    }
+    brama_str text = brama_buf_str(&chain);
+    EXPECT("the leaf's key",
+           brama_cert_check_pair(text, brama_buf_str(&key_pem[0]), &diag) == BRAMA_OK);
+    EXPECT("the next one's key",
+           brama_cert_check_pair(text, brama_buf_str(&key_pem[1]), &diag) == BRAMA_ERR_INVALID);
+    EXPECT("no key", brama_cert_check_pair(text, text, &diag) == BRAMA_ERR_INVALID);
+    brama_buf_reset(&der);
+    EXPECT("the first is the leaf", brama_cert_from_pem(&der, text, &diag) == BRAMA_OK);
+    EXPECT_STR("the first is the leaf", brama_buf_str(&der), brama_buf_str(&first));
+    EXPECT("no text", brama_cert_from_pem(&der, BRAMA_NIL, &diag) == BRAMA_ERR_INVALID);
+    brama_buf_add_c(&first, 'x');
+    struct brama_pkey *key;
+    EXPECT("a certificate and a byte",
+           brama_pkey_from_cert(&key, brama_buf_str(&first), &diag) == BRAMA_ERR_INVALID);
+    for (size_t i = 0; i < 2; i++) {
+        brama_pkey_free(keys[i]);
+        brama_buf_deinit(&key_pem[i]);
+    }
+    brama_buf_deinit(&chain);
+    brama_buf_deinit(&first);
+    brama_buf_deinit(&der);
+}
+
+static void random_bytes_differ_and_secrets_go(void **state)
+{
+    (void)state;
+    static const char zero[32];
+    char a[32] = {0}, b[32] = {0};
+    assert_int_equal(brama_random(a, sizeof(a)), BRAMA_OK);
+    assert_int_equal(brama_random(b, sizeof(b)), BRAMA_OK);
+    EXPECT("not twice the same", memcmp(a, b, sizeof(a)) != 0);
+    brama_cleanse(a, sizeof(a));
+    EXPECT("gone", memcmp(a, zero, sizeof(a)) == 0);
+    EXPECT("more than OpenSSL can give", brama_random(a, SIZE_MAX) == BRAMA_ERR_TOO_BIG);
 }
 
 int main(void)
@@ -490,6 +681,11 @@ int main(void)
         cmocka_unit_test(keys_survive_their_encodings),
         cmocka_unit_test(certificates_carry_their_key),
         cmocka_unit_test(digests_are_the_standards),
+        cmocka_unit_test(foreign_keys_meet_the_same_rules),
+        cmocka_unit_test(private_keys_that_cannot_serve_are_refused),
+        cmocka_unit_test(certificates_nobody_could_use_are_not_made),
+        cmocka_unit_test(a_chain_is_led_by_its_leaf),
+        cmocka_unit_test(random_bytes_differ_and_secrets_go),
         cmocka_unit_test(wishes_that_cannot_be_met_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
