@@ -128,8 +128,10 @@ struct brama_strategy {
     struct brama_where where;
 };
 
+/* expression: the value, as written, needs Envoy to evaluate it; else %% has become one percent sign. */
 struct brama_name_value {
     brama_str name, value;
+    bool expression;
 };
 
 struct brama_origin {

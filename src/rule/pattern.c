@@ -96,9 +96,7 @@ bool brama__is_v1_host(brama_str s)
     brama_str head = brama_str_head(s, last < s.n ? last : 0), label;
     brama_str tail = last < s.n ? brama_str_from(s, last + 1) : s;
 
-    if (last == 0 && s.n != 0)
-        return false;
-    while (head.n != 0 && brama_str_next(&head, '.', &label)) {
+    while (last < s.n && brama_str_next(&head, '.', &label)) {
         if (label.n == 0 || !is_alnum(label.p[0]))
             return false;
         for (size_t i = 0; i < label.n; i++)

@@ -161,7 +161,7 @@ const struct brama_node *brama__read_cors(struct brama__reading *r, const struct
     return node;
 }
 
-bool brama__has_expression(brama_str value)
+static bool has_expression(brama_str value)
 {
     for (size_t i = 0; i < value.n; i++) {
         if (value.p[i] != '%')
@@ -175,7 +175,7 @@ bool brama__has_expression(brama_str value)
 
 static brama_str without_double_percent(struct brama_arena *arena, brama_str value)
 {
-    if (brama_str_find(value, '%') == value.n || brama__has_expression(value))
+    if (brama_str_find(value, '%') == value.n || has_expression(value))
         return value;
     char *p = brama_arena_alloc(arena, value.n);
     size_t n = 0;
@@ -200,8 +200,8 @@ const struct brama_name_value *brama__read_pairs(struct brama_arena *arena,
         return NULL;
     for (const struct brama_node *node = map->first; node != NULL; node = node->next)
         if (node->kind == BRAMA_NODE_STR)
-            pairs[(*count)++] =
-                (struct brama_name_value){node->key, without_double_percent(arena, node->text)};
+            pairs[(*count)++] = (struct brama_name_value){
+                node->key, without_double_percent(arena, node->text), has_expression(node->text)};
     return pairs;
 }
 

@@ -20,8 +20,6 @@ const struct brama_node *brama__read_cors(struct brama__reading *r, const struct
 /* A map of name to text; what isn't text is left out. %% becomes a single percent sign. */
 const struct brama_name_value *brama__read_pairs(struct brama_arena *arena,
                                                  const struct brama_node *map, size_t *count);
-/* Does the text hold an Envoy expression (%...%), which only Envoy can evaluate? */
-bool brama__has_expression(brama_str value);
 /* "1h30m", "300s", "1.5s" as Go reads a duration; whole seconds, the rest cut off. */
 bool brama__read_duration(brama_str text, uint64_t *seconds);
 

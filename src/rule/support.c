@@ -223,7 +223,7 @@ static void check_pairs(struct brama__judging *j, size_t i, const struct brama_n
             why = "setting";
         else if (has_control(pairs[k].value))
             why = "a control character in";
-        else if (brama__has_expression(pairs[k].value))
+        else if (pairs[k].expression)
             why = "an Envoy expression in";
         if (why != NULL)
             brama__fail(j, rule->where,

@@ -1,0 +1,175 @@
+/* What Kyma accepts and this version can't enforce is refused, by name. */
+#include "fixture.h"
+
+#define NOT " is not supported by this version of brama"
+
+static void strategies_without_an_engine_are_refused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"unauthorized", BRAMA_LIT(HANDLER("unauthorized")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].handler", "access strategy unauthorized" NOT)},
+        {"anonymous", BRAMA_LIT(HANDLER("anonymous")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].handler", "access strategy anonymous" NOT)},
+        {"cookie_session", BRAMA_LIT(HANDLER("cookie_session")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].handler",
+                 "access strategy cookie_session" NOT)},
+        {"oauth2_client_credentials", BRAMA_LIT(HANDLER("oauth2_client_credentials")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].handler",
+                 "access strategy oauth2_client_credentials" NOT)},
+        {"oauth2_introspection, under istio too",
+         BRAMA_LIT(ISTIO HANDLER("oauth2_introspection, config: {required_scope: [read]}")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].handler",
+                 "access strategy oauth2_introspection" NOT)},
+        {"jwt with another one",
+         BRAMA_LIT(STRATEGIES("{handler: jwt, config: {" ORY_KEYS
+                              "}}, {handler: oauth2_introspection}]")),
+         V1_SAYS(".spec.rules[0].accessStrategies", "more than one access strategy" NOT)},
+        {"extAuth", BRAMA_LIT(V2 "  - {path: /a, methods: [GET], extAuth: {authorizers: [x]}}\n"),
+         V2_SAYS(".spec.rules[0].extAuth", "extAuth" NOT)},
+        {"another gateway",
+         BRAMA_LIT(V1BETA1_HEAD
+                   "spec:\n  gateway: mine/gateway\n  host: a.b\n  service: {name: a, port: 1}\n"
+                   "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
+         V1_SAYS(".spec.gateway", "gateway mine/gateway" NOT)},
+        {"the gateway with dots is ours",
+         BRAMA_LIT(V1BETA1_HEAD
+                   "spec:\n  gateway: kyma-gateway.kyma-system.svc.cluster.local\n"
+                   "  host: a.b\n  service: {name: a, port: 1}\n"
+                   "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
+         V1_OK},
+    };
+    expect_rows(rows, BRAMA_ARRAY_LEN(rows));
+}
+
+#define ORY(more) BRAMA_LIT(JWT("{" ORY_KEYS ", " more "}"))
+
+static void ory_configs_that_would_open_a_rule_are_refused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"all that the model has is valid",
+         ORY("trusted_issuers: ['https://a'], required_scope: [read], target_audience: [me], "
+             "scope_strategy: exact, allowed_algorithms: [RS256, ES384], "
+             "token_from: {cookie: token}"),
+         V1_OK},
+        {"no key set, so that Kyma's own would hold",
+         BRAMA_LIT(JWT("{trusted_issuers: ['https://a']}")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.jwks_urls", "an empty jwks_urls" NOT)},
+        {"a key set in a file", BRAMA_LIT(JWT("{jwks_urls: ['file:///keys']}")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.jwks_urls[0]",
+                 "a key set that isn't at an http or https URL" NOT)},
+        {"HS256", ORY("allowed_algorithms: [RS256, HS256]"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.allowed_algorithms[1]",
+                 "algorithm \"HS256\"" NOT)},
+        {"none", ORY("allowed_algorithms: [none]"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.allowed_algorithms[0]",
+                 "algorithm \"none\"" NOT)},
+        {"an algorithm in other letters", ORY("allowed_algorithms: [rs256]"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.allowed_algorithms[0]",
+                 "algorithm \"rs256\"" NOT)},
+        {"an audience that isn't a list", ORY("target_audience: me"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.target_audience",
+                 "this form of target_audience" NOT)},
+        {"scopes that are null", ORY("required_scope: null"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.required_scope",
+                 "this form of required_scope" NOT)},
+        {"no strategy for scopes that are required",
+         ORY("scope_strategy: none, required_scope: [a]"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.scope_strategy",
+                 "this scope_strategy" NOT)},
+        {"a strategy that nobody knows", ORY("scope_strategy: strict"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.scope_strategy",
+                 "this scope_strategy" NOT)},
+        {"two places for the token", ORY("token_from: {header: X-T, cookie: t}"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.token_from",
+                 "this form of token_from" NOT)},
+        {"the place of old pages", ORY("token_from: {location: 'header:X-T'}"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.token_from",
+                 "this form of token_from" NOT)},
+        {"a misspelt key", ORY("required_scopes: [admin]"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.required_scopes",
+                 "required_scopes" NOT)},
+        {"a key for the cache", ORY("jwks_ttl: 1s"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.jwks_ttl", "jwks_ttl" NOT)},
+        {"authorizations, which Oathkeeper doesn't know", ORY("authorizations: [{audiences: [a]}]"),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.authorizations",
+                 "authorizations with the Ory handler" NOT)},
+        {"a mutator that Oathkeeper would run",
+         BRAMA_LIT(STRATEGIES("{handler: noop}], mutators: [{handler: noop}, "
+                              "{handler: hydrator}]")),
+         V1_SAYS(".spec.rules[0].mutators[1]", "mutator hydrator served by Ory" NOT)},
+        {"header under ory",
+         BRAMA_LIT(STRATEGIES("{handler: jwt, config: {" ORY_KEYS
+                              "}}], mutators: [{handler: header, config: {headers: {a: b}}}]")),
+         V1_SAYS(".spec.rules[0].mutators[0]", "mutator header served by Ory" NOT)},
+        {"mutators of allow are nobody's",
+         BRAMA_LIT(STRATEGIES("{handler: allow}], mutators: [{handler: id_token}]")), V1_OK},
+    };
+    expect_rows(rows, BRAMA_ARRAY_LEN(rows));
+}
+
+static void istio_configs_that_would_open_a_rule_are_refused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"an ory key that Kyma overlooks",
+         BRAMA_LIT(ISTIO JWT("{" AUTHN ", target_audience: [me]}")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.target_audience",
+                 "target_audience with the Istio handler" NOT)},
+        {"a misspelt list", BRAMA_LIT(ISTIO JWT("{" AUTHN ", authorisations: [{audiences: [a]}]}")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.authorisations", "authorisations" NOT)},
+        {"a name in other letters, which Go would read",
+         BRAMA_LIT(ISTIO JWT("{" AUTHN ", Authorizations: [{audiences: [a]}]}")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.Authorizations", "Authorizations" NOT)},
+        {"a misspelt scope",
+         BRAMA_LIT(ISTIO JWT("{" AUTHN ", authorizations: [{requiredScope: [a]}]}")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.authorizations[0].requiredScope",
+                 "requiredScope" NOT)},
+        {"the name that the pages have for fromParams",
+         BRAMA_LIT(ISTIO JWT("{authentications: [{" ISSUER ", fromParameters: [t]}]}")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config.authentications[0].fromParameters",
+                 "fromParameters" NOT)},
+        {"keys that can't be fetched",
+         BRAMA_LIT(V2_JWT("authentications: [{issuer: a, jwksUri: 'urn:x:y'}]")),
+         V2_SAYS(".spec.rules[0].jwt.authentications[0].jwksUri",
+                 "a key set that isn't at an http or https URL" NOT)},
+    };
+    expect_rows(rows, BRAMA_ARRAY_LEN(rows));
+}
+
+#define REQUEST(more)                                                                              \
+    BRAMA_LIT(V2 "  - {path: /a, methods: [GET], noAuth: true, request: {" more "}}\n")
+
+static void headers_to_set_are_plain_text(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"a header and a cookie", REQUEST("headers: {X-A: b c}, cookies: {a: b}"), V2_OK},
+        {"a double percent sign", REQUEST("headers: {X-A: '100%%'}"), V2_OK},
+        {"an expression of Envoy's", REQUEST("headers: {X-A: '%REQ(Authorization)%'}"),
+         V2_SAYS(".spec.rules[0].request.headers.X-A",
+                 "an Envoy expression in header \"X-A\"" NOT)},
+        {"one in a cookie", REQUEST("cookies: {a: '%REQ(b)%'}"),
+         V2_SAYS(".spec.rules[0].request.cookies.a", "an Envoy expression in cookie \"a\"" NOT)},
+        {"a line end", REQUEST("headers: {X-A: \"a\\r\\nX-Admin: yes\"}"),
+         V2_SAYS(".spec.rules[0].request.headers.X-A",
+                 "a control character in header \"X-A\"" NOT)},
+        {"the host", REQUEST("headers: {Host: other}"),
+         V2_SAYS(".spec.rules[0].request.headers.Host", "setting header \"Host\"" NOT)},
+        {"a name with a blank", REQUEST("headers: {'X A': b}"),
+         V2_SAYS(".spec.rules[0].request.headers.X A", "setting header \"X A\"" NOT)},
+    };
+    expect_rows(rows, BRAMA_ARRAY_LEN(rows));
+}
+
+int run_support(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strategies_without_an_engine_are_refused),
+        cmocka_unit_test(ory_configs_that_would_open_a_rule_are_refused),
+        cmocka_unit_test(istio_configs_that_would_open_a_rule_are_refused),
+        cmocka_unit_test(headers_to_set_are_plain_text),
+    };
+    return cmocka_run_group_tests_name("support", tests, NULL, NULL);
+}
