@@ -1,0 +1,154 @@
+/* The nginx module's own words: configuration, what is known of one request, and the steps that a
+ * request takes, in the order of the files below. Only this folder sees ngx_*.
+ *
+ *     http {
+ *         brama_state /run/brama;  brama_access_log /dev/stdout;
+ *         upstream brama { brama_upstream; }
+ *         server { brama on; location / { proxy_pass http://brama; } }
+ *         server { brama_admin on; }
+ *     }
+ *
+ * strict (POST_READ) -> access (decide) -> forward -> peer, pool -> filter -> log. Everything that
+ * may pass comes through access.c; peer.c has no address for what access.c didn't allow.
+ */
+#ifndef BRAMA_GATEWAY_GATEWAY_H
+#define BRAMA_GATEWAY_GATEWAY_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "policy/decide.h"
+
+#define BRAMA_GW_REQUEST_ID_BYTES 36 /* UUIDv4 as text */
+
+struct brama_slot;
+
+struct brama_gw_main {
+    ngx_str_t state_dir;
+    ngx_open_file_t *access_log;
+    ngx_int_t server_name_index; /* of $ssl_server_name */
+    struct brama_slot *slot;     /* this worker's; NULL in the master */
+};
+
+/* Merged down from server: a handler at POST_READ sees the server's. */
+struct brama_gw_loc {
+    ngx_flag_t on, admin;
+};
+
+/* One address of the workload, as a connection wants it. */
+struct brama_gw_address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } sa; /* unused bytes are zero: pool keys are compared as bytes */
+    socklen_t len;
+    ngx_str_t name; /* "127.0.0.1:8000", for the log */
+};
+
+/* All that outlives the decision, in r->pool. Fresh, it is a refusal. */
+struct brama_gw_ctx {
+    char request_id[BRAMA_GW_REQUEST_ID_BYTES];
+    ngx_str_t raw_target; /* as received; r->unparsed_uri is what we send on */
+    enum brama_verdict verdict;
+    enum brama_reason reason;
+
+    /* For the log. */
+    brama_str apirule, issuer, subject, kid;
+    uint32_t rule_index;
+    bool has_rule;
+
+    /* For the response, whoever makes it. */
+    struct brama_header *response_headers;
+    size_t response_header_count;
+    bool strip_cors;
+    brama_str swap; /* replaces the body of an answer that nginx makes itself */
+    bool swapping, swapped;
+
+    /* For the way to the workload. */
+    ngx_str_t host; /* Host to send, unless the decision names one */
+    bool websocket;
+    struct brama_gw_address *addresses;
+    size_t address_count, address_next;
+    uint64_t upstream_id;
+    ngx_msec_t timeout_ms; /* 0: none */
+    ngx_msec_t upstream_started;
+    bool body_done; /* all of the request's body was read */
+    bool deadline_fired;
+    bool no_reuse; /* a kept connection was stale: the next try opens a new one */
+    ngx_event_t deadline;
+};
+
+extern ngx_module_t ngx_http_brama_module;
+
+/* module.c */
+struct brama_gw_main *brama_gw_main(ngx_http_request_t *r);
+struct brama_gw_loc *brama_gw_loc(ngx_http_request_t *r);
+/* NULL before strict.c saw the request, as when nginx's parser refused it. */
+struct brama_gw_ctx *brama_gw_ctx(ngx_http_request_t *r);
+/* Makes it if it isn't there; NULL: no memory. */
+struct brama_gw_ctx *brama_gw_ctx_need(ngx_http_request_t *r);
+
+/* text.c: slices to and from nginx's. */
+brama_str brama_gw_str(ngx_str_t s);
+ngx_str_t brama_gw_ngx(brama_str s);
+/* {NULL, 0} when memory ran out or s is empty. */
+brama_str brama_gw_copy(ngx_pool_t *pool, brama_str s);
+/* Does the comma list of tokens hold this one, in any case? */
+bool brama_gw_list_has(brama_str list, brama_str token);
+struct brama_slot *brama_gw_slot(ngx_http_request_t *r);
+
+/* strict.c: POST_READ. */
+ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r);
+
+/* view.c: all slices are nginx's buffers' or the arena's. False: no memory. */
+bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct brama_gw_ctx *ctx,
+                   struct brama_arena *arena);
+
+/* access.c: the access phase. */
+ngx_int_t brama_gw_access_handler(ngx_http_request_t *r);
+
+/* send.c: answer by ourselves and finalize; what the phase handler has to return. */
+ngx_int_t brama_gw_send_decision(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
+                                 const struct brama_decision *d);
+ngx_int_t brama_gw_send_refusal(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
+                                enum brama_reason reason);
+/* Add a response header; false: no memory. name and value must outlive the request. */
+bool brama_gw_push_out(ngx_http_request_t *r, brama_str name, brama_str value);
+
+/* forward.c */
+/* May the Connection header name what it names? */
+bool brama_gw_connection_ok(ngx_http_request_t *r);
+/* Make the request's headers those that the workload sees; false: no memory. */
+bool brama_gw_forward(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
+                      const struct brama_decision *d);
+/* Is this header of a client never passed on? name in lower case. */
+bool brama_gw_is_stripped(brama_str name);
+
+/* peer.c */
+char *brama_gw_upstream_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* The last byte of the request's body was read: the route's timeout starts. */
+void brama_gw_body_done(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
+
+/* filter.c */
+void brama_gw_filter_install(void);
+
+/* refuse.c: nginx's own error in Envoy's words, called by the header filter. */
+void brama_gw_refuse(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
+
+/* log.c: the log phase. */
+ngx_int_t brama_gw_log_handler(ngx_http_request_t *r);
+/* What nginx's error log says about a request: no query, no referrer. */
+u_char *brama_gw_error_log(ngx_http_request_t *r, ngx_http_request_t *sr, u_char *buf, size_t len);
+/* Path without query. */
+brama_str brama_gw_path(ngx_http_request_t *r, const struct brama_gw_ctx *ctx);
+
+/* variables.c: $brama_tls_chain and $brama_tls_key (PEM, by SNI), $brama_host, $brama_connection
+ * and $brama_upgrade (what the workload gets). */
+ngx_int_t brama_gw_variables(ngx_conf_t *cf);
+
+/* admin.c: the content phase. */
+ngx_int_t brama_gw_admin_handler(ngx_http_request_t *r);
+
+#endif

@@ -1,0 +1,149 @@
+/* Where a request goes, and how long it may take. Nothing but access.c's ALLOW gives an address. */
+#include "gateway/gateway.h"
+#include "gateway/pool.h"
+#include "gateway/slot.h"
+
+static ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_http_request_t *r = data;
+    struct brama_gw_ctx *ctx = brama_gw_ctx(r);
+    struct brama_gw_address *a = &ctx->addresses[ctx->address_next];
+    bool has_body = r->headers_in.content_length_n > 0 || r->headers_in.chunked;
+
+    pc->sockaddr = &a->sa.any;
+    pc->socklen = a->len;
+    pc->name = &a->name;
+    pc->cached = 0;
+    pc->connection = NULL;
+    /* After one stale connection the others are likely stale too: the next try opens a new one. */
+    if (ctx->no_reuse)
+        return NGX_OK;
+    ngx_connection_t *c = brama_pool_take(brama_gw_slot(r)->pool, &a->sa.any, a->len,
+                                          has_body || ctx->websocket, pc->log);
+    if (c == NULL)
+        return NGX_OK;
+    pc->connection = c;
+    pc->cached = 1;
+    return NGX_DONE;
+}
+
+static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
+{
+    ngx_http_request_t *r = data;
+    struct brama_gw_ctx *ctx = brama_gw_ctx(r);
+    ngx_http_upstream_t *u = r->upstream;
+
+    if (pc->tries != 0)
+        pc->tries--;
+    if ((state & NGX_PEER_FAILED) != 0) {
+        ctx->no_reuse = true;
+        /* Istio's default: only what was never sent is tried elsewhere. A kept connection that was
+         * closed under us says nothing about its address. */
+        if (!pc->cached)
+            ctx->address_next = (ctx->address_next + 1) % ctx->address_count;
+        if (u->request_sent && !pc->cached)
+            pc->tries = 0;
+        return;
+    }
+    if (pc->connection == NULL)
+        return;
+    if (ctx->deadline.timer_set)
+        ngx_del_timer(&ctx->deadline);
+    /* Only after an answer that was read to its end, to a request that was sent to its end. */
+    if (u->keepalive && u->request_body_sent &&
+        brama_pool_give(brama_gw_slot(r)->pool, pc->connection, pc->sockaddr, pc->socklen))
+        pc->connection = NULL;
+}
+
+/* The whole answer takes too long: Istio's route timeout, which no drip extends. */
+static void on_deadline(ngx_event_t *ev)
+{
+    ngx_http_request_t *r = ev->data;
+    struct brama_gw_ctx *ctx = brama_gw_ctx(r);
+    ngx_http_upstream_t *u = r->upstream;
+
+    if (ctx == NULL || u == NULL || u->peer.connection == NULL || u->upgrade)
+        return;
+    ctx->deadline_fired = true;
+    u->peer.tries = 0;
+    ngx_event_t *read = u->peer.connection->read;
+    read->timedout = 1;
+    read->handler(read); /* r may be gone behind this */
+}
+
+static void on_request_end(void *data)
+{
+    struct brama_gw_ctx *ctx = data;
+
+    if (ctx->deadline.timer_set)
+        ngx_del_timer(&ctx->deadline);
+}
+
+static void start_deadline(struct brama_gw_ctx *ctx)
+{
+    if (ctx->timeout_ms != 0 && !ctx->websocket && !ctx->deadline.timer_set)
+        ngx_add_timer(&ctx->deadline, ctx->timeout_ms);
+}
+
+void brama_gw_body_done(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
+{
+    ctx->body_done = true;
+    if (r->upstream != NULL && ctx->deadline.handler != NULL)
+        start_deadline(ctx);
+}
+
+static ngx_int_t init_peer(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us)
+{
+    struct brama_gw_ctx *ctx = brama_gw_ctx(r);
+    ngx_peer_connection_t *pc = &r->upstream->peer;
+
+    (void)us;
+    if (ctx == NULL || ctx->verdict != BRAMA_VERDICT_ALLOW || ctx->address_count == 0) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "brama: a request without an ALLOW wants to go upstream");
+        return NGX_ERROR;
+    }
+    pc->data = r;
+    pc->get = get_peer;
+    pc->free = free_peer;
+    pc->tries = ctx->address_count;
+    pc->set_session = NULL;
+    pc->save_session = NULL;
+
+    ngx_pool_cleanup_t *end = ngx_pool_cleanup_add(r->pool, 0);
+    if (end == NULL)
+        return NGX_ERROR;
+    end->handler = on_request_end;
+    end->data = ctx;
+    ctx->deadline.handler = on_deadline;
+    ctx->deadline.data = r;
+    ctx->deadline.log = r->connection->log;
+    ctx->upstream_started = ngx_current_msec;
+    if (ctx->body_done || (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked))
+        start_deadline(ctx);
+    return NGX_OK;
+}
+
+static ngx_int_t init_upstream(ngx_conf_t *cf, ngx_http_upstream_srv_conf_t *us)
+{
+    (void)cf;
+    us->peer.init = init_peer;
+    return NGX_OK;
+}
+
+char *brama_gw_upstream_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_upstream_srv_conf_t *us =
+        ngx_http_conf_get_module_srv_conf(cf, ngx_http_upstream_module);
+
+    (void)cmd;
+    (void)conf;
+    us->peer.init_upstream = init_upstream;
+    us->flags = NGX_HTTP_UPSTREAM_CREATE;
+    /* nginx refuses an upstream without a server; this one is never used. */
+    ngx_http_upstream_server_t *server = ngx_array_push(us->servers);
+    if (server == NULL)
+        return NGX_CONF_ERROR;
+    ngx_memzero(server, sizeof(*server));
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,32 @@
+/* Idle connections to workloads, kept for the next request. Found by address in constant time;
+ * nginx's own keepalive is one list per upstream, and we have one upstream for all workloads.
+ */
+#ifndef BRAMA_GATEWAY_POOL_H
+#define BRAMA_GATEWAY_POOL_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "base/def.h"
+
+#define BRAMA_POOL_IDLE_MS 1000 /* shorter than any server's own limit (gunicorn 2 s, Node 5 s) */
+#define BRAMA_POOL_MAX 1024
+#define BRAMA_POOL_MAX_EACH 32
+#define BRAMA_POOL_REQUESTS_MAX 10000 /* on one connection */
+
+struct brama_pool;
+
+struct brama_pool *brama_pool_new(void);
+/* Closes all that is idle. NULL is fine. */
+void brama_pool_free(struct brama_pool *pool);
+
+/* An idle connection to this address, taken out; NULL: none. check: look whether the other side has
+ * closed it, for requests that can't be sent twice. */
+ngx_connection_t *brama_pool_take(struct brama_pool *pool, const struct sockaddr *address,
+                                  socklen_t len, bool check, ngx_log_t *log);
+/* Keep this connection; false: it isn't fit, and still the caller's. */
+bool brama_pool_give(struct brama_pool *pool, ngx_connection_t *c, const struct sockaddr *address,
+                     socklen_t len);
+
+#endif

@@ -1,0 +1,327 @@
+/* A worker's page, the poke socket, and which files are in force. */
+#include "gateway/slot.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "gateway/pool.h"
+
+#define LOOK_AGAIN_MS 1000      /* a lost poke costs at most this */
+#define ARENA_BYTES (4u << 20)  /* a decision over 60 KiB of headers and an 8 KiB token, ample */
+#define LINE_BYTES (256u << 10) /* a log line: all strings of a request, escaped */
+#define TOKENS_MAX 4096
+#define REGEXES_MAX 1024
+#define KEYS_MAX 1024
+
+#define PAGE_MAGIC "BRAMAWRK"
+#define CONTROL_MAGIC "BRAMACTL"
+
+static void problem(struct brama_slot *slot, const char *what, const char *path)
+{
+    atomic_fetch_add_explicit(&slot->page->problems, 1, memory_order_relaxed);
+    ngx_log_error(NGX_LOG_ERR, slot->cycle->log, ngx_errno, "brama: %s \"%s\"", what, path);
+}
+
+static void path_of(const struct brama_slot *slot, char *out, const char *name, uint64_t number)
+{
+    u_char *end = ngx_snprintf((u_char *)out, NGX_MAX_PATH - 1, "%V/%s", &slot->state_dir, name);
+
+    if (number != 0)
+        end = ngx_snprintf(end, (size_t)(out + NGX_MAX_PATH - 1 - (char *)end), "%uL", number);
+    *end = '\0';
+}
+
+/* The control page is made once and never replaced, so it is mapped once. */
+static void map_control(struct brama_slot *slot)
+{
+    char path[NGX_MAX_PATH];
+    struct stat st;
+
+    path_of(slot, path, BRAMA_STATE_CONTROL, 0);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1)
+        return; /* the agent hasn't made it yet */
+    void *bytes = MAP_FAILED;
+    if (fstat(fd, &st) == 0 && (size_t)st.st_size >= sizeof(struct brama_control))
+        bytes = mmap(NULL, sizeof(struct brama_control), PROT_READ, MAP_SHARED, fd, 0);
+    (void)close(fd);
+    if (bytes == MAP_FAILED)
+        return; /* being made */
+    const struct brama_control *control = bytes;
+    if (memcmp(control->magic, CONTROL_MAGIC, sizeof(control->magic)) != 0 ||
+        control->format != BRAMA_PAGES_FORMAT) {
+        (void)munmap(bytes, sizeof(struct brama_control));
+        return;
+    }
+    slot->control = control;
+}
+
+/* One file moves to a newer number, or stays. */
+static void take(struct brama_slot *slot, struct brama_mapped **in_force, uint64_t number,
+                 uint64_t *failed, const char *name, enum brama_pack_kind kind)
+{
+    char path[NGX_MAX_PATH];
+
+    path_of(slot, path, name, number);
+    struct brama_mapped *m = brama_mapped_open(path, number, kind);
+    if (m == NULL) {
+        *failed = number;
+        problem(slot, "can't take", path);
+        return;
+    }
+    brama_mapped_unpin(*in_force);
+    *in_force = m;
+}
+
+static uint64_t number_of(const struct brama_mapped *m)
+{
+    return m != NULL ? m->number : 0;
+}
+
+void brama_slot_refresh(struct brama_slot *slot)
+{
+    if (slot->control == NULL) {
+        map_control(slot);
+        if (slot->control == NULL)
+            return;
+    }
+    /* Facts first: a policy needs the facts that were published before it. The policy's number is
+     * read before the facts', so that facts are never older than what it needs. */
+    uint64_t policy = atomic_load_explicit(&slot->control->policy, memory_order_acquire);
+    uint64_t facts = atomic_load_explicit(&slot->control->facts, memory_order_acquire);
+
+    if (facts > number_of(slot->facts) && facts != slot->failed_facts) {
+        take(slot, &slot->facts, facts, &slot->failed_facts, BRAMA_STATE_FACTS, BRAMA_PACK_FACTS);
+        atomic_store_explicit(&slot->page->facts, number_of(slot->facts), memory_order_release);
+    }
+    if (policy > number_of(slot->policy) && policy != slot->failed_policy) {
+        take(slot, &slot->policy, policy, &slot->failed_policy, BRAMA_STATE_POLICY,
+             BRAMA_PACK_POLICY);
+        atomic_store_explicit(&slot->page->policy, number_of(slot->policy), memory_order_release);
+    }
+}
+
+struct brama_engine brama_slot_engine(const struct brama_slot *slot)
+{
+    return (struct brama_engine){
+        .policy = slot->policy != NULL ? &slot->policy->policy : NULL,
+        .facts = slot->facts != NULL ? &slot->facts->facts : NULL,
+        .memory = slot->memory,
+    };
+}
+
+static void look_again(struct brama_slot *slot)
+{
+    slot->failed_policy = 0;
+    slot->failed_facts = 0;
+    brama_slot_refresh(slot);
+}
+
+static void on_timer(ngx_event_t *ev)
+{
+    struct brama_slot *slot = ev->data;
+
+    if (slot->control == NULL)
+        map_control(slot);
+    brama_slot_refresh(slot);
+    ngx_add_timer(ev, LOOK_AGAIN_MS);
+}
+
+static void on_poke(ngx_event_t *ev)
+{
+    ngx_connection_t *c = ev->data;
+    struct brama_slot *slot = c->data;
+    char byte[8];
+
+    while (recv(c->fd, byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+        continue;
+    ev->ready = 0;
+    look_again(slot);
+}
+
+/* The page of an earlier worker keeps its counters, so that sums never go back. */
+static void claim_page(struct brama_slot *slot, struct brama_worker_page *page)
+{
+    if (memcmp(page->magic, PAGE_MAGIC, sizeof(page->magic)) != 0 ||
+        page->format != BRAMA_PAGES_FORMAT) {
+        memset(page, 0, sizeof(*page));
+        memcpy(page->magic, PAGE_MAGIC, sizeof(page->magic));
+        page->format = BRAMA_PAGES_FORMAT;
+    }
+    page->pid = (int32_t)ngx_pid;
+    atomic_store_explicit(&page->policy, 0, memory_order_relaxed);
+    atomic_store_explicit(&page->facts, 0, memory_order_relaxed);
+    slot->page = page;
+}
+
+static bool try_slot(struct brama_slot *slot, unsigned index)
+{
+    char path[NGX_MAX_PATH];
+    u_char *end = ngx_snprintf((u_char *)path, sizeof(path) - 1, "%V/" BRAMA_STATE_WORKERS "/%ui",
+                               &slot->state_dir, (ngx_uint_t)index);
+
+    *end = '\0';
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd == -1)
+        return false;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, BRAMA_PAGE_BYTES) == 0) {
+        void *bytes = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (bytes != MAP_FAILED) {
+            slot->page_fd = fd;
+            slot->index = index;
+            claim_page(slot, bytes);
+            return true;
+        }
+    }
+    (void)close(fd);
+    return false;
+}
+
+static bool find_slot(struct brama_slot *slot)
+{
+    for (unsigned i = 0; i < BRAMA_WORKER_SLOTS; i++) {
+        if (try_slot(slot, i))
+            return true;
+    }
+    /* Serve all the same, unseen by the agent: its readiness then speaks of the others only. */
+    void *bytes =
+        mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (bytes == MAP_FAILED)
+        return false;
+    claim_page(slot, bytes);
+    problem(slot, "no free worker page under", (const char *)slot->state_dir.data);
+    return true;
+}
+
+/* sun_path is short; a state directory may be long. The folder's descriptor stands for it. */
+static int bind_socket(struct brama_slot *slot)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char folder[NGX_MAX_PATH];
+
+    path_of(slot, folder, BRAMA_STATE_WORKERS, 0);
+    u_char *end = ngx_snprintf((u_char *)slot->socket_path, sizeof(slot->socket_path) - 1,
+                               "%s/%ui.sock", folder, (ngx_uint_t)slot->index);
+    *end = '\0';
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir == -1)
+        return -1;
+    end = ngx_snprintf((u_char *)address.sun_path, sizeof(address.sun_path) - 1,
+                       "/proc/self/fd/%d/%ui.sock", dir, (ngx_uint_t)slot->index);
+    *end = '\0';
+    (void)unlink(slot->socket_path);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd != -1 && bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        (void)close(fd);
+        fd = -1;
+    }
+    (void)close(dir);
+    return fd;
+}
+
+static void open_socket(struct brama_slot *slot)
+{
+    if (slot->page_fd == -1)
+        return;
+    int fd = bind_socket(slot);
+    if (fd == -1) {
+        problem(slot, "can't bind", slot->socket_path);
+        return;
+    }
+    ngx_connection_t *c = ngx_get_connection(fd, slot->cycle->log);
+    if (c == NULL) {
+        (void)close(fd);
+        return;
+    }
+    c->data = slot;
+    c->read->handler = on_poke;
+    c->read->log = slot->cycle->log;
+    slot->socket = c;
+    if (ngx_add_event(c->read, NGX_READ_EVENT, 0) != NGX_OK)
+        problem(slot, "can't listen on", slot->socket_path);
+}
+
+static bool open_memory(struct brama_slot *slot)
+{
+    struct brama_memory_options options = {
+        .tokens_max = TOKENS_MAX, .regexes_max = REGEXES_MAX, .keys_max = KEYS_MAX};
+
+    brama_arena_init(&slot->arena, NULL, ARENA_BYTES);
+    brama_buf_init(&slot->line, NULL, LINE_BYTES);
+    brama_slot_random(slot, options.seed, sizeof(options.seed));
+    slot->pool = brama_pool_new();
+    return slot->pool != NULL && brama_memory_new(&slot->memory, &options) == BRAMA_OK;
+}
+
+struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir)
+{
+    struct brama_slot *slot = calloc(1, sizeof(*slot));
+
+    if (slot == NULL)
+        return NULL;
+    slot->cycle = cycle;
+    slot->state_dir = state_dir;
+    slot->page_fd = -1;
+    if (!find_slot(slot) || !open_memory(slot)) {
+        brama_slot_close(slot);
+        return NULL;
+    }
+    open_socket(slot);
+    slot->timer.data = slot;
+    slot->timer.handler = on_timer;
+    slot->timer.log = cycle->log;
+    slot->timer.cancelable = 1; /* a draining worker doesn't wait for it */
+    ngx_add_timer(&slot->timer, LOOK_AGAIN_MS);
+    look_again(slot);
+    return slot;
+}
+
+void brama_slot_close(struct brama_slot *slot)
+{
+    if (slot == NULL)
+        return;
+    if (slot->timer.timer_set)
+        ngx_del_timer(&slot->timer);
+    if (slot->socket != NULL) {
+        ngx_close_connection(slot->socket);
+        (void)unlink(slot->socket_path);
+    }
+    brama_mapped_unpin(slot->policy);
+    brama_mapped_unpin(slot->facts);
+    brama_pool_free(slot->pool);
+    brama_memory_free(slot->memory);
+    brama_arena_deinit(&slot->arena);
+    brama_buf_deinit(&slot->line);
+    if (slot->control != NULL)
+        (void)munmap((void *)(uintptr_t)slot->control, sizeof(struct brama_control));
+    if (slot->page != NULL)
+        (void)munmap(slot->page, BRAMA_PAGE_BYTES);
+    if (slot->page_fd != -1)
+        (void)close(slot->page_fd); /* and with it the lock */
+    free(slot);
+}
+
+void brama_slot_random(struct brama_slot *slot, uint8_t *out, size_t n)
+{
+    while (n != 0) {
+        if (slot->random_left == 0) {
+            ssize_t got = getrandom(slot->random, sizeof(slot->random), 0);
+            if (got <= 0)
+                continue; /* a signal; with 256 bytes and more it may end early */
+            slot->random_left = (size_t)got;
+        }
+        size_t part = n < slot->random_left ? n : slot->random_left;
+        slot->random_left -= part;
+        memcpy(out, slot->random + slot->random_left, part);
+        ngx_memzero(slot->random + slot->random_left, part);
+        out += part;
+        n -= part;
+    }
+}

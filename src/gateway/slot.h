@@ -1,0 +1,72 @@
+/* One worker's place: its page, its socket, the files in force, and what it remembers.
+ *
+ *     struct brama_slot *slot = brama_slot_open(cycle, state_dir);     // in init_process
+ *     brama_slot_refresh(slot);                                        // before each decision
+ *     struct brama_engine engine = brama_slot_engine(slot);
+ *     ...
+ *     brama_slot_close(slot);                                          // in exit_process
+ */
+#ifndef BRAMA_GATEWAY_SLOT_H
+#define BRAMA_GATEWAY_SLOT_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "policy/decide.h"
+#include "policy/pages.h"
+
+struct brama_pool;
+
+/* One mapped file; lives while it is in force or pinned. */
+struct brama_mapped {
+    unsigned refs;
+    uint64_t number;
+    void *bytes;
+    size_t size;
+    struct brama_policy policy; /* one of the two is open */
+    struct brama_facts facts;
+};
+
+struct brama_slot {
+    ngx_cycle_t *cycle;
+    ngx_str_t state_dir;
+    const struct brama_control *control; /* NULL: not made yet */
+    struct brama_worker_page *page;      /* never NULL: a private one if no slot was free */
+    int page_fd;                         /* holds the flock; -1: none */
+    unsigned index;
+    ngx_connection_t *socket;
+    char socket_path[NGX_MAX_PATH];
+    ngx_event_t timer;
+    struct brama_mapped *policy, *facts;  /* in force; NULL: none */
+    uint64_t failed_policy, failed_facts; /* couldn't be taken: not again before a poke */
+    struct brama_memory *memory;
+    struct brama_memory_counts counted; /* of memory, already in the page */
+    struct brama_arena arena;           /* of the decision under way */
+    struct brama_buf line;              /* of the log line under way */
+    struct brama_pool *pool;            /* idle connections to workloads */
+    unsigned turn;                      /* where the next request starts in a list of addresses */
+    uint8_t random[1024];
+    size_t random_left;
+};
+
+/* NULL: no memory. A problem with files isn't fatal: the gateway then refuses, and says so. */
+struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir);
+void brama_slot_close(struct brama_slot *slot);
+
+/* Take newer files if the control page names some. Costs two loads where it doesn't. */
+void brama_slot_refresh(struct brama_slot *slot);
+struct brama_engine brama_slot_engine(const struct brama_slot *slot);
+
+/* Keep a file mapped over several events. Both take NULL. */
+struct brama_mapped *brama_mapped_pin(struct brama_mapped *m);
+void brama_mapped_unpin(struct brama_mapped *m);
+
+/* n random bytes. */
+void brama_slot_random(struct brama_slot *slot, uint8_t *out, size_t n);
+
+/* slot_take.c: open, map and check state/NAME<number>; NULL: it can't be taken. */
+struct brama_mapped *brama_mapped_open(const char *path, uint64_t number,
+                                       enum brama_pack_kind kind);
+
+#endif

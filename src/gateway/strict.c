@@ -1,0 +1,120 @@
+/* What nginx 1.22 reads too laxly is refused, so that nobody behind or before us can read the same
+ * bytes in another way: RFC 9112 sections 2.2, 3 and 5. Works on the bytes that nginx's parser left
+ * in its buffers. HTTP/2 has its own framing; there only sizes and names are looked at.
+ */
+#include "gateway/gateway.h"
+
+#define HEADERS_MAX_BYTES (60u << 10) /* Envoy's limits: istio-jwt.md section 4.1 */
+#define HEADERS_MAX 100
+
+/* RFC 9110 section 5.6.2, tchar. */
+static bool is_tchar(u_char c)
+{
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+        return true;
+    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+static bool is_name(ngx_str_t name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!is_tchar(name.data[i]))
+            return false;
+    }
+    return name.len != 0;
+}
+
+/* Two single spaces, HTTP/1.0 or 1.1, CR LF behind. nginx has found a line end, so the two bytes
+ * behind the line are there. */
+static bool request_line_ok(ngx_http_request_t *r)
+{
+    brama_str line = brama_gw_str(r->request_line);
+    size_t spaces = 0;
+
+    for (size_t i = 0; i < line.n; i++)
+        spaces += line.p[i] == ' ';
+    return spaces == 2 &&
+           (brama_str_ends(line, BRAMA_STR(" HTTP/1.1")) ||
+            brama_str_ends(line, BRAMA_STR(" HTTP/1.0"))) &&
+           line.p[line.n] == CR && line.p[line.n + 1] == LF;
+}
+
+/* nginx puts a NUL where the value ends: over the CR, over a bare LF, or over the first of trailing
+ * spaces. Behind it stands the next header at least, or the empty line. */
+static bool line_end_ok(const ngx_table_elt_t *h)
+{
+    const u_char *p = h->value.data + h->value.len + 1;
+
+    if (*p == LF)
+        return true;
+    while (*p == ' ')
+        p++;
+    return p[0] == LF || (p[0] == CR && p[1] == LF);
+}
+
+static bool has_colon(const ngx_table_elt_t *h)
+{
+    return h->value.data != h->key.data + h->key.len;
+}
+
+static bool last_line_ok(ngx_http_request_t *r)
+{
+    const ngx_buf_t *b = r->header_in;
+
+    return b->pos - b->start >= 2 && b->pos[-1] == LF && b->pos[-2] == CR;
+}
+
+static bool header_ok(ngx_http_request_t *r, const ngx_table_elt_t *h)
+{
+    if (!is_name(h->key))
+        return false;
+    return r->stream != NULL || (has_colon(h) && line_end_ok(h));
+}
+
+static enum brama_reason check_headers(ngx_http_request_t *r)
+{
+    size_t bytes = r->unparsed_uri.len + r->method_name.len;
+    size_t count = 0;
+
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        const ngx_table_elt_t *h = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (!header_ok(r, &h[i]))
+                return BRAMA_REASON_BAD_REQUEST;
+            bytes += h[i].key.len + h[i].value.len;
+        }
+        count += part->nelts;
+    }
+    if (bytes > HEADERS_MAX_BYTES || count > HEADERS_MAX)
+        return BRAMA_REASON_HEADERS_TOO_LARGE;
+    return BRAMA_REASON_NONE;
+}
+
+static enum brama_reason check(ngx_http_request_t *r)
+{
+    if (r->stream == NULL &&
+        (r->http_version < NGX_HTTP_VERSION_10 || !request_line_ok(r) || !last_line_ok(r)))
+        return BRAMA_REASON_BAD_REQUEST;
+    enum brama_reason reason = check_headers(r);
+    if (reason == BRAMA_REASON_NONE && !brama_gw_connection_ok(r))
+        reason = BRAMA_REASON_BAD_CONNECTION;
+    return reason;
+}
+
+ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r)
+{
+    if (!brama_gw_loc(r)->on || r != r->main)
+        return NGX_DECLINED;
+    struct brama_gw_ctx *ctx = brama_gw_ctx_need(r);
+    if (ctx == NULL)
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    /* nginx takes a bare LF in chunk lines. The workload gets chunks of nginx's own making; but who
+     * stands before us may have read another end of the body, so no second request is read here. */
+    if (r->stream == NULL && r->headers_in.chunked)
+        r->keepalive = 0;
+    enum brama_reason reason = check(r);
+    if (reason == BRAMA_REASON_NONE)
+        return NGX_DECLINED;
+    r->keepalive = 0;
+    return brama_gw_send_refusal(r, ctx, reason);
+}

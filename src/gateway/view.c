@@ -1,0 +1,72 @@
+/* An nginx request as the engine sees it. */
+#include "gateway/gateway.h"
+
+/* RFC 9112 section 3.2.2: an absolute-form target names the authority, whatever Host says. */
+static brama_str absolute_authority(ngx_http_request_t *r)
+{
+    brama_str line = brama_gw_str(r->request_line);
+    const char *p = (const char *)r->host_start;
+    size_t n = 0;
+
+    if (p == NULL || p < line.p || p > line.p + line.n)
+        return BRAMA_NIL;
+    while (p + n < line.p + line.n && strchr("/?# ", p[n]) == NULL)
+        n++;
+    return (brama_str){p, n};
+}
+
+static brama_str authority_of(ngx_http_request_t *r)
+{
+    if (r->stream == NULL && r->host_start != NULL)
+        return absolute_authority(r);
+    if (r->headers_in.host != NULL)
+        return brama_gw_str(r->headers_in.host->value);
+    return BRAMA_NIL;
+}
+
+static size_t count_headers(ngx_http_request_t *r)
+{
+    size_t n = 0;
+
+    for (const ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next)
+        n += part->nelts;
+    return n;
+}
+
+/* All but Host, and but those that never reach the workload because of an underscore. */
+static bool headers_of(struct brama_request *out, ngx_http_request_t *r, struct brama_arena *arena)
+{
+    struct brama_header *headers = brama_arena_array(arena, count_headers(r) + 1, sizeof(*headers));
+    size_t n = 0;
+
+    if (headers == NULL)
+        return false;
+    for (const ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL;
+         part = part->next) {
+        const ngx_table_elt_t *h = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            brama_str name = brama_gw_str(h[i].key);
+            if (brama_str_find(name, '_') != name.n || brama_str_eq_nocase(name, BRAMA_STR("host")))
+                continue;
+            headers[n].name = name;
+            headers[n++].value = brama_gw_str(h[i].value);
+        }
+    }
+    out->headers = headers;
+    out->header_count = n;
+    return true;
+}
+
+bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct brama_gw_ctx *ctx,
+                   struct brama_arena *arena)
+{
+    *out = (struct brama_request){
+        .scheme = r->connection->ssl != NULL ? BRAMA_STR("https") : BRAMA_STR("http"),
+        .method = brama_gw_str(r->method_name),
+        .authority = authority_of(r),
+        .target = brama_gw_str(ctx->raw_target),
+        .request_id = {ctx->request_id, sizeof(ctx->request_id)},
+        .now_s = (int64_t)ngx_time(),
+    };
+    return headers_of(out, r, arena);
+}
