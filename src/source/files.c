@@ -1,0 +1,179 @@
+#include "source/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+#define CHUNK_BYTES 65536
+
+struct reading {
+    struct brama_arena *arena;
+    struct brama_files *out;
+    size_t size; /* of out->file */
+    const brama_str *stdin_text;
+};
+
+static struct brama_file *add(struct reading *r, brama_str name)
+{
+    struct brama_files *out = r->out;
+    if (out->count == r->size) {
+        size_t size = r->size != 0 ? r->size * 2 : 16;
+        struct brama_file *file = brama_arena_array(r->arena, size, sizeof(*file));
+        if (file == NULL)
+            return NULL;
+        if (out->count != 0)
+            memcpy(file, out->file, out->count * sizeof(*file));
+        out->file = file;
+        r->size = size;
+    }
+    struct brama_file *f = &out->file[out->count++];
+    *f = (struct brama_file){.name = brama_arena_copy(r->arena, name)};
+    return f;
+}
+
+static enum brama_err read_fd(brama_str *out, struct brama_arena *arena, int fd)
+{
+    struct brama_buf buf;
+    enum brama_err err = BRAMA_OK;
+    brama_buf_init(&buf, NULL, BRAMA_FILE_MAX);
+    for (;;) {
+        char chunk[CHUNK_BYTES];
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            err = BRAMA_ERR_IO;
+        if (n <= 0)
+            break;
+        brama_buf_add(&buf, (brama_str){chunk, (size_t)n});
+        err = brama_buf_err(&buf);
+        if (err != BRAMA_OK)
+            break;
+    }
+    int error = errno;
+    if (err == BRAMA_OK) {
+        *out = brama_arena_copy(arena, brama_buf_str(&buf));
+        err = brama_arena_failed(arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+    }
+    brama_buf_deinit(&buf);
+    errno = error;
+    return err;
+}
+
+enum brama_err brama_files_stdin(brama_str *out, struct brama_arena *arena)
+{
+    *out = BRAMA_NIL;
+    return read_fd(out, arena, STDIN_FILENO);
+}
+
+static brama_str problem_of(struct reading *r, enum brama_err err)
+{
+    if (err == BRAMA_OK)
+        return BRAMA_NIL;
+    if (err == BRAMA_ERR_TOO_BIG)
+        return brama_arena_printf(r->arena, "has more than %zu bytes", BRAMA_FILE_MAX);
+    if (err == BRAMA_ERR_IO)
+        return brama_arena_copy(r->arena, brama_str_c(strerror(errno)));
+    return brama_arena_copy(r->arena, brama_str_c(brama_err_text(err)));
+}
+
+/* Without waiting for a FIFO's writer. */
+static void read_file(struct reading *r, struct brama_file *f)
+{
+    struct stat st;
+    int fd = open(f->name.p, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        f->problem = problem_of(r, BRAMA_ERR_IO);
+    else if (!S_ISREG(st.st_mode))
+        f->problem = BRAMA_STR("neither a regular file nor a folder");
+    else
+        f->problem = problem_of(r, read_fd(&f->text, r->arena, fd));
+    if (fd >= 0)
+        close(fd);
+}
+
+static int is_wanted(const struct dirent *entry)
+{
+    brama_str name = brama_str_c(entry->d_name);
+    return name.p[0] != '.' &&
+           (brama_str_ends(name, BRAMA_STR(".yaml")) || brama_str_ends(name, BRAMA_STR(".yml")) ||
+            brama_str_ends(name, BRAMA_STR(".json")));
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name); /* alphasort() would go by the locale */
+}
+
+static void add_broken(struct reading *r, brama_str root, brama_str problem)
+{
+    struct brama_files *out = r->out;
+    out->broken[out->broken_count++] =
+        (struct brama_file){.name = brama_arena_copy(r->arena, root), .problem = problem};
+}
+
+static void read_folder(struct reading *r, brama_str root)
+{
+    struct dirent **entries;
+    int n = scandir(root.p, &entries, is_wanted, by_name);
+    if (n < 0) {
+        add_broken(r, root, problem_of(r, BRAMA_ERR_IO));
+        return;
+    }
+    const char *slash = brama_str_ends(root, BRAMA_STR("/")) ? "" : "/";
+    for (int i = 0; i < n; i++) {
+        brama_str path =
+            brama_arena_printf(r->arena, "%.*s%s%s", BRAMA_FMT(root), slash, entries[i]->d_name);
+        free(entries[i]);
+        struct stat st;
+        if (path.p == NULL || (stat(path.p, &st) == 0 && S_ISDIR(st.st_mode)))
+            continue;
+        struct brama_file *f = r->out->count < BRAMA_FILES_MAX ? add(r, path) : NULL;
+        if (f != NULL)
+            read_file(r, f);
+    }
+    free(entries);
+}
+
+static void read_root(struct reading *r, brama_str root)
+{
+    struct stat st;
+    if (brama_str_eq(root, BRAMA_STR("-"))) {
+        struct brama_file *f = add(r, BRAMA_STR("-"));
+        if (f != NULL && r->stdin_text != NULL)
+            f->text = *r->stdin_text;
+        else if (f != NULL)
+            f->problem = problem_of(r, brama_files_stdin(&f->text, r->arena));
+        return;
+    }
+    brama_str path = brama_arena_copy(r->arena, root);
+    if (path.p == NULL)
+        return;
+    if (stat(path.p, &st) != 0) {
+        add_broken(r, root, problem_of(r, BRAMA_ERR_IO));
+    } else if (S_ISDIR(st.st_mode)) {
+        read_folder(r, path);
+    } else {
+        struct brama_file *f = add(r, root);
+        if (f != NULL)
+            read_file(r, f);
+    }
+}
+
+enum brama_err brama_files_read(struct brama_files *out, struct brama_arena *arena,
+                                const brama_str *roots, size_t root_count,
+                                const brama_str *stdin_text)
+{
+    struct reading r = {.arena = arena, .out = out, .stdin_text = stdin_text};
+    *out = (struct brama_files){0};
+    out->broken = brama_arena_array(arena, root_count, sizeof(*out->broken));
+    for (size_t i = 0; i < root_count && !brama_arena_failed(arena); i++)
+        read_root(&r, roots[i]);
+    return brama_arena_failed(arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+}

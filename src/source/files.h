@@ -1,0 +1,44 @@
+/* The texts behind the -f paths: files, folders, standard input.
+ *
+ *     struct brama_files files;
+ *     brama_files_read(&files, &arena, paths, path_count, NULL);
+ *     for (size_t i = 0; i < files.count; i++)
+ *         if (files.file[i].problem.n == 0) use(files.file[i].text);
+ *
+ * A folder means its *.yaml, *.yml and *.json, sorted by name, without those below it and without
+ * names that begin with a dot. So a mounted ConfigMap works: its names are links through "..data",
+ * which is hidden and is replaced as a whole.
+ */
+#ifndef BRAMA_SOURCE_FILES_H
+#define BRAMA_SOURCE_FILES_H
+
+#include "base/diag.h"
+#include "base/err.h"
+
+#define BRAMA_FILE_MAX ((size_t)16 * 1024 * 1024) /* brama_json_limits_rules */
+#define BRAMA_FILES_MAX 100000                    /* of all roots together */
+
+struct brama_file {
+    brama_str name; /* as said, or ROOT/NAME; ends in a NUL */
+    brama_str text;
+    brama_str problem; /* not empty: it is there, but can't be read */
+};
+
+struct brama_files {
+    struct brama_file *file; /* in the order of the roots */
+    size_t count;
+    /* Roots that aren't there or can't be listed, in the same order. */
+    struct brama_file *broken;
+    size_t broken_count;
+};
+
+/* stdin_text: what "-" stands for, read before; NULL: read it now, to its end. All memory is the
+ * arena's. BRAMA_ERR_NOMEM only: everything else is a problem of a file. */
+BRAMA_MUST_USE enum brama_err brama_files_read(struct brama_files *out, struct brama_arena *arena,
+                                               const brama_str *roots, size_t root_count,
+                                               const brama_str *stdin_text);
+
+/* Standard input to its end, within BRAMA_FILE_MAX. BRAMA_ERR_IO, BRAMA_ERR_TOO_BIG. */
+BRAMA_MUST_USE enum brama_err brama_files_stdin(brama_str *out, struct brama_arena *arena);
+
+#endif
