@@ -96,12 +96,14 @@ struct brama_verified {
     bool valid;
 };
 
-/* RFC 7518 section 3.3 to 3.5, RFC 8037 section 3.1. out->valid is true only if the key fits alg, the
- * signature has exactly the length that alg demands and it is one of the message under the key. */
-void brama_pkey_verify(struct brama_verified *out, const struct brama_pkey *key,
-                       enum brama_alg alg, brama_str message, brama_str signature);
+/* RFC 7518 section 3.3 to 3.5, RFC 8037 section 3.1. out->valid is true only if the key fits alg,
+ * the signature has exactly the length that alg demands and it is one of the message under the key.
+ */
+void brama_pkey_verify(struct brama_verified *out, const struct brama_pkey *key, enum brama_alg alg,
+                       brama_str message, brama_str signature);
 
-/* The signature in JWS form (ES*: r || s). BRAMA_ERR_INVALID: the key doesn't fit alg, or is public. */
+/* The signature in JWS form (ES*: r || s). BRAMA_ERR_INVALID: the key doesn't fit alg, or is
+ * public. */
 BRAMA_MUST_USE enum brama_err brama_pkey_sign(struct brama_buf *out, const struct brama_pkey *key,
                                               enum brama_alg alg, brama_str message);
 
