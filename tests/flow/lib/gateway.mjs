@@ -1,6 +1,6 @@
 // `brama run` on free loopback ports, with its own rules, state and end.
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { brama, freePort, temporary, until } from './place.mjs';
 import { curl } from './curl.mjs';
@@ -48,6 +48,7 @@ export async function gateway({
     rules: rules ?? path.join(base, 'rules'),
     state: state ?? path.join(base, 'state'),
     domain,
+    logFile: path.join(base, 'access.log'),
     port: ports?.port ?? (await freePort()),
     adminPort: ports?.adminPort ?? (await freePort()),
     tlsPort: tls ? (ports?.tlsPort ?? (await freePort())) : undefined,
@@ -66,6 +67,7 @@ export async function gateway({
   const runArgs = [
     'run', '-f', it.rules, '--domain', domain, ...it.serviceArgs,
     '--listen', `127.0.0.1:${it.port}`, '--admin', it.admin, '--state', it.state, '--workers', '1',
+    '--access-log', it.logFile, // what Node gives as standard output is a socket, which no path opens
     ...(tls ? ['--tls-listen', `127.0.0.1:${it.tlsPort}`] : []),
     ...args,
   ];
@@ -84,11 +86,12 @@ export async function gateway({
     }, { timeout: 20_000 });
 
   /** All lines of the access log so far. */
+  it.logText = () => (existsSync(it.logFile) ? readFileSync(it.logFile, 'utf8') : '');
   it.log = () =>
-    it.process.out
+    it
+      .logText()
       .split('\n')
       .slice(0, -1)
-      .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line));
 
   it.verb = (args_, options) => verb(args_, options);

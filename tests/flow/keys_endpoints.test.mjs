@@ -1,0 +1,227 @@
+// Where key sets come from, and what happens when they don't.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { expectExchange } from './lib/expect.mjs';
+import { gateway } from './lib/gateway.mjs';
+import { makeKey, makeToken } from './lib/keys.mjs';
+import { freePort, temporary, until } from './lib/place.mjs';
+import { run } from './lib/process.mjs';
+import { apiRule, apiRuleV1, documents, istioJwt, oryJwt } from './lib/rules.mjs';
+import { pageServer } from './lib/servers.mjs';
+import { recorder } from './lib/upstream.mjs';
+
+const key = makeKey('ES256');
+const set = { keys: [key.jwk] };
+const dir = temporary('brama-keysets');
+const issuerOf = (name) => `https://${name}.example`;
+const token = (name, by = key) => makeToken(by, { iss: issuerOf(name), sub: 'me' });
+const ask = (name, by) => ({ host: name, target: '/x', headers: [`Authorization: Bearer ${token(name, by)}`] });
+const UNAVAILABLE = { status: 503, body: 'Jwks remote fetch is failed', reason: 'keys_unavailable', headers: { 'retry-after': '1' } };
+/** A v2 rule with one issuer; the workload is its own, so that no other rule's issuers concern it. */
+const rule = (name, jwksUri) => apiRule({ name, host: name, service: { name, port: 80 }, rules: [{ path: '/x', jwt: istioJwt(issuerOf(name), jwksUri) }] });
+
+let upstream, pages, tls, ca, gw;
+async function certificate() {
+  const file = (name) => path.join(dir, name);
+  const made = await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', file('tls.key'), '-out', file('tls.crt'), '-subj', '/CN=keys', '-days', '30', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:keys.shop.svc.cluster.local']);
+  assert.equal(made.code, 0, made.err);
+  ca = file('tls.crt');
+  return { key: readFileSync(file('tls.key')), cert: readFileSync(ca) };
+}
+
+before(async () => {
+  upstream = await recorder();
+  pages = await pageServer({
+    '/jwks': set,
+    '/large': JSON.stringify({ keys: [key.jwk], padding: 'x'.repeat(400 * 1024) }),
+    '/garbage': 'no JSON',
+    '/empty': { keys: [] },
+    '/to-metadata': (req, res) => res.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data' }).end(),
+    '/to-jwks': (req, res) => res.writeHead(302, { location: '/jwks' }).end(),
+    '/loop': (req, res) => res.writeHead(302, { location: '/loop' }).end(),
+    '/to-file': (req, res) => res.writeHead(302, { location: `file://${dir}/jwks.json` }).end(),
+    '/slow': () => {},
+    '/drip': (req, res) => {
+      res.writeHead(200, { 'content-length': '100000' });
+      const timer = setInterval(() => res.write(' '), 100);
+      res.on('close', () => clearInterval(timer));
+    },
+    '/error': (req, res) => res.writeHead(500).end(JSON.stringify(set)),
+  });
+  tls = await pageServer({ '/jwks': set, '/to-http': (req, res) => res.writeHead(302, { location: `${pages.url}/jwks` }).end() }, { tls: await certificate() });
+  writeFileSync(path.join(dir, 'jwks.json'), JSON.stringify(set));
+});
+after(async () => {
+  await Promise.all([upstream, pages, tls].map((s) => s?.stop()));
+});
+
+describe('sets that can be had', () => {
+  before(async () => {
+    const uris = {
+      file: `file://${dir}/jwks.json`,
+      http: `${pages.url}/jwks`,
+      https: `${tls.url}/jwks`,
+      service: `http://keys.shop.svc.cluster.local:8080/jwks`,
+      'service-tls': 'https://keys.shop.svc.cluster.local:8443/jwks',
+      redirected: `${pages.url}/to-jwks`,
+    };
+    gw = await gateway({
+      services: { ...Object.fromEntries(Object.keys(uris).map((name) => [`${name}.shop`, upstream.port])), 'ory.shop': upstream.port, 'keys.shop:8080': pages.port, 'keys.shop:8443': tls.port },
+      args: ['--ca-file', ca],
+      files: {
+        'rules.yaml': documents(
+          ...Object.entries(uris).map(([name, uri]) => rule(name, uri)),
+          apiRuleV1({ name: 'ory', host: 'ory', service: { name: 'ory', port: 80 }, rules: [{ path: '/x', accessStrategies: [oryJwt(issuerOf('ory'), `${pages.url}/empty`, { jwks_urls: [`${pages.url}/empty`, `${pages.url}/jwks`] })] }] }),
+        ),
+      },
+    });
+  });
+  after(() => gw?.stop());
+
+  for (const name of ['file', 'http', 'https', 'service', 'service-tls', 'redirected', 'ory']) {
+    test(name, () => expectExchange(gw, { request: ask(name), status: 200, reason: 'allowed', upstream }));
+  }
+  test('control: a token by another key is not let in by any of them', async () => {
+    const stranger = makeKey('ES256', { kid: key.kid });
+    for (const name of ['file', 'http', 'https', 'ory']) {
+      await expectExchange(gw, { request: ask(name, stranger), status: 401, reason: 'signature_invalid', upstream });
+    }
+  });
+  test('requests fetch nothing', async () => {
+    const fetched = pages.requests.length;
+    for (let i = 0; i < 3; i++) await expectExchange(gw, { request: ask('http'), status: 200, upstream, explains: false });
+    assert.equal(pages.requests.length, fetched);
+  });
+  test('get keysets tells them all, and their state', async () => {
+    const { items } = await gw.keySets();
+    assert.ok(items.length >= 7, JSON.stringify(items));
+    const text = await gw.verb(['get', 'keysets', '--admin', gw.admin]);
+    assert.equal(text.code, 0);
+    assert.ok(text.out.includes(`${pages.url}/jwks`), text.out);
+  });
+  test('a new key is known soon after its first use (an unknown kid)', async () => {
+    const fresh = makeKey('ES256');
+    pages.pages['/jwks'] = { keys: [key.jwk, fresh.jwk] };
+    await until('the new key to be accepted', async () => {
+      const { status } = await sendOnce(ask('http', fresh));
+      return status === 200;
+    }, { timeout: 12_000, every: 200 });
+    await expectExchange(gw, { request: ask('http', fresh), status: 200, upstream });
+    await expectExchange(gw, { request: ask('http'), status: 200, upstream });
+    pages.pages['/jwks'] = set;
+  });
+  async function sendOnce({ host, target, headers }) {
+    const { curl } = await import('./lib/curl.mjs');
+    return curl(gw.url(host, target), { headers, resolve: gw.resolve(host) });
+  }
+});
+
+describe('sets that can not be had are 503, never a pass', () => {
+  let closed;
+  const names = ['missing', 'large', 'garbage', 'error', 'metadata', 'to-metadata', 'loop', 'to-file', 'untrusted', 'downgrade', 'mapped', 'refused', 'nofile', 'special'];
+  before(async () => {
+    closed = await freePort();
+    const uris = {
+      missing: `${pages.url}/absent`,
+      large: `${pages.url}/large`,
+      garbage: `${pages.url}/garbage`,
+      error: `${pages.url}/error`,
+      metadata: 'http://169.254.169.254/latest/meta-data',
+      'to-metadata': `${pages.url}/to-metadata`,
+      loop: `${pages.url}/loop`,
+      'to-file': `${pages.url}/to-file`,
+      untrusted: `${tls.url}/jwks`,
+      downgrade: `${tls.url}/to-http`,
+      mapped: 'http://[::ffff:169.254.169.254]/jwks',
+      refused: `http://127.0.0.1:${closed}/jwks`,
+      nofile: `file://${dir}/absent.json`,
+      special: 'file:///dev/zero',
+    };
+    gw = await gateway({
+      services: Object.fromEntries(names.map((name) => [`${name}.shop`, upstream.port])),
+      files: { 'rules.yaml': documents(...names.map((name) => rule(name, uris[name]))) },
+    });
+  });
+  after(() => gw?.stop());
+
+  for (const name of names) {
+    test(name, () => expectExchange(gw, { request: ask(name), ...UNAVAILABLE, decision: 'deny', upstream }));
+  }
+  test('no token is 403 there, too, and a token of another issuer 401', async () => {
+    await expectExchange(gw, { request: { host: 'missing', target: '/x' }, status: 403, body: 'RBAC: access denied', upstream });
+    await expectExchange(gw, { request: { ...ask('large'), host: 'missing' }, status: 401, body: 'Jwt issuer is not configured', upstream });
+  });
+  test('get keysets says what is wrong with each', async () => {
+    const { items } = await gw.keySets();
+    const text = JSON.stringify(items);
+    assert.match(text, /169\.254\.169\.254/);
+    for (const item of items) assert.ok(JSON.stringify(item).length > 60, JSON.stringify(item));
+  });
+});
+
+test('a key server that never answers, or drips, keeps neither start nor others waiting', async () => {
+  const gateway_ = await gateway({
+    services: { 'slow.shop': upstream.port, 'drip.shop': upstream.port, 'http.shop': upstream.port },
+    files: { 'rules.yaml': documents(rule('slow', `${pages.url}/slow`), rule('drip', `${pages.url}/drip`), rule('http', `${pages.url}/jwks`)) },
+  });
+  try {
+    await until('the good set', async () => (await import('./lib/curl.mjs')).curl(gateway_.url('http', '/x'), { headers: ask('http').headers, resolve: gateway_.resolve('http') }).then((r) => r.status === 200));
+    for (const name of ['slow', 'drip']) {
+      await expectExchange(gateway_, { request: ask(name), ...UNAVAILABLE, upstream, explains: false }); // explain would wait, too
+    }
+  } finally {
+    await gateway_.stop();
+  }
+});
+
+test('the last good set serves a cold start while the key server is away', async () => {
+  const here = await pageServer({ '/jwks': set });
+  const files = { 'rules.yaml': rule('cold', `${here.url}/jwks`) };
+  const options = { services: { 'cold.shop': upstream.port }, files };
+  const first = await gateway(options);
+  await expectExchange(first, { request: ask('cold'), status: 200, upstream });
+  await first.stop();
+  await here.stop();
+  const second = await gateway({ ...options, state: first.state });
+  try {
+    await expectExchange(second, { request: ask('cold'), status: 200, upstream, explains: false }); // explain has no state
+    await expectExchange(second, { request: ask('cold', makeKey('ES256', { kid: key.kid })), status: 401, upstream, explains: false });
+  } finally {
+    await second.stop();
+  }
+});
+
+test('a set that turns to garbage leaves the good one in force', async () => {
+  const here = await pageServer({ '/jwks': set });
+  const gateway_ = await gateway({ services: { 'turn.shop': upstream.port }, files: { 'rules.yaml': rule('turn', `${here.url}/jwks`) } });
+  try {
+    await expectExchange(gateway_, { request: ask('turn'), status: 200, upstream });
+    here.pages['/jwks'] = 'garbage';
+    const stranger = makeKey('ES256'); // its unknown kid makes the agent fetch again
+    await expectExchange(gateway_, { request: ask('turn', stranger), status: 401, upstream, explains: false });
+    await expectExchange(gateway_, { request: ask('turn'), status: 200, upstream, explains: false });
+  } finally {
+    await gateway_.stop();
+    await here.stop();
+  }
+});
+
+// Kyma wants a jwksUri; that of a provider may be its discovery document's address.
+test('OIDC discovery: the document\'s jwks_uri is followed, under the same limits', async () => {
+  const here = await pageServer({ '/jwks': set });
+  here.pages['/.well-known/openid-configuration'] = { issuer: here.url, jwks_uri: `${here.url}/jwks` };
+  here.pages['/evil/.well-known/openid-configuration'] = { issuer: here.url, jwks_uri: 'http://169.254.169.254/jwks' };
+  const gateway_ = await gateway({
+    services: { 'found.shop': upstream.port, 'evil.shop': upstream.port },
+    files: { 'rules.yaml': documents(rule('found', `${here.url}/.well-known/openid-configuration`), rule('evil', `${here.url}/evil/.well-known/openid-configuration`)) },
+  });
+  try {
+    await expectExchange(gateway_, { request: ask('found'), status: 200, upstream });
+    await expectExchange(gateway_, { request: ask('evil'), ...UNAVAILABLE, upstream });
+  } finally {
+    await gateway_.stop();
+    await here.stop();
+  }
+});

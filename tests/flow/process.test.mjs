@@ -1,0 +1,147 @@
+// How it starts, ends and stays alone.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { curl } from './lib/curl.mjs';
+import { expectExchange } from './lib/expect.mjs';
+import { gateway, runEnv, verb } from './lib/gateway.mjs';
+import { brama, freePort, sleep, temporary, until } from './lib/place.mjs';
+import { shell, start } from './lib/process.mjs';
+import { apiRule } from './lib/rules.mjs';
+import { recorder } from './lib/upstream.mjs';
+
+let upstream, gw;
+const files = { 'rule.yaml': apiRule({ rules: [{ path: '/{**}', noAuth: true }] }) };
+const fresh = async (more = {}) => (gw = await gateway({ services: { 'httpbin.shop': upstream.port }, files, ...more }));
+before(async () => (upstream = await recorder()));
+after(() => upstream?.stop());
+afterEach(async () => {
+  upstream.answer = (req, res) => res.end('done');
+  await gw?.stop();
+  gw = undefined;
+});
+
+const alive = (pid) => {
+  try {
+    process.kill(pid, 0);
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
+const listens = (port) =>
+  new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => resolve(true) || socket.destroy());
+    socket.on('error', () => resolve(false));
+  });
+const nginxOf = (g) => Number(readFileSync(path.join(g.state, 'nginx.pid'), 'utf8'));
+/** A request that the workload answers `ms` later. */
+const slow = (g, ms) => {
+  upstream.answer = (req, res) => setTimeout(() => res.end('done'), ms);
+  return curl(g.url('httpbin', '/slow'), { resolve: g.resolve('httpbin') });
+};
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  test(`${signal} lets the request under way finish, then all is gone, exit 0`, async () => {
+    const g = await fresh();
+    const master = nginxOf(g);
+    const seen = upstream.seen.length;
+    const answer = slow(g, 1200);
+    await until('the request at the workload', () => upstream.seen.length > seen);
+    g.process.child.kill(signal);
+    await until('no new connections', async () => !(await listens(g.port)));
+    const { status, text } = await answer;
+    assert.deepEqual([status, text], [200, 'done']);
+    assert.deepEqual(await g.process.ended, { code: 0, signal: null });
+    assert.ok(!alive(master), 'nginx is gone, too');
+  });
+}
+
+test('a second SIGTERM ends it at once', async () => {
+  const g = await fresh();
+  const master = nginxOf(g);
+  const seen = upstream.seen.length;
+  const answer = slow(g, 8000);
+  await until('the request at the workload', () => upstream.seen.length > seen);
+  const begun = Date.now();
+  g.process.child.kill('SIGTERM');
+  await sleep(200);
+  g.process.child.kill('SIGTERM');
+  await g.process.ended;
+  assert.ok(Date.now() - begun < 4000);
+  assert.ok(!alive(master));
+  assert.notEqual((await answer).status, 200);
+});
+
+test('--drain is the limit', async () => {
+  const g = await fresh({ args: ['--drain', '1s'] });
+  const seen = upstream.seen.length;
+  const answer = slow(g, 8000);
+  await until('the request at the workload', () => upstream.seen.length > seen);
+  const begun = Date.now();
+  g.process.child.kill('SIGTERM');
+  await g.process.ended;
+  assert.ok(Date.now() - begun < 5000);
+  await answer;
+});
+
+test('Ctrl-C of a terminal reaches nginx only through brama', async () => {
+  const g = await fresh();
+  const master = nginxOf(g);
+  const session = (pid) => execFileSync('ps', ['-o', 'sid=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+  assert.notEqual(session(master), session(g.pid));
+});
+
+test('a second agent on the same state exits 69 and names the first', async () => {
+  const g = await fresh();
+  const [port, admin] = [await freePort(), await freePort()];
+  const second = await verb(['run', '-f', g.rules, '--state', g.state, '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`]);
+  assert.equal(second.code, 69, second.err);
+  assert.match(second.err, new RegExp(`\\b${g.pid}\\b`));
+  await expectExchange(g, { request: { target: '/x' }, status: 200, upstream });
+});
+
+test('a port that is taken is 69, with the address', async () => {
+  const dir = temporary();
+  const end = await verb(['run', '-f', dir, '--state', path.join(dir, 'state'), '--listen', `127.0.0.1:${upstream.port}`, '--admin', `127.0.0.1:${await freePort()}`]);
+  assert.equal(end.code, 69, end.err);
+  assert.ok(end.err.includes(String(upstream.port)), end.err);
+});
+
+test('a killed agent: workers serve on, the next agent takes over, stop ends an orphan', async () => {
+  const g = await fresh();
+  const master = nginxOf(g);
+  g.process.child.kill('SIGKILL');
+  await g.process.ended;
+  const answer = await curl(g.url('httpbin', '/x'), { resolve: g.resolve('httpbin') });
+  assert.equal(answer.status, 200);
+  assert.equal((await g.ask('/livez')).status, 200);
+  const next = await fresh({ state: g.state, rules: g.rules, ports: g });
+  await expectExchange(next, { request: { target: '/x' }, status: 200, upstream });
+  next.process.child.kill('SIGKILL');
+  await next.process.ended;
+  const orphan = nginxOf(next);
+  const end = await verb(['stop', '--state', g.state]);
+  assert.equal(end.code, 0, end.err);
+  await until('nginx to be gone', () => !alive(orphan) && !alive(master));
+  assert.ok(!(await listens(g.port)));
+});
+
+test('the access log is on standard output unless a file is named', async () => {
+  const dir = temporary();
+  const [port, admin] = [await freePort(), await freePort()];
+  const log = path.join(dir, 'out');
+  const line = `exec ${brama} run -f ${dir} --state ${dir}/state --listen 127.0.0.1:${port} --admin 127.0.0.1:${admin} --workers 1 >${log}`;
+  const agent = start('bash', ['-c', line], { env: runEnv });
+  await until('readyz', async () => (await curl(`http://127.0.0.1:${admin}/readyz`)).status === 200, { timeout: 20_000 });
+  await curl(`http://127.0.0.1:${port}/x`);
+  const entry = await until('the line', async () => {
+    const { out } = await shell(`grep '^{' ${log} | head -1`);
+    return out && JSON.parse(out);
+  });
+  assert.equal(entry.reason, 'no_host');
+  await agent.stop();
+});
