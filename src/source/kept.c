@@ -1,0 +1,67 @@
+#include "source/kept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The name is the key set's id (brama_keyset_id() of policy/policy.h) in hex. */
+static bool path_of(char path[PATH_MAX], brama_str dir, brama_str url, const char *suffix)
+{
+    int n = snprintf(path, PATH_MAX, "%.*s/%016" PRIx64 "%s", BRAMA_FMT(dir), brama_str_hash(url),
+                     suffix);
+    return n > 0 && n < PATH_MAX;
+}
+
+bool brama__kept_read(struct brama_buf *out, int64_t *at_s, brama_str dir, brama_str url)
+{
+    char path[PATH_MAX], chunk[8192];
+    struct stat st;
+    ssize_t n = -1;
+
+    if (!path_of(path, dir, url, ".json"))
+        return false;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        *at_s = st.st_mtim.tv_sec;
+        while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+            brama_buf_add(out, (brama_str){chunk, (size_t)n});
+    }
+    close(fd);
+    return n == 0 && brama_buf_err(out) == BRAMA_OK;
+}
+
+static bool write_all(int fd, brama_str text)
+{
+    while (text.n != 0) {
+        ssize_t n = write(fd, text.p, text.n);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (n > 0)
+            text = brama_str_from(text, (size_t)n);
+    }
+    return fsync(fd) == 0;
+}
+
+bool brama__kept_write(brama_str dir, brama_str url, brama_str text)
+{
+    char path[PATH_MAX], temporary[PATH_MAX];
+
+    if (!path_of(path, dir, url, ".json") || !path_of(temporary, dir, url, ".tmp")) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return false;
+    bool done = write_all(fd, text);
+    done = close(fd) == 0 && done && rename(temporary, path) == 0;
+    if (!done)
+        unlink(temporary);
+    return done;
+}

@@ -1,0 +1,360 @@
+#include "source/keysets.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "source/discovery.h"
+#include "source/kept.h"
+
+#define REFRESH_MIN_S 60
+#define REFRESH_MAX_S (24 * 3600)
+#define REFRESH_S 300
+#define FILE_REFRESH_MS 1000
+#define RETRY_MAX_S 60
+#define DISCOVERY_BYTES ((size_t)1 << 22) /* of nodes, for a document of 256 KiB */
+
+/* One set: what is told, and what is done for it. */
+struct entry {
+    struct brama_keyset told; /* first member */
+    struct entry *next;
+    struct brama_keysets *sets;
+    bool wanted, in_flight, following; /* following: on the way to a jwks_uri */
+    uint64_t due_ms;                   /* of the next fetch; loop time */
+    unsigned failures;                 /* in a row */
+    int64_t max_age_s;
+    struct brama_jwks *set;
+    struct brama_buf text; /* the set as fetched */
+    char problem[sizeof(((struct brama_diag *)0)->what)];
+};
+
+struct brama_keysets {
+    struct brama_keysets_options options;
+    struct brama_http *http;
+    uv_timer_t timer;
+    struct entry *first;
+    char *dir, *ca_file;
+};
+
+static void run_due(struct brama_keysets *sets);
+
+static char *copy(brama_str s)
+{
+    char *p = malloc(s.n + 1);
+    if (p != NULL) {
+        if (s.n != 0)
+            memcpy(p, s.p, s.n);
+        p[s.n] = '\0';
+    }
+    return p;
+}
+
+static void free_entry(struct entry *e)
+{
+    brama_jwks_free(e->set);
+    brama_buf_deinit(&e->text);
+    free((void *)(uintptr_t)e->told.url.p);
+    free(e);
+}
+
+static bool is_file(const struct entry *e)
+{
+    return brama_str_eq_nocase(brama_str_head(e->told.url, 7), BRAMA_STR("file://"));
+}
+
+/* The text is a good set: it is the one from now on. True also if it is the one that we have. */
+static bool adopt(struct entry *e, brama_str text, int64_t at_s, struct brama_diag *diag)
+{
+    struct brama_jwks *set = NULL;
+    struct brama_buf kept;
+
+    if (e->set != NULL && brama_str_eq(brama_buf_str(&e->text), text)) {
+        if (!is_file(e))
+            e->told.fetched_at_s = at_s;
+        return true;
+    }
+    enum brama_err err = brama_jwks_load(&set, text, diag);
+    if (err != BRAMA_OK) {
+        if (diag->what[0] == '\0')
+            brama_diag_set(diag, (struct brama_where){0}, "%s", brama_err_text(err));
+        return false;
+    }
+    brama_buf_init(&kept, NULL, BRAMA_JWKS_MAX_BYTES);
+    brama_buf_add(&kept, text);
+    if (brama_buf_err(&kept) != BRAMA_OK) {
+        brama_diag_set(diag, (struct brama_where){0}, "%s", brama_err_text(kept.err));
+        brama_buf_deinit(&kept);
+        brama_jwks_free(set);
+        return false;
+    }
+    brama_jwks_free(e->set);
+    brama_buf_deinit(&e->text);
+    e->set = set;
+    e->text = kept;
+    e->told.set = set;
+    e->told.fetched_at_s = at_s;
+    e->told.version++;
+    return true;
+}
+
+static uint64_t delay_ms(const struct entry *e)
+{
+    if (e->failures != 0) {
+        uint64_t s = e->failures <= 6 ? (uint64_t)1 << (e->failures - 1) : RETRY_MAX_S;
+        return (s < RETRY_MAX_S ? s : RETRY_MAX_S) * 1000;
+    }
+    if (is_file(e))
+        return FILE_REFRESH_MS;
+    int64_t s = e->max_age_s < 0 ? REFRESH_S : e->max_age_s;
+    if (s < REFRESH_MIN_S)
+        s = REFRESH_MIN_S;
+    if (s > REFRESH_MAX_S)
+        s = REFRESH_MAX_S;
+    return (uint64_t)s * 1000;
+}
+
+static void remove_entry(struct entry *e)
+{
+    struct entry **at = &e->sets->first;
+    while (*at != e)
+        at = &(*at)->next;
+    *at = e->next;
+    free_entry(e);
+}
+
+/* A fetch is over: what it means for the set, and when the next one is due. */
+static void conclude(struct entry *e, const char *problem, bool changed)
+{
+    struct brama_keysets *sets = e->sets;
+    e->in_flight = e->following = false;
+    if (!e->wanted) {
+        remove_entry(e);
+        return;
+    }
+    bool news = changed || !e->told.asked || strcmp(problem, e->problem) != 0;
+    e->told.asked = true;
+    e->failures = problem[0] != '\0' ? e->failures + 1 : 0;
+    snprintf(e->problem, sizeof(e->problem), "%s", problem);
+    e->told.problem = brama_str_c(e->problem);
+    e->due_ms = uv_now(sets->options.loop) + delay_ms(e);
+    run_due(sets);
+    if (news && sets->options.news != NULL)
+        sets->options.news(sets->options.ctx, &e->told);
+}
+
+static void take_set(struct entry *e, const struct brama_http_answer *answer)
+{
+    struct brama_diag diag = {0};
+    uint64_t version = e->told.version;
+    int64_t at_s = e->told.fetched_at_s;
+
+    e->max_age_s = answer->max_age_s;
+    if (!adopt(e, answer->body, (int64_t)time(NULL), &diag)) {
+        conclude(e, diag.what, false);
+        return;
+    }
+    struct brama_keysets *sets = e->sets;
+    if (e->told.version != version && sets->dir != NULL) {
+        /* A set that can't be kept is served all the same; it is missed at the next cold start
+         * only. */
+        (void)!brama__kept_write(brama_str_c(sets->dir), e->told.url, answer->body);
+    }
+    conclude(e, "", e->told.version != version || e->told.fetched_at_s != at_s);
+}
+
+static void take(void *ctx, const struct brama_http_answer *answer);
+
+static void fetch(struct entry *e, brama_str url)
+{
+    struct brama_keysets *sets = e->sets;
+    e->in_flight = true;
+    if (brama_http_start(sets->http, url, &sets->options.http, take, e) != BRAMA_OK) {
+        /* No memory: later, quietly. */
+        e->in_flight = e->following = false;
+        e->failures++;
+        e->due_ms = uv_now(sets->options.loop) + delay_ms(e);
+    }
+}
+
+static void follow_discovery(struct entry *e, const struct brama_http_answer *answer)
+{
+    struct brama_arena arena;
+    struct brama_diag diag = {0};
+    brama_str uri;
+
+    brama_arena_init(&arena, NULL, DISCOVERY_BYTES);
+    enum brama_err err = brama__discovery_read(&uri, &arena, e->told.url, answer->body, &diag);
+    if (err == BRAMA_OK) {
+        e->following = true;
+        fetch(e, uri);
+    } else {
+        conclude(e, diag.what[0] != '\0' ? diag.what : brama_err_text(err), false);
+    }
+    brama_arena_deinit(&arena);
+}
+
+static void take(void *ctx, const struct brama_http_answer *answer)
+{
+    struct entry *e = ctx;
+    if (answer->status < 200 || answer->status > 299)
+        conclude(e, answer->problem[0] != '\0' ? answer->problem : "no answer", false);
+    else if (brama__is_discovery(e->told.url) && !e->following && e->wanted)
+        follow_discovery(e, answer);
+    else
+        take_set(e, answer);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run_due(timer->data);
+}
+
+/* Start what is due, and be woken for the next. */
+static void run_due(struct brama_keysets *sets)
+{
+    uint64_t now_ms = uv_now(sets->options.loop), next_ms = UINT64_MAX;
+    for (struct entry *e = sets->first; e != NULL; e = e->next) {
+        if (!e->wanted || e->in_flight)
+            continue;
+        if (e->due_ms <= now_ms)
+            fetch(e, e->told.url);
+        else if (e->due_ms < next_ms)
+            next_ms = e->due_ms;
+    }
+    if (next_ms == UINT64_MAX)
+        uv_timer_stop(&sets->timer);
+    else
+        uv_timer_start(&sets->timer, on_timer, next_ms - now_ms, 0);
+}
+
+enum brama_err brama_keysets_new(struct brama_keysets **out,
+                                 const struct brama_keysets_options *options)
+{
+    *out = NULL;
+    struct brama_keysets *sets = calloc(1, sizeof(*sets));
+    if (sets == NULL)
+        return BRAMA_ERR_NOMEM;
+    sets->options = *options;
+    sets->options.http.max_body = BRAMA_JWKS_MAX_BYTES;
+    sets->dir = options->dir.n != 0 ? copy(options->dir) : NULL;
+    sets->ca_file = copy(options->http.ca_file);
+    if (sets->ca_file == NULL || (options->dir.n != 0 && sets->dir == NULL) ||
+        brama_http_new(&sets->http, options->loop) != BRAMA_OK) {
+        free(sets->dir);
+        free(sets->ca_file);
+        free(sets);
+        return BRAMA_ERR_NOMEM;
+    }
+    sets->options.http.ca_file = brama_str_c(sets->ca_file);
+    uv_timer_init(options->loop, &sets->timer);
+    sets->timer.data = sets;
+    *out = sets;
+    return BRAMA_OK;
+}
+
+static void free_sets(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void brama_keysets_free(struct brama_keysets *sets)
+{
+    if (sets == NULL)
+        return;
+    brama_http_free(sets->http);
+    while (sets->first != NULL)
+        remove_entry(sets->first);
+    free(sets->dir);
+    free(sets->ca_file);
+    uv_close((uv_handle_t *)&sets->timer, free_sets);
+}
+
+static struct entry *find(const struct brama_keysets *sets, brama_str url)
+{
+    struct entry *e = sets->first;
+    while (e != NULL && !brama_str_eq(e->told.url, url))
+        e = e->next;
+    return e;
+}
+
+static void load_kept(struct entry *e)
+{
+    struct brama_buf text;
+    struct brama_diag diag = {0};
+    int64_t at_s = 0;
+
+    brama_buf_init(&text, NULL, BRAMA_JWKS_MAX_BYTES);
+    if (brama__kept_read(&text, &at_s, brama_str_c(e->sets->dir), e->told.url) &&
+        adopt(e, brama_buf_str(&text), at_s, &diag)) {
+        snprintf(e->problem, sizeof(e->problem), "kept from an earlier run, not fetched yet");
+        e->told.problem = brama_str_c(e->problem);
+    }
+    brama_buf_deinit(&text);
+}
+
+static struct entry *new_entry(struct brama_keysets *sets, brama_str url)
+{
+    struct entry *e = calloc(1, sizeof(*e));
+    char *p = copy(url);
+    if (e == NULL || p == NULL) {
+        free(e);
+        free(p);
+        return NULL;
+    }
+    e->told.url = (brama_str){p, url.n};
+    e->sets = sets;
+    brama_buf_init(&e->text, NULL, BRAMA_JWKS_MAX_BYTES);
+    struct entry **at = &sets->first; /* at the end: in the order they were wanted */
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = e;
+    if (sets->dir != NULL)
+        load_kept(e);
+    return e;
+}
+
+enum brama_err brama_keysets_want(struct brama_keysets *sets, const brama_str *urls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (find(sets, urls[i]) == NULL && new_entry(sets, urls[i]) == NULL)
+            return BRAMA_ERR_NOMEM;
+    }
+    for (struct entry *e = sets->first; e != NULL; e = e->next)
+        e->wanted = false;
+    for (size_t i = 0; i < count; i++)
+        find(sets, urls[i])->wanted = true;
+    for (struct entry *e = sets->first, *next; e != NULL; e = next) {
+        next = e->next;
+        if (!e->wanted && !e->in_flight)
+            remove_entry(e);
+    }
+    uv_update_time(sets->options.loop);
+    run_due(sets);
+    return BRAMA_OK;
+}
+
+size_t brama_keysets_pending(const struct brama_keysets *sets)
+{
+    size_t n = 0;
+    for (const struct entry *e = sets->first; e != NULL; e = e->next)
+        n += e->wanted && !e->told.asked;
+    return n;
+}
+
+size_t brama_keysets_count(const struct brama_keysets *sets)
+{
+    size_t n = 0;
+    for (const struct entry *e = sets->first; e != NULL; e = e->next)
+        n += e->wanted;
+    return n;
+}
+
+const struct brama_keyset *brama_keysets_at(const struct brama_keysets *sets, size_t i)
+{
+    for (const struct entry *e = sets->first; e != NULL; e = e->next) {
+        if (e->wanted && i-- == 0)
+            return &e->told;
+    }
+    return NULL;
+}

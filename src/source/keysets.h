@@ -1,0 +1,60 @@
+/* Key sets by URL, kept fresh on an event loop. What was once good stays until something better
+ * comes: an endpoint that is down, answers nonsense or has no usable key never takes keys away.
+ *
+ *     err = brama_keysets_new(&sets, &(struct brama_keysets_options){.loop = loop, .news = tell});
+ *     err = brama_keysets_want(sets, urls, url_count);
+ *     ...
+ *     for (size_t i = 0; i < brama_keysets_count(sets); i++) use(brama_keysets_at(sets, i));
+ *
+ * A URL that ends in /.well-known/openid-configuration is a discovery document (OpenID Connect
+ * Discovery 1.0 section 4): its issuer must be the URL without that suffix, and the set is the one
+ * at its jwks_uri. Each fetch reads both again.
+ *
+ * Refresh: after max-age of Cache-Control, at least 60 s and at most 24 h, 300 s where nothing is
+ * said; files each second. After a failure 1, 2, 4 .. 60 s. One fetch a set at a time.
+ */
+#ifndef BRAMA_SOURCE_KEYSETS_H
+#define BRAMA_SOURCE_KEYSETS_H
+
+#include "http/http.h"
+#include "jose/jwks.h"
+
+struct brama_keyset {
+    brama_str url;
+    const struct brama_jwks *set; /* NULL: none was ever loaded */
+    brama_str problem;            /* of the last fetch; empty: it went well */
+    bool asked;                   /* a fetch of this run has ended, well or not */
+    int64_t fetched_at_s;         /* of the set, UNIX time */
+    uint64_t version;             /* counts sets that differed; 0: none */
+};
+
+/* The set has changed, or what there is to say about it. From the loop, never from within a call.
+ */
+typedef void brama_keysets_news(void *ctx, const struct brama_keyset *keyset);
+
+struct brama_keysets_options {
+    uv_loop_t *loop;
+    brama_str dir;                  /* where the last good sets are kept; empty: nowhere */
+    struct brama_http_options http; /* what its resolver points to must outlive the sets */
+    brama_keysets_news *news;       /* NULL: nobody */
+    void *ctx;
+};
+
+struct brama_keysets;
+BRAMA_MUST_USE enum brama_err brama_keysets_new(struct brama_keysets **out,
+                                                const struct brama_keysets_options *options);
+/* The loop must turn once more before it is closed. */
+void brama_keysets_free(struct brama_keysets *sets);
+
+/* From now on these, and no others. New ones come with their last good set, if one is kept, and are
+ * fetched at once. Repeated URLs count once. BRAMA_ERR_NOMEM: those before are still kept fresh. */
+BRAMA_MUST_USE enum brama_err brama_keysets_want(struct brama_keysets *sets, const brama_str *urls,
+                                                 size_t count);
+/* How many have still not been asked. */
+size_t brama_keysets_pending(const struct brama_keysets *sets);
+
+size_t brama_keysets_count(const struct brama_keysets *sets);
+/* Valid until the loop turns or the next want. */
+const struct brama_keyset *brama_keysets_at(const struct brama_keysets *sets, size_t i);
+
+#endif

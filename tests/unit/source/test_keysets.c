@@ -1,0 +1,348 @@
+#include "expect.h"
+
+#include <arpa/inet.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "http/server.h"
+#include "source/keysets.h"
+#include "source/resolve.h"
+
+/* RFC 7517 appendix A.1, for signatures; RFC 8037 appendix A.2. */
+#define KEY_EC                                                                                     \
+    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"sig\",\"kid\":\"1\","                             \
+    "\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\","                                       \
+    "\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\"}"
+#define KEY_OKP                                                                                    \
+    "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"2\","                                          \
+    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+#define SET_ONE "{\"keys\":[" KEY_EC "]}"
+#define SET_TWO "{\"keys\":[" KEY_EC "," KEY_OKP "]}"
+#define WELL_KNOWN "/.well-known/openid-configuration"
+
+struct setup {
+    uv_loop_t loop;
+    struct server server;
+    uv_timer_t limit;
+    struct brama_keysets *sets;
+    char dir[32];
+    unsigned news;
+    int status; /* what the server answers with */
+    brama_str body;
+    char issuer[64]; /* of the discovery document */
+    char jwks_uri[64];
+    char answer[4096];
+};
+
+/* /set and everything else: the body of the moment; a well-known path: a discovery document. */
+static brama_str answer(void *ctx, brama_str target)
+{
+    struct setup *s = ctx;
+    char document[512];
+    brama_str body = s->body;
+    if (brama_str_ends(target, BRAMA_STR(WELL_KNOWN))) {
+        snprintf(document, sizeof(document), "{\"issuer\":\"%s\",\"jwks_uri\":\"%s\"}", s->issuer,
+                 s->jwks_uri);
+        body = brama_str_c(document);
+    }
+    int n =
+        snprintf(s->answer, sizeof(s->answer), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n%.*s",
+                 s->status, body.n, BRAMA_FMT(body));
+    return (brama_str){s->answer, (size_t)n};
+}
+
+static void told(void *ctx, const struct brama_keyset *keyset)
+{
+    struct setup *s = ctx;
+    (void)keyset;
+    s->news++;
+    uv_stop(&s->loop);
+}
+
+static void too_late(uv_timer_t *timer)
+{
+    (void)timer;
+    fail_msg("no news within 5 seconds");
+}
+
+static void set_up(struct setup *s)
+{
+    *s = (struct setup){.server = {.answer = answer, .ctx = s},
+                        .dir = "/tmp/brama-keys-XXXXXX",
+                        .status = 200,
+                        .body = BRAMA_LIT(SET_ONE)};
+    assert_non_null(mkdtemp(s->dir));
+    uv_loop_init(&s->loop);
+    uv_timer_init(&s->loop, &s->limit);
+    server_start(&s->server, &s->loop);
+}
+
+static void open_sets(struct setup *s)
+{
+    struct brama_keysets_options options = {
+        .loop = &s->loop, .dir = brama_str_c(s->dir), .news = told, .ctx = s};
+    assert_int_equal(brama_keysets_new(&s->sets, &options), BRAMA_OK);
+}
+
+static void close_sets(struct setup *s)
+{
+    brama_keysets_free(s->sets);
+    uv_run(&s->loop, UV_RUN_NOWAIT);
+    s->sets = NULL;
+}
+
+static void tear_down(struct setup *s)
+{
+    char command[64];
+    if (s->sets != NULL)
+        close_sets(s);
+    server_stop(&s->server);
+    uv_close((uv_handle_t *)&s->limit, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&s->loop), 0);
+    snprintf(command, sizeof(command), "rm -r %s", s->dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void wait_for_news(struct setup *s)
+{
+    uv_timer_start(&s->limit, too_late, 5000, 0);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_timer_stop(&s->limit);
+}
+
+static void want(struct setup *s, const char *path)
+{
+    char url[128];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", s->server.port, path);
+    brama_str one = brama_str_c(url);
+    const brama_str twice[] = {one, one};
+    assert_int_equal(brama_keysets_want(s->sets, twice, 2), BRAMA_OK);
+    assert_int_equal(brama_keysets_count(s->sets), 1);
+}
+
+static void a_set_survives_every_bad_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int status;
+        brama_str body;
+        const char *problem;
+        size_t keys;
+    } rows[] = {
+        {"a server error", 500, BRAMA_LIT(SET_TWO), "500", 1},
+        {"two keys", 200, BRAMA_LIT(SET_TWO), "", 2},
+        {"a page", 200, BRAMA_LIT("<!doctype html><title>Sign in</title>"), "", 2},
+    };
+    struct setup s;
+    set_up(&s);
+    open_sets(&s);
+    want(&s, "/set");
+    assert_int_equal(brama_keysets_pending(s.sets), 1);
+    wait_for_news(&s);
+    const struct brama_keyset *set = brama_keysets_at(s.sets, 0);
+    assert_int_equal(brama_keysets_pending(s.sets), 0);
+    EXPECT("the first answer", set->set != NULL && set->set->count == 1 && set->version == 1);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        s.status = rows[i].status;
+        s.body = rows[i].body;
+        /* A set that is dropped and wanted again is fetched at once, and comes from the disk. */
+        assert_int_equal(brama_keysets_want(s.sets, NULL, 0), BRAMA_OK);
+        assert_int_equal(brama_keysets_count(s.sets), 0);
+        want(&s, "/set");
+        set = brama_keysets_at(s.sets, 0);
+        EXPECT(rows[i].name, set->set != NULL);
+        wait_for_news(&s);
+        set = brama_keysets_at(s.sets, 0);
+        EXPECT(rows[i].name, set->set != NULL && set->set->count == rows[i].keys);
+        EXPECT(rows[i].name, (set->problem.n != 0) == (i != 1));
+        EXPECT(rows[i].name, strstr(set->problem.p, rows[i].problem) != NULL);
+    }
+    tear_down(&s);
+}
+
+static void without_a_good_answer_there_is_no_set(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int status;
+        brama_str body;
+    } rows[] = {
+        {"500", 500, BRAMA_LIT(SET_ONE)},
+        {"404", 404, BRAMA_LIT(SET_ONE)},
+        {"an empty object", 200, BRAMA_LIT("{}")},
+        {"no keys", 200, BRAMA_LIT("{\"keys\":[]}")},
+        {"a page", 200, BRAMA_LIT("<html>")},
+        {"nothing", 200, BRAMA_LIT("")},
+        {"a symmetric key", 200, BRAMA_LIT("{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}")},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct setup s;
+        set_up(&s);
+        s.status = rows[i].status;
+        s.body = rows[i].body;
+        open_sets(&s);
+        want(&s, "/set");
+        wait_for_news(&s);
+        const struct brama_keyset *set = brama_keysets_at(s.sets, 0);
+        EXPECT(rows[i].name, set->set == NULL && set->version == 0 && set->problem.n != 0);
+        tear_down(&s);
+    }
+}
+
+static void a_failed_fetch_is_tried_again_after_a_second(void **state)
+{
+    (void)state;
+    struct setup s;
+    set_up(&s);
+    s.status = 503;
+    open_sets(&s);
+    want(&s, "/set");
+    wait_for_news(&s);
+    assert_null(brama_keysets_at(s.sets, 0)->set);
+    s.status = 200;
+    uint64_t start = uv_now(&s.loop);
+    wait_for_news(&s);
+    assert_non_null(brama_keysets_at(s.sets, 0)->set);
+    assert_true(uv_now(&s.loop) - start >= 900);
+    assert_int_equal(s.server.requests, 2);
+    tear_down(&s);
+}
+
+static void a_cold_start_has_the_last_good_set(void **state)
+{
+    (void)state;
+    struct setup s;
+    set_up(&s);
+    open_sets(&s);
+    want(&s, "/set");
+    wait_for_news(&s);
+    close_sets(&s);
+    s.status = 503;
+    open_sets(&s);
+    want(&s, "/set");
+    const struct brama_keyset *set = brama_keysets_at(s.sets, 0);
+    EXPECT("at once", set->set != NULL && set->problem.n != 0 && set->fetched_at_s != 0);
+    wait_for_news(&s);
+    EXPECT("and after a failure", set->set != NULL && strstr(set->problem.p, "503") != NULL);
+    close_sets(&s);
+    open_sets(&s);
+    want(&s, "/other");
+    EXPECT("but for its own URL only", brama_keysets_at(s.sets, 0)->set == NULL);
+    tear_down(&s);
+}
+
+static void a_discovery_document_must_be_its_issuers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *path, *issuer, *jwks_uri;
+        const char *problem; /* "": accepted */
+    } rows[] = {
+        {"the issuer is the URL's", "", "", "/set", ""},
+        {"an issuer with a path", "/realms/a", "/realms/a", "/set", ""},
+        {"an issuer with a slash at its end", "", "/", "/set", ""},
+        {"another's", "/realms/a", "/realms/b", "/set", "issuer"},
+        {"a longer one", "", "/realms", "/set", "issuer"},
+        {"keys in a file", "", "", "file:///etc/hostname", "jwks_uri"},
+        {"no keys", "", "", "none", "jwks_uri"},
+        {"keys at the metadata address", "", "", "http://169.254.169.254/", "metadata"},
+        {"keys that are a discovery document", "", "", "/x" WELL_KNOWN, "keys"},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct setup s;
+        char path[128];
+        set_up(&s);
+        open_sets(&s);
+        snprintf(s.issuer, sizeof(s.issuer), "http://127.0.0.1:%u%s", s.server.port,
+                 rows[i].issuer);
+        if (rows[i].jwks_uri[0] == '/')
+            snprintf(s.jwks_uri, sizeof(s.jwks_uri), "http://127.0.0.1:%u%s", s.server.port,
+                     rows[i].jwks_uri);
+        else if (strcmp(rows[i].jwks_uri, "none") != 0)
+            snprintf(s.jwks_uri, sizeof(s.jwks_uri), "%s", rows[i].jwks_uri);
+        snprintf(path, sizeof(path), "%s" WELL_KNOWN, rows[i].path);
+        want(&s, path);
+        wait_for_news(&s);
+        const struct brama_keyset *set = brama_keysets_at(s.sets, 0);
+        EXPECT(rows[i].name, (set->set != NULL) == (rows[i].problem[0] == '\0'));
+        if (strstr(set->problem.p, rows[i].problem) == NULL)
+            fail_msg("%s: \"%s\"", rows[i].name, set->problem.p);
+        tear_down(&s);
+    }
+}
+
+static void a_file_is_looked_at_each_second(void **state)
+{
+    (void)state;
+    struct setup s;
+    char url[128], path[64];
+    set_up(&s);
+    snprintf(path, sizeof(path), "%s/set.json", s.dir);
+    FILE *f = fopen(path, "w");
+    assert_true(f != NULL && fputs(SET_ONE, f) >= 0 && fclose(f) == 0);
+    open_sets(&s);
+    snprintf(url, sizeof(url), "file://%s", path);
+    brama_str one = brama_str_c(url);
+    assert_int_equal(brama_keysets_want(s.sets, &one, 1), BRAMA_OK);
+    wait_for_news(&s);
+    assert_int_equal(brama_keysets_at(s.sets, 0)->set->count, 1);
+    f = fopen(path, "w");
+    assert_true(f != NULL && fputs(SET_TWO, f) >= 0 && fclose(f) == 0);
+    wait_for_news(&s);
+    assert_int_equal(brama_keysets_at(s.sets, 0)->set->count, 2);
+    assert_int_equal(brama_keysets_at(s.sets, 0)->version, 2);
+    tear_down(&s);
+}
+
+static void resolved(void *ctx, brama_str host)
+{
+    struct setup *s = ctx;
+    (void)host;
+    s->news++;
+    uv_stop(&s->loop);
+}
+
+static void hosts_have_addresses(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct brama_resolver *r;
+    size_t n;
+    const brama_str hosts[] = {BRAMA_LIT("127.0.0.2"), BRAMA_LIT("::1"), BRAMA_LIT("localhost")};
+    set_up(&s);
+    assert_int_equal(brama_resolver_new(&r, &s.loop, resolved, &s), BRAMA_OK);
+    assert_int_equal(brama_resolver_want(r, hosts, 3), BRAMA_OK);
+    assert_int_equal(brama_resolver_pending(r), 1);
+    const struct brama_ip *ips = brama_resolver_ips(r, hosts[0], &n);
+    EXPECT("IPv4 at once", n == 1 && ips->family == AF_INET && ips->ip[3] == 2);
+    ips = brama_resolver_ips(r, hosts[1], &n);
+    EXPECT("IPv6 at once", n == 1 && ips->family == AF_INET6 && ips->ip[15] == 1);
+    ips = brama_resolver_ips(r, hosts[2], &n);
+    EXPECT("a name not yet", n == 0 && ips == NULL);
+    wait_for_news(&s);
+    assert_int_equal(brama_resolver_pending(r), 0);
+    ips = brama_resolver_ips(r, hosts[2], &n);
+    EXPECT("a name later", n >= 1 && ips->family == AF_INET && ips->ip[0] == 127);
+    assert_int_equal(brama_resolver_want(r, hosts, 1), BRAMA_OK);
+    brama_resolver_ips(r, hosts[2], &n);
+    EXPECT("what isn't wanted is forgotten", n == 0);
+    brama_resolver_free(r);
+    tear_down(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_set_survives_every_bad_answer),
+        cmocka_unit_test(without_a_good_answer_there_is_no_set),
+        cmocka_unit_test(a_failed_fetch_is_tried_again_after_a_second),
+        cmocka_unit_test(a_cold_start_has_the_last_good_set),
+        cmocka_unit_test(a_discovery_document_must_be_its_issuers),
+        cmocka_unit_test(a_file_is_looked_at_each_second),
+        cmocka_unit_test(hosts_have_addresses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
