@@ -1,0 +1,6 @@
+#include "test_route.h"
+
+int main(void)
+{
+    return test_path() + test_pattern();
+}
