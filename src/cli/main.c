@@ -12,6 +12,11 @@
 static int cmd_help(struct brama_cli *cli, int argc, char **argv);
 
 static const struct brama_verb verbs[] = {
+    {"stop", "end the gateway of a state directory", brama_cmd_stop},
+    {"apply", "put objects into the running gateway and wait until they are in force",
+     brama_cmd_apply},
+    {"delete", "take objects out of the running gateway", brama_cmd_delete},
+    {"get", "list what the running gateway serves: apirules, keysets", brama_cmd_get},
     {"keys", "make keys, key sets and certificates", brama_cmd_keys},
     {"token", "make tokens, show what is in one", brama_cmd_token},
     {"version", "print the version", brama_cmd_version},

@@ -1,0 +1,299 @@
+#include <string.h>
+#include <time.h>
+
+#include "cli/pretty.h"
+#include "cli/rule_args.h"
+#include "cli/url.h"
+#include "cli/verbs.h"
+#include "http/http.h"
+#include "json/read.h"
+
+#define ANSWER_MAX ((size_t)64 << 20) /* 100,000 APIRules with a line of text each */
+#define COLUMNS_MAX 8
+
+static const struct brama_usage usage = {
+    .synopsis = "brama get apirules|keysets [NAME] [FLAGS]",
+    .about =
+        "List what the running gateway has of APIRules or key sets. IN-FORCE tells which form of "
+        "a\n"
+        "rule is enforced: the current one, the last one that was valid, or none.\n"
+        "Exit code: 0 also when there are none, 1 no such NAME, 69 the gateway isn't reachable.",
+    .example = "  brama get apirules -o wide\n"
+               "  brama get keysets --admin 127.0.0.1:9901",
+    .max_args = 2,
+};
+
+enum format { FORMAT_TABLE, FORMAT_WIDE, FORMAT_JSON, FORMAT_YAML };
+
+/* A column is a member of the object, or what cell makes of it. */
+struct column {
+    const char *title, *member;
+    brama_str (*cell)(struct brama_arena *arena, const struct brama_node *object);
+    bool wide_only;
+};
+
+struct kind {
+    const char *name, *singular, *list, *name_member;
+    const struct column *columns;
+    size_t column_count;
+};
+
+static brama_str key_count(struct brama_arena *arena, const struct brama_node *set)
+{
+    const struct brama_node *keys = brama_node_get(set, BRAMA_STR("keys"));
+
+    return brama_arena_printf(arena, "%zu", keys != NULL ? keys->count : 0);
+}
+
+static brama_str key_ids(struct brama_arena *arena, const struct brama_node *set)
+{
+    const struct brama_node *keys = brama_node_get(set, BRAMA_STR("keys"));
+    brama_str text = BRAMA_NIL;
+
+    for (const struct brama_node *k = keys != NULL ? keys->first : NULL; k != NULL; k = k->next)
+        text = brama_arena_printf(arena, "%.*s%s%.*s", BRAMA_FMT(text), text.n != 0 ? "," : "",
+                                  BRAMA_FMT(brama_node_get_str(k, BRAMA_STR("kid"))));
+    return text;
+}
+
+static brama_str fetched(struct brama_arena *arena, const struct brama_node *set)
+{
+    const struct brama_node *at = brama_node_get(set, BRAMA_STR("fetched_at"));
+
+    if (at == NULL || at->kind != BRAMA_NODE_INT || at->integer == 0)
+        return BRAMA_STR("never");
+    return brama_distance_text(arena, at->integer, time(NULL));
+}
+
+static const struct column rule_columns[] = {
+    {"NAMESPACE", "namespace", NULL, false},
+    {"NAME", "name", NULL, false},
+    {"VERSION", "version", NULL, false},
+    {"HOST", "host", NULL, false},
+    {"STATE", "state", NULL, false},
+    {"IN-FORCE", "form", NULL, false},
+    {"DESCRIPTION", "description", NULL, true},
+};
+static const struct column set_columns[] = {
+    {"URL", "url", NULL, false},         {"STATE", "state", NULL, false},
+    {"KEYS", NULL, key_count, false},    {"FETCHED", NULL, fetched, false},
+    {"PROBLEM", "problem", NULL, false}, {"KIDS", NULL, key_ids, true},
+};
+static const struct kind kinds[] = {
+    {"apirules", "apirule", "apirules", "name", rule_columns, BRAMA_ARRAY_LEN(rule_columns)},
+    {"keysets", "keyset", "keysets", "url", set_columns, BRAMA_ARRAY_LEN(set_columns)},
+};
+
+static brama_str cell_of(struct brama_arena *arena, const struct column *c,
+                         const struct brama_node *object)
+{
+    brama_str text = c->cell != NULL ? c->cell(arena, object)
+                                     : brama_node_get_str(object, brama_str_c(c->member));
+
+    return text.n != 0 ? text : BRAMA_STR("-");
+}
+
+static void print_row(struct brama_cli *cli, const brama_str *cells, const size_t *widths, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        brama_put(cli->out, cells[i]);
+        if (i + 1 < n)
+            fprintf(cli->out, "%*s", (int)(widths[i] + 3 - cells[i].n), "");
+    }
+    fputc('\n', cli->out);
+}
+
+static void print_table(struct brama_cli *cli, const struct kind *kind,
+                        const struct brama_node *list, bool wide)
+{
+    size_t widths[COLUMNS_MAX] = {0}, n = 0;
+    brama_str cells[COLUMNS_MAX];
+
+    for (size_t i = 0; i < kind->column_count; i++) {
+        const struct column *c = &kind->columns[i];
+        if (c->wide_only && !wide)
+            continue;
+        cells[n] = brama_str_c(c->title);
+        widths[n] = cells[n].n;
+        for (const struct brama_node *o = list->first; o != NULL; o = o->next) {
+            size_t width = cell_of(cli->arena, c, o).n;
+            widths[n] = width > widths[n] ? width : widths[n];
+        }
+        n++;
+    }
+    print_row(cli, cells, widths, n);
+    for (const struct brama_node *o = list->first; o != NULL; o = o->next) {
+        n = 0;
+        for (size_t i = 0; i < kind->column_count; i++) {
+            if (!kind->columns[i].wide_only || wide)
+                cells[n++] = cell_of(cli->arena, &kind->columns[i], o);
+        }
+        print_row(cli, cells, widths, n);
+    }
+}
+
+static int print_yaml(struct brama_cli *cli, const struct brama_node *doc)
+{
+    struct brama_buf buf;
+    int code = BRAMA_EXIT_OK;
+
+    brama_buf_init(&buf, NULL, 2 * ANSWER_MAX);
+    brama_yaml_node(&buf, doc);
+    if (brama_buf_err(&buf) == BRAMA_OK)
+        fwrite(buf.p, 1, buf.n, cli->out);
+    else
+        code = brama_no_memory(cli);
+    brama_buf_deinit(&buf);
+    return code;
+}
+
+static bool is_wanted(const struct kind *kind, const struct brama_node *object, brama_str ns,
+                      brama_str name)
+{
+    brama_str own_ns = brama_node_get_str(object, BRAMA_STR("namespace"));
+    brama_str own_name = brama_node_get_str(object, brama_str_c(kind->name_member));
+    size_t slash = brama_str_find(name, '/');
+
+    if (ns.n != 0 && !brama_str_eq(own_ns, ns))
+        return false;
+    if (name.n == 0 || brama_str_eq(own_name, name))
+        return true;
+    return slash < name.n && brama_str_eq(own_ns, brama_str_head(name, slash)) &&
+           brama_str_eq(own_name, brama_str_from(name, slash + 1));
+}
+
+/* Unlink from the document's list what wasn't asked for. */
+static struct brama_node *filter(const struct kind *kind, struct brama_node *doc, brama_str ns,
+                                 brama_str name)
+{
+    for (struct brama_node *list = doc->first; list != NULL; list = list->next) {
+        if (list->kind != BRAMA_NODE_LIST || !brama_str_eq(list->key, brama_str_c(kind->list)))
+            continue;
+        for (struct brama_node **link = &list->first; *link != NULL;) {
+            if (is_wanted(kind, *link, ns, name)) {
+                link = &(*link)->next;
+            } else {
+                *link = (*link)->next;
+                list->count--;
+            }
+        }
+        return list;
+    }
+    return NULL;
+}
+
+static int print(struct brama_cli *cli, const struct kind *kind, struct brama_node *doc,
+                 const struct brama_node *list, enum format format)
+{
+    switch (format) {
+    case FORMAT_JSON:
+        return brama_pretty_node(cli, doc, 0);
+    case FORMAT_YAML:
+        return print_yaml(cli, doc);
+    case FORMAT_TABLE:
+    case FORMAT_WIDE:
+        break;
+    }
+    if (list->count == 0)
+        brama_say(cli, "no %s found", kind->name);
+    else
+        print_table(cli, kind, list, format == FORMAT_WIDE);
+    return BRAMA_EXIT_OK;
+}
+
+static int fetch(struct brama_node **doc, struct brama_cli *cli, const struct kind *kind,
+                 brama_str admin)
+{
+    struct brama_http_options options = {.max_body = ANSWER_MAX, .total_ms = 30000};
+    struct brama_http_answer answer = {0};
+    struct brama_diag diag = {0};
+    brama_str url =
+        brama_arena_printf(cli->arena, "http://%.*s/api/v1/%s", BRAMA_FMT(admin), kind->name);
+
+    brama_http_get(&answer, cli->arena, url, &options);
+    if (answer.status != 200) {
+        if (answer.status == 0)
+            brama_say(cli, "no gateway at %.*s: %s", BRAMA_FMT(admin), answer.problem);
+        else
+            brama_say(cli, "%.*s answers %u", BRAMA_FMT(url), answer.status);
+        return BRAMA_EXIT_UNAVAILABLE;
+    }
+    if (brama_json_parse(doc, cli->arena, answer.body, &brama_json_limits_rules, &diag) ==
+            BRAMA_OK &&
+        (*doc)->kind == BRAMA_NODE_MAP)
+        return BRAMA_EXIT_OK;
+    brama_say(cli, "%.*s: no answer of a gateway", BRAMA_FMT(url));
+    return BRAMA_EXIT_UNAVAILABLE;
+}
+
+static int get(struct brama_cli *cli, const struct kind *kind, brama_str admin, brama_str ns,
+               brama_str name, enum format format)
+{
+    struct brama_node *doc = NULL;
+
+    int code = fetch(&doc, cli, kind, admin);
+    if (code != BRAMA_EXIT_OK)
+        return code;
+    const struct brama_node *list = filter(kind, doc, ns, name);
+    if (list == NULL) {
+        brama_say(cli, "the gateway's answer has no list of %s", kind->name);
+        return BRAMA_EXIT_UNAVAILABLE;
+    }
+    if (name.n != 0 && list->count == 0) {
+        brama_say(cli, "%s \"%.*s\" not found", kind->singular, BRAMA_FMT(name));
+        return BRAMA_EXIT_NO;
+    }
+    return print(cli, kind, doc, list, format);
+}
+
+static const struct kind *kind_by_name(brama_str name)
+{
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(kinds); i++) {
+        if (brama_str_eq(name, brama_str_c(kinds[i].name)) ||
+            brama_str_eq(name, brama_str_c(kinds[i].singular)))
+            return &kinds[i];
+    }
+    return NULL;
+}
+
+int brama_cmd_get(struct brama_cli *cli, int argc, char **argv)
+{
+    static const char *const formats[] = {[FORMAT_TABLE] = "",
+                                          [FORMAT_WIDE] = "wide",
+                                          [FORMAT_JSON] = "json",
+                                          [FORMAT_YAML] = "yaml"};
+    brama_str admin = BRAMA_STR("127.0.0.1:9901"), format_name = BRAMA_NIL, ns = BRAMA_NIL;
+    const struct brama_opt opts[] = {
+        {.letter = 'o',
+         .name = "output",
+         .value = "FORMAT",
+         .help = "wide, json or yaml",
+         .text = &format_name},
+        {.letter = 'n',
+         .name = "namespace",
+         .value = "NS",
+         .help = "APIRules of this one only",
+         .text = &ns},
+        {.name = "admin",
+         .value = "HOST:PORT",
+         .help = "admin listener: 127.0.0.1:9901",
+         .text = &admin},
+    };
+    struct brama_args args;
+    size_t format;
+
+    brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
+    if (args.stop)
+        return args.exit_code;
+    int code =
+        brama_format_arg(&format, cli, &usage, format_name, formats, BRAMA_ARRAY_LEN(formats));
+    if (code != BRAMA_EXIT_OK)
+        return code;
+    const struct kind *kind = args.n != 0 ? kind_by_name(args.p[0]) : NULL;
+    if (kind == NULL)
+        return brama_usage_error(cli, &usage, "get what: apirules or keysets?");
+    if (!brama_is_host_port(admin))
+        return brama_usage_error(cli, &usage, "--admin wants HOST:PORT, not \"%.*s\"",
+                                 BRAMA_FMT(admin));
+    return get(cli, kind, admin, ns, args.n > 1 ? args.p[1] : BRAMA_NIL, (enum format)format);
+}

@@ -1,0 +1,156 @@
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "cli/rule_args.h"
+#include "cli/state.h"
+#include "cli/url.h"
+#include "cli/verbs.h"
+
+#define PATH_BYTES 4096
+
+static const struct brama_usage usage = {
+    .synopsis = "brama run -f PATH.. [FLAGS]",
+    .about =
+        "Run the gateway until SIGTERM or SIGINT. Rule files are watched; a change is in force\n"
+        "without a restart. Broken rules keep what was last valid of them.\n"
+        "Exit code: 0 ended when asked to, 2 a path that doesn't exist, 69 an address that is\n"
+        "taken, or another gateway in the same state directory.",
+    .example = "  brama run -f rules/ --service httpbin:8000=127.0.0.1:8000\n"
+               "  curl -i http://httpbin.localhost:8080/headers",
+};
+
+/* Where this program lies: the module is looked for beside it. */
+static brama_str own_path(struct brama_cli *cli)
+{
+    char path[PATH_BYTES];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+
+    if (n <= 0 || (size_t)n >= sizeof(path))
+        return BRAMA_NIL;
+    return brama_arena_copy(cli->arena, (brama_str){path, (size_t)n});
+}
+
+static int check_addresses(struct brama_cli *cli, const struct brama_agent_options *o)
+{
+    const struct {
+        const char *name;
+        brama_str text;
+        bool may_be_empty;
+    } addresses[] = {
+        {"listen", o->listen, true},
+        {"tls-listen", o->tls_listen, true},
+        {"admin", o->admin, false},
+    };
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(addresses); i++) {
+        if (addresses[i].text.n == 0 && addresses[i].may_be_empty)
+            continue;
+        if (!brama_is_host_port(addresses[i].text))
+            return brama_usage_error(cli, &usage, "--%s wants HOST:PORT, not \"%.*s\"",
+                                     addresses[i].name, BRAMA_FMT(addresses[i].text));
+    }
+    if (o->listen.n == 0 && o->tls_listen.n == 0)
+        return brama_usage_error(cli, &usage,
+                                 "neither --listen nor --tls-listen: nothing to serve");
+    if ((o->tls_cert.n != 0) != (o->tls_key.n != 0))
+        return brama_usage_error(cli, &usage, "--tls-cert and --tls-key go together");
+    if (o->tls_cert.n != 0 && o->tls_listen.n == 0)
+        return brama_usage_error(cli, &usage, "--tls-cert without --tls-listen");
+    return BRAMA_EXIT_OK;
+}
+
+static int run(struct brama_cli *cli, struct brama_agent_options *o,
+               const struct brama_rule_args *rules, uint64_t workers, int64_t drain_ms)
+{
+    int code = brama_rule_inputs(&o->inputs, cli, &usage, rules);
+
+    if (code == BRAMA_EXIT_OK)
+        code = check_addresses(cli, o);
+    if (code != BRAMA_EXIT_OK)
+        return code;
+    if (workers > 64)
+        return brama_usage_error(cli, &usage, "--workers is at most 64");
+    if (drain_ms < 1000 || drain_ms > 86400000 || drain_ms % 1000 != 0)
+        return brama_usage_error(cli, &usage, "--drain is from 1s to 24h in whole seconds");
+    o->workers = (unsigned)workers;
+    o->drain_s = (unsigned)(drain_ms / 1000);
+    o->self = own_path(cli);
+    if (brama_arena_failed(cli->arena))
+        return brama_no_memory(cli);
+    return brama_agent_run(o);
+}
+
+int brama_cmd_run(struct brama_cli *cli, int argc, char **argv)
+{
+    struct brama_rule_args rules = {0};
+    struct brama_agent_options o = {.listen = BRAMA_STR("127.0.0.1:8080"),
+                                    .admin = BRAMA_STR("127.0.0.1:9901")};
+    brama_str dir = BRAMA_NIL;
+    uint64_t workers = 0;
+    int64_t drain_ms = 30000;
+    const struct brama_opt opts[] = {
+        {.letter = 'f',
+         .name = "filename",
+         .value = "PATH",
+         .help = BRAMA_HELP_PATH,
+         .list = &rules.paths},
+        {.letter = 'n',
+         .name = "namespace",
+         .value = "NS",
+         .help = BRAMA_HELP_NS,
+         .text = &rules.ns},
+        {.name = "listen",
+         .value = "HOST:PORT",
+         .help = "HTTP/1.1: 127.0.0.1:8080; '' for none",
+         .text = &o.listen},
+        {.name = "tls-listen",
+         .value = "HOST:PORT",
+         .help = "HTTP/1.1 and 2 over TLS: none",
+         .text = &o.tls_listen},
+        {.name = "tls-cert",
+         .value = "FILE",
+         .help = "PEM chain; else self-signed for *.DOMAIN",
+         .text = &o.tls_cert},
+        {.name = "tls-key", .value = "FILE", .help = "PEM key of --tls-cert", .text = &o.tls_key},
+        {.name = "admin",
+         .value = "HOST:PORT",
+         .help = "admin listener: 127.0.0.1:9901",
+         .text = &o.admin},
+        {.name = "domain", .value = "DOMAIN", .help = BRAMA_HELP_DOMAIN, .text = &rules.domain},
+        {.name = "service",
+         .value = "MAPPING",
+         .help = BRAMA_HELP_SERVICE,
+         .list = &rules.services},
+        {.name = "state", .value = "DIR", .help = BRAMA_HELP_STATE, .text = &dir},
+        {.name = "workers",
+         .value = "N",
+         .help = "worker processes: one a CPU",
+         .number = &workers},
+        {.name = "ca-file", .value = "FILE", .help = BRAMA_HELP_CA, .text = &rules.ca_file},
+        {.name = "nginx",
+         .value = "PATH",
+         .help = "the nginx program: the one on PATH",
+         .text = &o.nginx},
+        {.name = "module",
+         .value = "PATH",
+         .help = "ngx_http_brama_module.so: beside brama",
+         .text = &o.module},
+        {.name = "access-log",
+         .value = "FILE",
+         .help = "a JSON line a request: standard output",
+         .text = &o.access_log},
+        {.name = "drain",
+         .value = "TIME",
+         .help = "for requests under way at the end: 30s",
+         .duration_ms = &drain_ms},
+    };
+    struct brama_args args;
+    struct brama_state state;
+
+    brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
+    if (args.stop)
+        return args.exit_code;
+    brama_state_init(&state, cli, dir);
+    o.state_dir = state.dir;
+    return run(cli, &o, &rules, workers, drain_ms);
+}
