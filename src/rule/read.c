@@ -70,6 +70,27 @@ struct brama_service_ref brama__read_service(struct brama__reading *r, const str
     return service;
 }
 
+void brama__read_rules(struct brama__reading *r, const struct brama__at *at,
+                       const struct brama_node *spec, brama__read_rule *read_one)
+{
+    struct brama__at here = {at, BRAMA_LIT("rules"), 0};
+    const struct brama_node *list =
+        brama__take(r, at, spec, here.name, BRAMA_NODE_LIST, BRAMA__OPTIONAL);
+    size_t i = 0;
+
+    if (list == NULL || list->count == 0)
+        return;
+    struct brama_rule *rules = brama_arena_array(r->arena, list->count, sizeof(*rules));
+    if (rules == NULL)
+        return;
+    for (const struct brama_node *item = list->first; item != NULL; item = item->next, i++) {
+        struct brama__at place = {&here, BRAMA_NIL, i};
+        read_one(r, &place, item, &rules[i]);
+    }
+    r->out->rules = rules;
+    r->out->rule_count = i;
+}
+
 brama_methods brama__read_methods(struct brama__reading *r, const struct brama__at *at,
                                   const struct brama_node *map, brama_methods *twice)
 {

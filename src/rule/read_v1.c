@@ -154,27 +154,6 @@ static void read_host(struct brama__reading *r, const struct brama__at *at,
                           BRAMA__PATTERN_V1_HOST);
 }
 
-static void read_rules(struct brama__reading *r, const struct brama__at *at,
-                       const struct brama_node *spec)
-{
-    struct brama__at here = {at, BRAMA_LIT("rules"), 0};
-    const struct brama_node *list =
-        brama__take(r, at, spec, here.name, BRAMA_NODE_LIST, BRAMA__OPTIONAL);
-    size_t i = 0;
-
-    if (list == NULL || list->count == 0)
-        return; /* "No rules defined", says the judge */
-    struct brama_rule *rules = brama_arena_array(r->arena, list->count, sizeof(*rules));
-    if (rules == NULL)
-        return;
-    for (const struct brama_node *item = list->first; item != NULL; item = item->next, i++) {
-        struct brama__at place = {&here, BRAMA_NIL, i};
-        read_rule(r, &place, item, &rules[i]);
-    }
-    r->out->rules = rules;
-    r->out->rule_count = i;
-}
-
 void brama__read_v1(struct brama__reading *r, const struct brama_node *spec)
 {
     static const brama_str v1alpha1_fields[] = {BRAMA_LIT("service"), BRAMA_LIT("gateway"),
@@ -205,7 +184,7 @@ void brama__read_v1(struct brama__reading *r, const struct brama_node *spec)
                           BRAMA__PATTERN_V1_GATEWAY);
     }
     r->out->service = brama__read_service(r, &here, spec);
-    read_rules(r, &here, spec);
+    brama__read_rules(r, &here, spec, read_rule);
     if (v1alpha1)
         return;
     r->out->timeout_s = brama__read_timeout(r, &here, spec);

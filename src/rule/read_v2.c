@@ -250,27 +250,6 @@ static void read_gateways(struct brama__reading *r, const struct brama__at *at,
                 BRAMA__TEXT_EXTERNAL_GATEWAY_FORM);
 }
 
-static void read_rules(struct brama__reading *r, const struct brama__at *at,
-                       const struct brama_node *spec)
-{
-    struct brama__at here = {at, BRAMA_LIT("rules"), 0};
-    const struct brama_node *list =
-        brama__take(r, at, spec, here.name, BRAMA_NODE_LIST, BRAMA__OPTIONAL);
-    size_t i = 0;
-
-    if (list == NULL || list->count == 0)
-        return;
-    struct brama_rule *rules = brama_arena_array(r->arena, list->count, sizeof(*rules));
-    if (rules == NULL)
-        return;
-    for (const struct brama_node *item = list->first; item != NULL; item = item->next, i++) {
-        struct brama__at place = {&here, BRAMA_NIL, i};
-        read_rule(r, &place, item, &rules[i]);
-    }
-    r->out->rules = rules;
-    r->out->rule_count = i;
-}
-
 void brama__read_v2(struct brama__reading *r, const struct brama_node *spec)
 {
     static const brama_str fields[] = {BRAMA_LIT("hosts"),      BRAMA_LIT("service"),
@@ -290,5 +269,5 @@ void brama__read_v2(struct brama__reading *r, const struct brama_node *spec)
         r->out->cors.max_age_s =
             brama__take_uint(r, &cors_at, cors, BRAMA_STR("maxAge"), 1, INT64_MAX, BRAMA__OPTIONAL);
     }
-    read_rules(r, &here, spec);
+    brama__read_rules(r, &here, spec, read_rule);
 }

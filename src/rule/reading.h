@@ -7,6 +7,11 @@
 void brama__read_v1(struct brama__reading *r, const struct brama_node *spec);
 void brama__read_v2(struct brama__reading *r, const struct brama_node *spec);
 
+typedef void brama__read_rule(struct brama__reading *r, const struct brama__at *at,
+                              const struct brama_node *node, struct brama_rule *rule);
+/* spec.rules, each by the version's reader. An absent or empty list is the judge's to name. */
+void brama__read_rules(struct brama__reading *r, const struct brama__at *at,
+                       const struct brama_node *spec, brama__read_rule *read_one);
 /* One member `service` of at. */
 struct brama_service_ref brama__read_service(struct brama__reading *r, const struct brama__at *at,
                                              const struct brama_node *map);

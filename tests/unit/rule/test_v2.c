@@ -159,7 +159,7 @@ static void a_path_may_not_follow_one_that_takes_it(void **state)
 
 #define INNER(i)                                                                                   \
     "Attribute '.spec.rules[" i "].path': The {**} operator must be the last operator in the "     \
-                                "path."
+    "path."
 
 static void double_asterisks_stand_last_and_once(void **state)
 {

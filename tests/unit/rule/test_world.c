@@ -329,6 +329,51 @@ static void a_report_lists_failures_and_findings(void **state)
     fixture_end(&f);
 }
 
+/* An allocator that ends after so many blocks. */
+struct countdown {
+    size_t left;
+};
+
+static void *countdown_resize(void *ctx, void *p, size_t n)
+{
+    struct countdown *c = ctx;
+
+    if (n == 0) {
+        free(p);
+        return NULL;
+    }
+    if (c->left == 0)
+        return NULL;
+    c->left--;
+    return realloc(p, n);
+}
+
+static void without_memory_nothing_is_valid(void **state)
+{
+    (void)state;
+    static const char text[] = V2 "  - {path: /a, methods: [GET], jwt: {" AUTHN "}}\n"
+                                  "  - {path: /b, methods: [GET], noAuth: true}\n";
+    bool valid = false;
+    size_t n = 0;
+
+    for (; n < 10000 && !valid; n++) {
+        struct countdown c = {n};
+        struct brama_alloc alloc = {countdown_resize, &c};
+        struct brama_arena arena;
+        struct brama_world world;
+        brama_arena_init(&arena, &alloc, 1 << 24);
+        brama_world_init(&world, &arena, &(struct brama_world_options){.ns = BRAMA_NIL});
+        enum brama_err err = brama_world_add(&world, BRAMA_STR("a"), BRAMA_STR(text), NULL);
+        assert_true(err == BRAMA_OK || (err == BRAMA_ERR_NOMEM && world.rules == NULL));
+        if (err == BRAMA_OK) {
+            brama_judge(&world, &(struct brama_judge_options){.domain = BRAMA_STR("kyma.example")});
+            valid = world.rules->judged.valid;
+        }
+        brama_arena_deinit(&arena);
+    }
+    assert_true(valid && n > 2);
+}
+
 static size_t manifests, templates;
 
 /* Of Go ({{.Name}}) or of a shell ($NAME). */
@@ -404,6 +449,7 @@ int run_world(void)
         cmocka_unit_test(a_host_stays_with_who_is_served_under_it),
         cmocka_unit_test(a_stored_rule_is_judged_alone),
         cmocka_unit_test(a_report_lists_failures_and_findings),
+        cmocka_unit_test(without_memory_nothing_is_valid),
         cmocka_unit_test(kymas_own_manifests_are_read),
     };
     return cmocka_run_group_tests_name("world", tests, NULL, NULL);
