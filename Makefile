@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 300
 
 # The gateway with examples/ in front of a real httpbin; prints lines to paste. Ctrl-C ends all of it.
 run: build
-	@node scripts/demo.mjs
+	@python3 scripts/demo.py
 
 # build/brama and the nginx module beside it.
 build: setup

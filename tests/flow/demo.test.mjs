@@ -1,25 +1,24 @@
 // What `make run` prints: the lines, pasted into a shell, do what they say; and they come from examples/.
+// This runs build/, as a user does, not the sanitized build.
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { runEnv } from './lib/gateway.mjs';
-import { buildDir, freePort, root, temporary, until } from './lib/place.mjs';
+import { freePort, root, temporary, until } from './lib/place.mjs';
 import { shell, start } from './lib/process.mjs';
 
 async function demo(examples) {
-  const env = { BRAMA_BUILD: buildDir, DEMO_EXAMPLES: examples, DEMO_DIR: temporary('brama-demo'), ...(await ports()), ...withoutPreload() };
-  const it = start('node', [path.join(root, 'scripts/demo.mjs')], { env });
+  const port = async () => String(await freePort());
+  const args = [
+    path.join(root, 'scripts/demo.py'), '--examples', examples, '--dir', temporary('brama-demo'),
+    '--port', await port(), '--admin-port', await port(), '--httpbin-port', await port(),
+  ];
+  const it = start('python3', args);
   await until('the demo to be ready', () => {
     if (it.over) throw new Error(it.out + it.err);
     return it.out.includes('Ctrl-C');
   }, { timeout: 30_000 });
   return it;
-}
-// The demo itself gives its gateway what sanitizers need; Node must not be preloaded.
-const withoutPreload = () => ({ DEMO_RUN_ENV: JSON.stringify(runEnv) });
-async function ports() {
-  return { DEMO_PORT: String(await freePort()), DEMO_ADMIN_PORT: String(await freePort()), DEMO_HTTPBIN_PORT: String(await freePort()) };
 }
 
 /** The commands it printed, by what the comment line above says. */
