@@ -19,19 +19,19 @@ static void judge_authorizations(struct brama__judging *j, brama_str at,
     for (size_t k = 0; k < s->istio.authz_count; k++) {
         const struct brama_jwt_authz *authz = &s->istio.authz[k];
         if (authz->is_null)
-            brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_AUTHZ_NULL), "%.*s.authorizations[%zu]",
+            brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_AUTHZ_NULL), "%.*s.authorizations[%zu]",
                         BRAMA_FMT(at), k);
         if (authz->scopes_given && authz->scopes.n == 0)
-            brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_EMPTY),
+            brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_EMPTY),
                         "%.*s.authorizations[%zu].requiredScopes", BRAMA_FMT(at), k);
         if (has_empty(authz->scopes))
-            brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_EMPTY_SCOPE),
+            brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_EMPTY_SCOPE),
                         "%.*s.authorizations[%zu].requiredScopes", BRAMA_FMT(at), k);
         if (authz->audiences_given && authz->audiences.n == 0)
-            brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_EMPTY),
+            brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_EMPTY),
                         "%.*s.authorizations[%zu].audiences", BRAMA_FMT(at), k);
         if (has_empty(authz->audiences))
-            brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_EMPTY_AUDIENCE),
+            brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_EMPTY_AUDIENCE),
                         "%.*s.authorizations[%zu].audiences", BRAMA_FMT(at), k);
     }
 }
@@ -63,16 +63,16 @@ static void judge_authentications(struct brama__judging *j, brama_str at,
         bool has_headers = auth->from_header_count != 0, has_params = auth->from_params.n != 0;
         judge_uris(j, at, k, auth);
         if (has_headers && (params || has_params))
-            brama__fail(j, auth->where, BRAMA__SAY(BRAMA__TEXT_FROM_MIXED),
+            brama__fail(j, auth->where, BRAMA_STR(BRAMA__TEXT_FROM_MIXED),
                         "%.*s.authentications[%zu].fromHeaders", BRAMA_FMT(at), k);
         if (has_params && headers)
-            brama__fail(j, auth->where, BRAMA__SAY(BRAMA__TEXT_FROM_MIXED),
+            brama__fail(j, auth->where, BRAMA_STR(BRAMA__TEXT_FROM_MIXED),
                         "%.*s.authentications[%zu].fromParams", BRAMA_FMT(at), k);
         if (auth->from_header_count > 1)
-            brama__fail(j, auth->where, BRAMA__SAY(BRAMA__TEXT_FROM_HEADERS),
+            brama__fail(j, auth->where, BRAMA_STR(BRAMA__TEXT_FROM_HEADERS),
                         "%.*s.authentications[%zu].fromHeaders", BRAMA_FMT(at), k);
         if (auth->from_params.n > 1)
-            brama__fail(j, auth->where, BRAMA__SAY(BRAMA__TEXT_FROM_PARAMS),
+            brama__fail(j, auth->where, BRAMA_STR(BRAMA__TEXT_FROM_PARAMS),
                         "%.*s.authentications[%zu].fromParams", BRAMA_FMT(at), k);
         headers = headers || has_headers;
         params = params || has_params;
@@ -86,14 +86,14 @@ void brama__judge_jwt(struct brama__judging *j, brama_str at, const struct brama
 
     if (s->istio.authz_given && s->istio.authz_count == 0)
         brama__fail(j, s->where,
-                    v1 ? BRAMA__SAY(BRAMA__TEXT_EMPTY) : BRAMA__SAY(BRAMA__TEXT_V2_AUTHZ_EMPTY),
+                    v1 ? BRAMA_STR(BRAMA__TEXT_EMPTY) : BRAMA_STR(BRAMA__TEXT_V2_AUTHZ_EMPTY),
                     "%.*s.authorizations", BRAMA_FMT(at));
     judge_authorizations(j, at, s);
     if (s->istio.auth_count == 0 && v1)
-        brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_V1_NO_AUTHN), "%.*s",
+        brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_V1_NO_AUTHN), "%.*s",
                     BRAMA_FMT(strategy_path));
     else if (s->istio.auth_count == 0)
-        brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_V2_NO_AUTHN), "%.*s.authentications",
+        brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_V2_NO_AUTHN), "%.*s.authentications",
                     BRAMA_FMT(at));
     judge_authentications(j, at, s);
 }
@@ -176,11 +176,11 @@ void brama__judge_issuers(struct brama__judging *j)
             continue;
         /* Kyma writes accessStrategy here, without its plural. */
         if (brama__is_v1(j->rule))
-            brama__fail(j, all[i].auth->where, BRAMA__SAY(BRAMA__TEXT_ISSUER_DIFFERS),
+            brama__fail(j, all[i].auth->where, BRAMA_STR(BRAMA__TEXT_ISSUER_DIFFERS),
                         ".spec.rules[%zu].accessStrategy[%zu].config.authentications[%zu]",
                         all[i].i, all[i].j, all[i].k);
         else
-            brama__fail(j, all[i].auth->where, BRAMA__SAY(BRAMA__TEXT_ISSUER_DIFFERS),
+            brama__fail(j, all[i].auth->where, BRAMA_STR(BRAMA__TEXT_ISSUER_DIFFERS),
                         ".spec.rules[%zu].jwt.authentications[%zu]", all[i].i, all[i].k);
     }
 }

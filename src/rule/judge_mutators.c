@@ -32,7 +32,7 @@ static void judge_pairs(struct brama__judging *j, const struct brama_node *item,
     }
     for (const struct brama_node *pair = map->first; pair != NULL; pair = pair->next)
         if (pair->key.n == 0)
-            brama__fail(j, pair->where, BRAMA__SAY(BRAMA__TEXT_V1_MUTATOR_NAME),
+            brama__fail(j, pair->where, BRAMA_STR(BRAMA__TEXT_V1_MUTATOR_NAME),
                         "%.*s.handler.config.%s.name", BRAMA_FMT(at), key);
 }
 
@@ -42,10 +42,10 @@ static void judge_mutator(struct brama__judging *j, const struct brama_node *lis
     brama_str name = brama_node_get_str(item, BRAMA_STR("handler"));
 
     if (came_before(list, item, name))
-        brama__fail(j, item->where, BRAMA__SAY(BRAMA__TEXT_V1_MUTATOR_TWICE), "%.*s.handler.%.*s",
+        brama__fail(j, item->where, BRAMA_STR(BRAMA__TEXT_V1_MUTATOR_TWICE), "%.*s.handler.%.*s",
                     BRAMA_FMT(at), BRAMA_FMT(name));
     if (name.n == 0)
-        brama__fail(j, item->where, BRAMA__SAY(BRAMA__TEXT_V1_MUTATOR_EMPTY), "%.*s.handler",
+        brama__fail(j, item->where, BRAMA_STR(BRAMA__TEXT_V1_MUTATOR_EMPTY), "%.*s.handler",
                     BRAMA_FMT(at));
     else if (brama_str_eq(name, BRAMA_STR("header")))
         judge_pairs(j, item, at, "headers");

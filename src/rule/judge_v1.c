@@ -32,13 +32,13 @@ static void judge_host(struct brama__judging *j)
     const struct brama_apirule *rule = j->rule;
 
     if (rule->host.n == 0) {
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V1_HOST_NIL), ".spec.host");
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V1_HOST_NIL), ".spec.host");
         return;
     }
     if (rule->full_host.n == 0)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V1_NO_DOMAIN), ".spec.host");
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V1_NO_DOMAIN), ".spec.host");
     if (j->occupied)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V1_OCCUPIED), ".spec.host");
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V1_OCCUPIED), ".spec.host");
 }
 
 static int by_path(const void *a, const void *b)
@@ -112,7 +112,7 @@ static void judge_uri_list(struct brama__judging *j, struct brama_where where, b
 static void judge_ory(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
 {
     if (s->istio.auth_count != 0)
-        brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_V1_NOT_ORY), "%.*s.authentications",
+        brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_V1_NOT_ORY), "%.*s.authentications",
                     BRAMA_FMT(at));
     judge_uri_list(j, s->where, at, "trusted_issuers", s->ory.trusted_issuers);
     judge_uri_list(j, s->where, at, "jwks_urls", s->ory.jwks_urls);
@@ -170,7 +170,7 @@ static void judge_strategy(struct brama__judging *j, size_t i, size_t k)
         break;
     }
     if (is_empty_config(s->config)) {
-        brama__fail(j, s->where, BRAMA__SAY(BRAMA__TEXT_V1_CONFIG_EMPTY), "%.*s", BRAMA_FMT(at));
+        brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_V1_CONFIG_EMPTY), "%.*s", BRAMA_FMT(at));
         return;
     }
     error = brama__jwt_decode_error(j->arena, s->config);
@@ -191,12 +191,12 @@ static void judge_rule(struct brama__judging *j, size_t i)
     bool secure = false, unsecure = false, jwt = false;
 
     if (!rule->service.given && !j->rule->service.given) {
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V1_NO_SERVICE),
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V1_NO_SERVICE),
                     ".spec.rules[%zu].service", i);
         return;
     }
     if (rule->strategy_count == 0)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V1_NO_STRATEGY),
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V1_NO_STRATEGY),
                     ".spec.rules[%zu].accessStrategies", i);
     judge_exclusive(j, i);
     for (size_t k = 0; k < rule->strategy_count; k++) {
@@ -205,7 +205,7 @@ static void judge_rule(struct brama__judging *j, size_t i)
         jwt = jwt || rule->strategies[k].kind == BRAMA_STRATEGY_JWT;
     }
     if (secure && unsecure)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V1_SECURE_MIX),
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V1_SECURE_MIX),
                     ".spec.rules[%zu].accessStrategies", i);
     for (size_t k = 0; k < rule->strategy_count; k++)
         judge_strategy(j, i, k);
@@ -239,11 +239,11 @@ void brama__judge_v1(struct brama__judging *j)
 {
     judge_host(j);
     if (j->rule->rule_count == 0) {
-        brama__fail(j, j->rule->where, BRAMA__SAY(BRAMA__TEXT_NO_RULES), ".spec.rules");
+        brama__fail(j, j->rule->where, BRAMA_STR(BRAMA__TEXT_NO_RULES), ".spec.rules");
         return;
     }
     if (has_pair_twice(j))
-        brama__fail(j, j->rule->where, BRAMA__SAY(BRAMA__TEXT_V1_PATH_TWICE), ".spec.rules");
+        brama__fail(j, j->rule->where, BRAMA_STR(BRAMA__TEXT_V1_PATH_TWICE), ".spec.rules");
     for (size_t i = 0; i < j->rule->rule_count; i++)
         judge_rule(j, i);
     if (j->handler == BRAMA_HANDLER_ISTIO)

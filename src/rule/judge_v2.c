@@ -11,16 +11,16 @@ static bool judge_gateway(struct brama__judging *j)
     bool external = brama_node_get(spec, BRAMA_STR("externalGateway")) != NULL;
 
     if ((rule->gateway.n != 0) == external) {
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_NO_GATEWAY), "spec");
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_NO_GATEWAY), "spec");
         return false;
     }
     if (external) {
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_EXTERNAL_GATEWAY),
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_EXTERNAL_GATEWAY),
                     "spec.externalGateway");
         return false;
     }
     if (!brama_str_eq(rule->gateway, BRAMA_STR("kyma-system/kyma-gateway"))) {
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_GATEWAY), "spec.gateway");
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_GATEWAY), "spec.gateway");
         return false;
     }
     return true;
@@ -36,10 +36,10 @@ static void judge_path(struct brama__judging *j, size_t i)
     if (first == rule->path.n)
         return;
     if (brama_str_find_str(rest, any) < rest.n)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_OPERATORS), ".spec.rules[%zu].path",
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_OPERATORS), ".spec.rules[%zu].path",
                     i);
     if (brama_str_find(rest, '{') < rest.n)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_OPERATOR_LAST),
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_OPERATOR_LAST),
                     ".spec.rules[%zu].path", i);
 }
 
@@ -48,7 +48,7 @@ static void judge_rule(struct brama__judging *j, size_t i)
     const struct brama_rule *rule = &j->rule->rules[i];
 
     if (!rule->service.given && !j->rule->service.given)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_NO_SERVICE),
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_NO_SERVICE),
                     ".spec.rules[%zu].service", i);
     for (size_t k = 0; k < rule->strategy_count; k++) {
         const struct brama_strategy *s = &rule->strategies[k];
@@ -82,13 +82,13 @@ static void judge_host(struct brama__judging *j)
     const struct brama_apirule *rule = j->rule;
 
     if (rule->host.n == 0) {
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_NO_HOSTS), ".spec.hosts");
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_NO_HOSTS), ".spec.hosts");
         return;
     }
     if (rule->full_host.n == 0)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_SHORT_HOST), ".spec.hosts[0]");
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_SHORT_HOST), ".spec.hosts[0]");
     if (j->occupied)
-        brama__fail(j, rule->where, BRAMA__SAY(BRAMA__TEXT_V2_OCCUPIED), ".spec.hosts[0]");
+        brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_OCCUPIED), ".spec.hosts[0]");
 }
 
 void brama__judge_v2(struct brama__judging *j)
@@ -97,13 +97,13 @@ void brama__judge_v2(struct brama__judging *j)
 
     /* Before the gateway, which an empty spec lacks too: this text says what to do. */
     if (spec == NULL || spec->count == 0) {
-        brama__fail(j, j->rule->where, BRAMA__SAY(BRAMA__TEXT_V2_EMPTY_SPEC), ".spec");
+        brama__fail(j, j->rule->where, BRAMA_STR(BRAMA__TEXT_V2_EMPTY_SPEC), ".spec");
         return;
     }
     if (!judge_gateway(j))
         return;
     if (j->rule->rule_count == 0)
-        brama__fail(j, j->rule->where, BRAMA__SAY(BRAMA__TEXT_NO_RULES), ".spec.rules");
+        brama__fail(j, j->rule->where, BRAMA_STR(BRAMA__TEXT_NO_RULES), ".spec.rules");
     for (size_t i = 0; i < j->rule->rule_count; i++)
         judge_rule(j, i);
     if (j->rule->rule_count != 0) {

@@ -17,8 +17,6 @@ struct brama__judging {
 /* path: printf-like, Kyma's attribute path; message: the arena's or static. */
 void brama__fail(struct brama__judging *j, struct brama_where where, brama_str message,
                  const char *path, ...) BRAMA_PRINTF(4, 5);
-/* A static text. */
-#define BRAMA__SAY(text) BRAMA_STR(text)
 
 bool brama__is_v1(const struct brama_apirule *rule);
 /* What the rule's host is in full, lower case; empty if it has none or can't have one. */

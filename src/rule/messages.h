@@ -1,26 +1,24 @@
 /* All texts of validation, in one place. Those of Kyma are facts, byte for byte; ours follow at the
- * end. S stands for a slice (BRAMA_FMT). */
+ * end. A %.*s takes a slice (BRAMA_FMT). */
 #ifndef BRAMA_RULE_MESSAGES_H
 #define BRAMA_RULE_MESSAGES_H
-
-#define S "%.*s"
 
 /* The API server: OpenAPI types, and CEL rules word for word. */
 #define BRAMA__TEXT_REQUIRED "Required value"
 #define BRAMA__TEXT_TYPE "Invalid value: \"%s\": must be of type %s: \"%s\""
 #define BRAMA__TEXT_MINIMUM "Invalid value: %lld: should be greater than or equal to %llu"
 #define BRAMA__TEXT_MAXIMUM "Invalid value: %lld: should be less than or equal to %llu"
-#define BRAMA__TEXT_PATTERN "Invalid value: \"" S "\": should match '%s'"
-#define BRAMA__TEXT_TOO_SHORT "Invalid value: \"" S "\": should be at least %zu chars long"
+#define BRAMA__TEXT_PATTERN "Invalid value: \"%.*s\": should match '%s'"
+#define BRAMA__TEXT_TOO_SHORT "Invalid value: \"%.*s\": should be at least %zu chars long"
 #define BRAMA__TEXT_TOO_LONG "Too long: may not be longer than %zu"
 #define BRAMA__TEXT_TOO_FEW "Invalid value: %zu: should have at least %zu items"
 #define BRAMA__TEXT_TOO_MANY "Too many: %zu: must have at most %zu items"
 #define BRAMA__TEXT_METHOD                                                                         \
-    "Unsupported value: \"" S "\": supported values: \"GET\", \"HEAD\", \"POST\", \"PUT\", "       \
+    "Unsupported value: \"%.*s\": supported values: \"GET\", \"HEAD\", \"POST\", \"PUT\", "        \
     "\"DELETE\", \"CONNECT\", \"OPTIONS\", \"TRACE\", \"PATCH\""
-#define BRAMA__TEXT_DURATION "Invalid value: \"" S "\": must be of type duration: \"" S "\""
-#define BRAMA__TEXT_UNKNOWN "unknown field \"" S "\""
-#define BRAMA__TEXT_UNKNOWN_MEANT "unknown field \"" S "\", did you mean \"" S "\"?"
+#define BRAMA__TEXT_DURATION "Invalid value: \"%.*s\": must be of type duration: \"%.*s\""
+#define BRAMA__TEXT_UNKNOWN "unknown field \"%.*s\""
+#define BRAMA__TEXT_UNKNOWN_MEANT "unknown field \"%.*s\", did you mean \"%.*s\"?"
 #define BRAMA__TEXT_GATEWAY_FORM "Gateway must be in the namespace/name format"
 #define BRAMA__TEXT_EXTERNAL_GATEWAY_FORM "ExternalGateway must be in the namespace/name format"
 #define BRAMA__TEXT_HOST_FORM                                                                      \
@@ -30,9 +28,9 @@
 #define BRAMA__TEXT_ONE_STRATEGY "One of the following fields must be set: noAuth, jwt, extAuth"
 
 /* Both versions. */
-#define BRAMA__TEXT_HANDLER "Unsupported JWT Handler: " S
+#define BRAMA__TEXT_HANDLER "Unsupported JWT Handler: %.*s"
 #define BRAMA__TEXT_NO_RULES "No rules defined"
-#define BRAMA__TEXT_URI "value is empty or not a valid uri err=" S
+#define BRAMA__TEXT_URI "value is empty or not a valid uri err=%.*s"
 #define BRAMA__TEXT_AUTHZ_NULL "authorization is empty"
 #define BRAMA__TEXT_EMPTY "value is empty"
 #define BRAMA__TEXT_EMPTY_SCOPE "scope value is empty"
@@ -51,13 +49,13 @@
 #define BRAMA__TEXT_V1_NO_SERVICE "No service defined with no main service on spec level"
 #define BRAMA__TEXT_V1_NO_STRATEGY "No accessStrategies defined"
 #define BRAMA__TEXT_V1_NOT_ALONE                                                                   \
-    S " access strategy is not allowed in combination with other access strategies"
+    "%.*s access strategy is not allowed in combination with other access strategies"
 #define BRAMA__TEXT_V1_SECURE_MIX                                                                  \
     "Secure access strategies cannot be used in combination with unsecure access strategies"
-#define BRAMA__TEXT_V1_STRATEGY "Unsupported accessStrategy: " S
-#define BRAMA__TEXT_V1_CONFIG "strategy: " S " does not support configuration"
+#define BRAMA__TEXT_V1_STRATEGY "Unsupported accessStrategy: %.*s"
+#define BRAMA__TEXT_V1_CONFIG "strategy: %.*s does not support configuration"
 #define BRAMA__TEXT_V1_CONFIG_EMPTY "supplied config cannot be empty"
-#define BRAMA__TEXT_V1_JSON "Can't read json: " S
+#define BRAMA__TEXT_V1_JSON "Can't read json: %.*s"
 #define BRAMA__TEXT_V1_NOT_ORY "Configuration for authentications is not supported with Ory handler"
 #define BRAMA__TEXT_V1_NOT_ISTIO "Configuration for %s is not supported with Istio handler"
 #define BRAMA__TEXT_V1_NO_AUTHN "Authentications are required when using JWT access handler"
@@ -65,7 +63,7 @@
 #define BRAMA__TEXT_V1_MUTATOR_EMPTY "mutator handler cannot be empty"
 #define BRAMA__TEXT_V1_MUTATOR_NOTHING "%s cannot be empty"
 #define BRAMA__TEXT_V1_MUTATOR_NAME "cannot be empty"
-#define BRAMA__TEXT_V1_MUTATOR "unsupported mutator: " S
+#define BRAMA__TEXT_V1_MUTATOR "unsupported mutator: %.*s"
 
 /* v2alpha1 and v2. */
 #define BRAMA__TEXT_V2_READY "Reconciled successfully"
@@ -83,7 +81,7 @@
 #define BRAMA__TEXT_V2_OPERATORS "Only one {**} operator is allowed in the path."
 #define BRAMA__TEXT_V2_OPERATOR_LAST "The {**} operator must be the last operator in the path."
 #define BRAMA__TEXT_V2_CONFLICT                                                                    \
-    "Path " S " with method %s conflicts with at least one of the previous rule paths"
+    "Path %.*s with method %s conflicts with at least one of the previous rule paths"
 #define BRAMA__TEXT_V2_NO_HOSTS "No hosts defined"
 #define BRAMA__TEXT_V2_SHORT_HOST                                                                  \
     "Lowercase RFC 1123 label (short host) is only supported as the APIRule host when selected "   \
@@ -91,7 +89,7 @@
 #define BRAMA__TEXT_V2_OCCUPIED "Host is occupied by another Virtual Service"
 
 /* Ours: valid for Kyma, but nothing we could enforce. */
-#define BRAMA__TEXT_UNSUPPORTED S " is not supported by this version of brama"
+#define BRAMA__TEXT_UNSUPPORTED "%.*s is not supported by this version of brama"
 
 /* Ours: findings, each with its code. */
 #define BRAMA__CODE_PLAIN_HTTP "BRAMA1001"
@@ -99,16 +97,14 @@
 #define BRAMA__CODE_DEPRECATED "BRAMA1002"
 #define BRAMA__TEXT_DEPRECATED "version %s of APIRule is deprecated; use version v2 instead"
 #define BRAMA__CODE_NO_SERVICE "BRAMA1003"
-#define BRAMA__TEXT_NO_SERVICE "Service " S "/" S " isn't among the given files"
+#define BRAMA__TEXT_NO_SERVICE "Service %.*s/%.*s isn't among the given files"
 #define BRAMA__CODE_TWICE "BRAMA1004"
-#define BRAMA__TEXT_TWICE S " " S "/" S " is given a second time; the first one counts"
+#define BRAMA__TEXT_TWICE "%.*s %.*s/%.*s is given a second time; the first one counts"
 #define BRAMA__CODE_SECRET "BRAMA1005"
-#define BRAMA__TEXT_SECRET "Secret " S "/" S " of type kubernetes.io/tls lacks tls.crt or tls.key"
+#define BRAMA__TEXT_SECRET "Secret %.*s/%.*s of type kubernetes.io/tls lacks tls.crt or tls.key"
 #define BRAMA__CODE_VERSION "BRAMA1006"
-#define BRAMA__TEXT_VERSION "apiVersion " S " of APIRule is not known"
+#define BRAMA__TEXT_VERSION "apiVersion %.*s of APIRule is not known"
 #define BRAMA__CODE_TOGGLE "BRAMA1007"
 #define BRAMA__TEXT_TOGGLE "the ConfigMap names no handler: no APIRule is valid under it"
-#define BRAMA__CODE_OBJECT "BRAMA1008"
-#define BRAMA__TEXT_OBJECT "%s can't be used: %s"
 
 #endif

@@ -179,7 +179,7 @@ static brama_str decode_base64(struct brama_arena *arena, brama_str text)
         int value = base64_value(text.p[i]);
         if (text.p[i] == '\n' || text.p[i] == '\r')
             continue;
-        if (text.p[i] == '=' && symbols % 4 >= 2 - padding % 2) {
+        if (text.p[i] == '=' && (padding == 0 ? symbols % 4 >= 2 : symbols % 4 == 3)) {
             padding++;
             symbols++;
             bits <<= 6;

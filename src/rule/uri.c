@@ -226,6 +226,13 @@ bool brama__uri_is_web(brama_str uri)
     if (!brama_str_eq_nocase(scheme, BRAMA_STR("http")) &&
         !brama_str_eq_nocase(scheme, BRAMA_STR("https")))
         return false;
-    return rest.n > 3 && brama_str_starts(rest, BRAMA_STR("://")) && rest.p[3] != '/' &&
-           rest.p[3] != '?' && rest.p[3] != '#' && uri_fault(uri).before == NULL;
+    if (!brama_str_starts(rest, BRAMA_STR("://")) || uri_fault(uri).before != NULL)
+        return false;
+    brama_str host = brama_str_from(rest, 3);
+    host = brama_str_head(host, brama_str_find(host, '/'));
+    host = brama_str_head(host, brama_str_find(host, '?'));
+    host = brama_str_head(host, brama_str_find(host, '#'));
+    if (brama_str_find(host, '@') < host.n)
+        host = brama_str_from(host, brama_str_find_last(host, '@') + 1);
+    return host.n != 0 && host.p[0] != ':';
 }

@@ -98,6 +98,26 @@ static void fields_are_checked_as_by_the_api_server(void **state)
                            "  service: {name: a, port: 1}\n"
                            "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
          V2_SAYS(".spec.gateway", "Gateway must be in the namespace/name format")},
+        {"a maxAge of zero in v2",
+         BRAMA_LIT(V2_SPEC "  service: {name: a, port: 1}\n  corsPolicy: {maxAge: 0}\n"
+                           "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
+         V2_SAYS(".spec.corsPolicy.maxAge",
+                 "Invalid value: 0: should be greater than or equal to 1")},
+        {"a maxAge without unit in v1beta1",
+         BRAMA_LIT(V1BETA1_SPEC
+                   "  service: {name: a, port: 1}\n  corsPolicy: {maxAge: '300'}\n"
+                   "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
+         V1_SAYS(".spec.corsPolicy.maxAge",
+                 "Invalid value: \"300\": must be of type duration: \"300\"")},
+        {"a host of two letters",
+         BRAMA_LIT(V1BETA1_HEAD
+                   "spec:\n  gateway: kyma-system/kyma-gateway\n  host: ab\n"
+                   "  service: {name: a, port: 1}\n"
+                   "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
+         V1_SAYS(".spec.host", "Invalid value: \"ab\": should be at least 3 chars long")},
+        {"a config that isn't a map", BRAMA_LIT(HANDLER("jwt, config: [a]")),
+         V1_SAYS(".spec.rules[0].accessStrategies[0].config",
+                 "Invalid value: \"array\": must be of type object: \"array\"")},
         {"a spec that isn't there", BRAMA_LIT(V2_HEAD), V2_SAYS(".spec", "Required value")},
         {"a field of v1beta1 in v1alpha1",
          BRAMA_LIT("apiVersion: gateway.kyma-project.io/v1alpha1\nkind: APIRule\n"

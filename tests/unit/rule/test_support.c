@@ -155,6 +155,12 @@ static void headers_to_set_are_plain_text(void **state)
         {"a line end", REQUEST("headers: {X-A: \"a\\r\\nX-Admin: yes\"}"),
          V2_SAYS(".spec.rules[0].request.headers.X-A",
                  "a control character in header \"X-A\"" NOT)},
+        {"an expression in a mutator",
+         BRAMA_LIT(ISTIO STRATEGIES("{handler: jwt, config: {" AUTHN
+                                    "}}], mutators: [{handler: header, config: {headers: "
+                                    "{X-A: '%REQ(a)%'}}}]")),
+         V1_SAYS(".spec.rules[0].mutators.headers.X-A",
+                 "an Envoy expression in header \"X-A\"" NOT)},
         {"the host", REQUEST("headers: {Host: other}"),
          V2_SAYS(".spec.rules[0].request.headers.Host", "setting header \"Host\"" NOT)},
         {"a name with a blank", REQUEST("headers: {'X A': b}"),
