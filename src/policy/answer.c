@@ -121,7 +121,7 @@ static void answer_text(struct brama_decision *out, uint16_t status, brama_str b
     out->content_type = body.n != 0 ? BRAMA_STR("text/plain") : BRAMA_NIL;
 }
 
-void brama__refuse(struct brama__case *c, enum brama__dialect dialect, enum brama_reason reason)
+void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_reason reason)
 {
     struct brama_decision *out = c->out;
     out->reason = reason;
@@ -151,13 +151,13 @@ static brama_str www_authenticate(struct brama__case *c)
                               BRAMA_FMT(r->scheme), BRAMA_FMT(r->authority), BRAMA_FMT(target));
 }
 
-void brama__refuse_token(struct brama__case *c, enum brama__dialect dialect,
-                         enum brama_jwt_status status)
+void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
+                       enum brama_jwt_status status)
 {
     enum brama_reason reason = brama_reason_of_jwt(status);
     c->out->jwt_status = status;
     if (dialect == BRAMA__ORY) {
-        brama__refuse(c, dialect, reason);
+        brama__deny(c, dialect, reason);
         return;
     }
     c->out->reason = reason;
@@ -178,5 +178,5 @@ void brama_decide_refusal(struct brama_decision *out, enum brama_reason reason,
     static const struct brama_request nobody = {0};
     *out = (struct brama_decision){.route = BRAMA_NO_ROW};
     struct brama__case c = {.request = &nobody, .arena = arena, .out = out};
-    brama__refuse(&c, BRAMA__GATEWAY, reason);
+    brama__deny(&c, BRAMA__GATEWAY, reason);
 }

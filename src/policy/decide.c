@@ -114,20 +114,20 @@ static bool match(struct brama__case *c)
 {
     const struct brama_p_host *host = find_host(c);
     if (host == NULL) {
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_NO_HOST);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_NO_HOST);
         return false;
     }
     uint32_t row = find_route(c, host, c->path.path, c->trace != NULL);
     if (c->path.ambiguous && find_route(c, host, c->path.harsh, false) != row) {
         brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, c->path.path, c->path.harsh,
                         "a lenient backend would read the path as another rule's");
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_AMBIGUOUS_PATH);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_AMBIGUOUS_PATH);
         return false;
     }
     c->route =
         row != BRAMA_NO_ROW ? BRAMA_ROW(c->policy, BRAMA_T_ROUTE, row, struct brama_p_route) : NULL;
     if (c->route == NULL) {
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_NO_ROUTE);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_NO_ROUTE);
         return false;
     }
     c->out->route = row;
@@ -181,7 +181,7 @@ static void allow(struct brama__case *c, const struct brama_p_oathkeeper *ok)
                         BRAMA_FMT(brama_pack_text(c->policy, u->name)), u->port,
                         facts != NULL ? facts->addresses.count : 0);
     if (facts == NULL || facts->addresses.count == 0) {
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_NO_UPSTREAM);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_NO_UPSTREAM);
         return;
     }
     c->out->target = forward_target(c);
@@ -189,7 +189,7 @@ static void allow(struct brama__case *c, const struct brama_p_oathkeeper *ok)
     c->out->timeout_s = c->route->timeout_s;
     add_upstream_headers(c, ok);
     if (brama_arena_failed(c->arena)) { /* a header may be missing: nobody passes half-made */
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL);
         return;
     }
     c->out->reason = BRAMA_REASON_ALLOWED;
@@ -206,7 +206,7 @@ void brama_decide(struct brama_decision *out, const struct brama_engine *engine,
 
     *out = (struct brama_decision){.route = BRAMA_NO_ROW, .status = 500};
     if (engine->policy == NULL || engine->facts == NULL || engine->memory == NULL) {
-        brama__refuse(&c, BRAMA__GATEWAY, BRAMA_REASON_NOT_CONFIGURED);
+        brama__deny(&c, BRAMA__GATEWAY, BRAMA_REASON_NOT_CONFIGURED);
         return;
     }
     c.policy = &engine->policy->pack;

@@ -25,11 +25,11 @@ struct brama__case {
 enum brama__dialect { BRAMA__GATEWAY, BRAMA__ISTIO, BRAMA__ORY };
 
 /* End the case with a refusal. status and texts come from the one table in answer.c. */
-void brama__refuse(struct brama__case *c, enum brama__dialect dialect, enum brama_reason reason);
+void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_reason reason);
 /* The same for a token's status: 401 with Envoy's text and www-authenticate, or Oathkeeper's JSON.
  */
-void brama__refuse_token(struct brama__case *c, enum brama__dialect dialect,
-                         enum brama_jwt_status status);
+void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
+                       enum brama_jwt_status status);
 /* A header for the response; its texts are the arena's or static. */
 void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value);
 void brama__add_upstream_header(struct brama__case *c, brama_str name, brama_str value);

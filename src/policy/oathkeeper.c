@@ -32,9 +32,8 @@ static const struct brama_p_oathkeeper *only_match(struct brama__case *c)
         return match;
     brama_trace_add(c->trace, "oathkeeper", BRAMA_TRACE_FAIL, BRAMA_STR("exactly one rule"),
                     BRAMA_NIL, "%zu match this method and path", count);
-    brama__refuse(c, BRAMA__ORY,
-                  count == 0 ? BRAMA_REASON_OATHKEEPER_NO_RULE
-                             : BRAMA_REASON_OATHKEEPER_MANY_RULES);
+    brama__deny(c, BRAMA__ORY,
+                count == 0 ? BRAMA_REASON_OATHKEEPER_NO_RULE : BRAMA_REASON_OATHKEEPER_MANY_RULES);
     return NULL;
 }
 
@@ -155,7 +154,7 @@ static enum brama_jwt_status check_time(struct brama__case *c, const struct bram
 
 static bool refuse(struct brama__case *c, enum brama_reason reason)
 {
-    brama__refuse(c, BRAMA__ORY, reason);
+    brama__deny(c, BRAMA__ORY, reason);
     return false;
 }
 
@@ -182,7 +181,7 @@ static bool check_key(struct brama__case *c, const struct brama_p_ory *ory,
     enum brama_jwt_status status = brama__token_verify(c, token, &wish);
     if (status == BRAMA_JWT_OK)
         return true;
-    brama__refuse_token(c, BRAMA__ORY, status);
+    brama__deny_token(c, BRAMA__ORY, status);
     return false;
 }
 
@@ -207,7 +206,7 @@ static bool check_claims(struct brama__case *c, const struct brama_p_ory *ory,
 {
     enum brama_jwt_status status = check_time(c, claims);
     if (status != BRAMA_JWT_OK) {
-        brama__refuse_token(c, BRAMA__ORY, status);
+        brama__deny_token(c, BRAMA__ORY, status);
         return false;
     }
     if (!audiences_named(c, ory, claims))
@@ -242,7 +241,7 @@ static bool check_jwt(struct brama__case *c, const struct brama_p_ory *ory)
         brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL, "%s%s%s",
                         brama_jwt_status_text(token.jwt->status),
                         token.jwt->detail[0] != 0 ? ": " : "", token.jwt->detail);
-        brama__refuse_token(c, BRAMA__ORY, token.jwt->status);
+        brama__deny_token(c, BRAMA__ORY, token.jwt->status);
         return false;
     }
     c->out->issuer = brama_arena_copy(c->arena, token.jwt->claims.iss);

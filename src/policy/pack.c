@@ -34,10 +34,16 @@ enum brama_err brama_pack_open(struct brama_pack *out, const void *bytes, size_t
     return BRAMA_OK;
 }
 
+/* SHA-256 of the header, in which the digest of everything behind it stands in place of its own. */
 static enum brama_err digest(uint8_t out[BRAMA_SHA256_BYTES], const void *bytes, size_t size)
 {
-    const size_t from = sizeof(struct brama_pack_header);
-    return brama_sha256(out, (brama_str){(const char *)bytes + from, size - from});
+    struct brama_pack_header h;
+    memcpy(&h, bytes, sizeof(h));
+    brama_str rest = {(const char *)bytes + sizeof(h), size - sizeof(h)};
+    enum brama_err err = brama_sha256(h.digest, rest);
+    if (err != BRAMA_OK)
+        return err;
+    return brama_sha256(out, (brama_str){(const char *)&h, sizeof(h)});
 }
 
 enum brama_err brama_pack_verify(const struct brama_pack *pack)
@@ -219,6 +225,7 @@ enum brama_err brama_packer_finish(struct brama_packer *p, uint64_t number, stru
     if (err != BRAMA_OK)
         return err;
     h.size = out->n;
+    memcpy(out->p, &h, sizeof(h));
     err = digest(h.digest, out->p, out->n);
     memcpy(out->p, &h, sizeof(h));
     return err;

@@ -37,7 +37,7 @@ struct brama_pack_header {
     uint32_t format, kind;
     uint64_t number;    /* of the generation: the n of policy.<n> */
     uint64_t size;      /* of the file */
-    uint8_t digest[32]; /* SHA-256 of everything behind the header */
+    uint8_t digest[32]; /* SHA-256 over header and all behind it; see pack.c */
     struct brama_pack_table text;
     struct brama_pack_table tables[BRAMA_PACK_TABLES_MAX];
 };

@@ -99,27 +99,27 @@ bool brama__check_request(struct brama__case *c)
     if (!header_size_ok(r)) {
         brama_trace_add(c->trace, "request", BRAMA_TRACE_FAIL, BRAMA_STR("100 headers, 60 KiB"),
                         BRAMA_NIL, "more than that");
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_HEADERS_TOO_LARGE);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_HEADERS_TOO_LARGE);
         return false;
     }
     c->host = read_host(c->arena, r->authority);
     if (c->host.n == 0) {
         brama_trace_add(c->trace, "host", BRAMA_TRACE_FAIL, BRAMA_STR("host or host:port"),
                         r->authority, "not an authority");
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_BAD_HOST);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_BAD_HOST);
         return false;
     }
     if (!connection_ok(r)) {
         brama_trace_add(c->trace, "connection", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
                         "Connection names a header that the decision rests on");
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_BAD_CONNECTION);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_BAD_CONNECTION);
         return false;
     }
     enum brama_path_fault fault = brama_path_read(&c->path, c->arena, r->target);
     if (fault != BRAMA_PATH_OK) {
         brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL, "%s",
                         brama_path_fault_text(fault));
-        brama__refuse(c, BRAMA__GATEWAY, BRAMA_REASON_BAD_PATH);
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_BAD_PATH);
         return false;
     }
     c->method = brama_method_by_name(r->method);

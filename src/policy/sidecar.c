@@ -120,13 +120,13 @@ static bool judge_auth(struct visit *v, const struct brama_p_auth *auth)
     size_t n = brama__find_tokens(c, &place, tokens, BRAMA_ARRAY_LEN(tokens), &several);
 
     if (several) {
-        brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_TOKEN_SEVERAL);
+        brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_TOKEN_SEVERAL);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
         struct found *f = find_or_add(v, tokens[i]);
         if (f == NULL) {
-            brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_TOKEN_SEVERAL);
+            brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_TOKEN_SEVERAL);
             return false;
         }
         enum brama_jwt_status status = check_token(c, f, auth);
@@ -155,7 +155,7 @@ static bool authenticate(struct visit *v)
         BRAMA_ROW(c->policy, BRAMA_T_WORKLOAD, c->route->workload, struct brama_p_workload);
 
     if (w == NULL) {
-        brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_INTERNAL);
+        brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_INTERNAL);
         return false;
     }
     for (uint32_t i = 0; i < w->auths.count; i++) {
@@ -167,7 +167,7 @@ static bool authenticate(struct visit *v)
         log_token(c, v->found[i].token.jwt);
     for (size_t i = 0; i < v->count; i++)
         if (v->found[i].auth == NULL) {
-            brama__refuse_token(c, BRAMA__ISTIO, v->found[i].status);
+            brama__deny_token(c, BRAMA__ISTIO, v->found[i].status);
             return false;
         }
     return true;
@@ -321,7 +321,7 @@ static const struct brama_claims *satisfy_jwt(struct visit *v)
         if (authorized(c, claims, &why))
             return claims;
     }
-    brama__refuse(c, BRAMA__ISTIO, why);
+    brama__deny(c, BRAMA__ISTIO, why);
     return NULL;
 }
 
@@ -393,7 +393,7 @@ bool brama__ask_sidecar(struct brama__case *c)
             return false;
     } else if (c->route->strategy != BRAMA_STRATEGY_NO_AUTH &&
                c->route->strategy != BRAMA_STRATEGY_ALLOW) {
-        brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_INTERNAL);
+        brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_INTERNAL);
         return false;
     } else if (v.count != 0) {
         claims = &v.found[0].token.jwt->claims;
@@ -401,7 +401,7 @@ bool brama__ask_sidecar(struct brama__case *c)
     if (!union_allows(c, claims)) {
         brama_trace_add(c->trace, "policy", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
                         "no AuthorizationPolicy of the workload allows this host, method and path");
-        brama__refuse(c, BRAMA__ISTIO, BRAMA_REASON_POLICY_DENIED);
+        brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_POLICY_DENIED);
         return false;
     }
     return true;

@@ -1,0 +1,6 @@
+#include "fixture.h"
+
+int main(void)
+{
+    return test_files() + test_decide() + test_ory();
+}
