@@ -18,15 +18,6 @@ static const brama_str stripped_prefixes[] = {
     BRAMA_LIT("x-envoy-"),
 };
 
-/* What a Connection header must not take away: it would change who is asked, who asks, or where
- * the body ends. The stripped ones are ours to set. */
-static const brama_str untouchable[] = {
-    BRAMA_LIT("host"),
-    BRAMA_LIT("authorization"),
-    BRAMA_LIT("content-length"),
-    BRAMA_LIT("transfer-encoding"),
-};
-
 static bool is_in(const brama_str *list, size_t count, brama_str name)
 {
     for (size_t i = 0; i < count; i++) {
@@ -36,22 +27,13 @@ static bool is_in(const brama_str *list, size_t count, brama_str name)
     return false;
 }
 
-bool brama_gw_is_stripped(brama_str name)
+static bool is_stripped(brama_str name)
 {
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(stripped_prefixes); i++) {
         if (brama_str_eq_nocase(brama_str_head(name, stripped_prefixes[i].n), stripped_prefixes[i]))
             return true;
     }
     return is_in(stripped, BRAMA_ARRAY_LEN(stripped), name);
-}
-
-static bool may_be_named(brama_str name)
-{
-    /* "Proxy-Connection" is a hop's own, whoever names it. */
-    if (brama_str_eq_nocase(name, BRAMA_STR("proxy-connection")) ||
-        brama_str_eq_nocase(name, BRAMA_STR("http2-settings")))
-        return true;
-    return !is_in(untouchable, BRAMA_ARRAY_LEN(untouchable), name) && !brama_gw_is_stripped(name);
 }
 
 /* Every Connection header's every token, until visit says no. */
@@ -72,17 +54,6 @@ static bool each_named(const ngx_list_part_t *part, bool (*visit)(brama_str toke
         }
     }
     return true;
-}
-
-static bool visit_may_be_named(brama_str token, void *ctx)
-{
-    (void)ctx;
-    return may_be_named(token);
-}
-
-bool brama_gw_connection_ok(ngx_http_request_t *r)
-{
-    return each_named(&r->headers_in.headers.part, visit_may_be_named, NULL);
 }
 
 static bool visit_differs(brama_str token, void *ctx)
@@ -180,8 +151,8 @@ bool brama_gw_forward(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
         const ngx_table_elt_t *h = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             brama_str name = brama_gw_str(h[i].key);
-            if (brama_str_find(name, '_') != name.n || brama_gw_is_stripped(name) ||
-                is_set_by(d, name) || is_named(&old, name))
+            if (brama_str_find(name, '_') != name.n || is_stripped(name) || is_set_by(d, name) ||
+                is_named(&old, name))
                 continue;
             ngx_table_elt_t *copy = ngx_list_push(&r->headers_in.headers);
             if (copy == NULL)

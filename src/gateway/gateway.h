@@ -23,6 +23,7 @@
 #define BRAMA_GW_REQUEST_ID_BYTES 36 /* UUIDv4 as text */
 
 struct brama_slot;
+struct brama_gw_list;
 
 struct brama_gw_main {
     ngx_str_t state_dir;
@@ -78,6 +79,8 @@ struct brama_gw_ctx {
     bool deadline_fired;
     bool no_reuse; /* a kept connection was stale: the next try opens a new one */
     ngx_event_t deadline;
+
+    struct brama_gw_list *list; /* admin: what is being listed */
 };
 
 extern ngx_module_t ngx_http_brama_module;
@@ -114,17 +117,15 @@ ngx_int_t brama_gw_send_decision(ngx_http_request_t *r, struct brama_gw_ctx *ctx
                                  const struct brama_decision *d);
 ngx_int_t brama_gw_send_refusal(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
                                 enum brama_reason reason);
+/* Status and its phrase. */
+void brama_gw_set_status(ngx_http_request_t *r, ngx_uint_t status);
 /* Add a response header; false: no memory. name and value must outlive the request. */
 bool brama_gw_push_out(ngx_http_request_t *r, brama_str name, brama_str value);
 
 /* forward.c */
-/* May the Connection header name what it names? */
-bool brama_gw_connection_ok(ngx_http_request_t *r);
 /* Make the request's headers those that the workload sees; false: no memory. */
 bool brama_gw_forward(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
                       const struct brama_decision *d);
-/* Is this header of a client never passed on? name in lower case. */
-bool brama_gw_is_stripped(brama_str name);
 
 /* peer.c */
 char *brama_gw_upstream_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

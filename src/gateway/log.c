@@ -34,7 +34,9 @@ static enum brama_reason reason_of(ngx_http_request_t *r, const struct brama_gw_
 {
     if (r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST || !r->header_sent)
         return BRAMA_REASON_CLIENT_GONE;
-    return ctx != NULL ? ctx->reason : BRAMA_REASON_BAD_REQUEST;
+    if (ctx == NULL)
+        return BRAMA_REASON_BAD_REQUEST;
+    return ctx->deadline_fired ? BRAMA_REASON_UPSTREAM_TIMEOUT : ctx->reason;
 }
 
 static void member_int(struct brama_json_out *out, brama_str key, int64_t value)

@@ -46,8 +46,7 @@ void brama_gw_refuse(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
     brama_decide_refusal(&d, ctx->reason, &slot->arena);
     ctx->swap = brama_gw_copy(r->pool, d.body);
     ctx->swapping = true;
-    r->headers_out.status = d.status;
-    r->headers_out.status_line.len = 0;
+    brama_gw_set_status(r, d.status);
     r->headers_out.content_length_n = (off_t)ctx->swap.n;
     brama_str type = brama_gw_copy(r->pool, d.content_type);
     r->headers_out.content_type = brama_gw_ngx(type);

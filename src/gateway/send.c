@@ -1,7 +1,6 @@
 /* Answers of our own. A phase handler never returns 401 or 403 to nginx, which would make a page of
  * its own out of it; it sends, finalizes and returns NGX_DONE. */
-#include "gateway/gateway.h"
-#include "gateway/slot.h"
+#include "gateway/admin.h"
 
 bool brama_gw_push_out(ngx_http_request_t *r, brama_str name, brama_str value)
 {
@@ -14,6 +13,27 @@ bool brama_gw_push_out(ngx_http_request_t *r, brama_str name, brama_str value)
     h->value = brama_gw_ngx(value);
     h->lowcase_key = NULL;
     return true;
+}
+
+/* Envoy's phrases where nginx has others, or none. */
+static brama_str status_line(ngx_uint_t status)
+{
+    switch (status) {
+    case 431:
+        return BRAMA_STR("431 Request Header Fields Too Large");
+    case 503:
+        return BRAMA_STR("503 Service Unavailable");
+    case 504:
+        return BRAMA_STR("504 Gateway Timeout");
+    default:
+        return BRAMA_NIL; /* nginx's own */
+    }
+}
+
+void brama_gw_set_status(ngx_http_request_t *r, ngx_uint_t status)
+{
+    r->headers_out.status = status;
+    r->headers_out.status_line = brama_gw_ngx(status_line(status));
 }
 
 static void set_type(ngx_http_request_t *r, brama_str type)
@@ -39,7 +59,7 @@ static ngx_int_t send_body(ngx_http_request_t *r, brama_str body)
     return ngx_http_output_filter(r, &out);
 }
 
-static ngx_int_t send_all(ngx_http_request_t *r, ngx_uint_t status, brama_str type, brama_str body)
+ngx_int_t brama_gw_send(ngx_http_request_t *r, ngx_uint_t status, brama_str type, brama_str body)
 {
     /* A client that waits for "100 Continue" gets the answer instead; whether it then sends the
      * body is its choice, so nothing more is read (RFC 9110 section 10.1.1). */
@@ -50,7 +70,7 @@ static ngx_int_t send_all(ngx_http_request_t *r, ngx_uint_t status, brama_str ty
     ngx_int_t rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK)
         return rc;
-    r->headers_out.status = status;
+    brama_gw_set_status(r, status);
     r->headers_out.content_length_n = (off_t)body.n;
     if (body.n != 0)
         set_type(r, type);
@@ -67,7 +87,7 @@ ngx_int_t brama_gw_send_decision(ngx_http_request_t *r, struct brama_gw_ctx *ctx
     brama_str type = brama_gw_copy(r->pool, d->content_type);
 
     (void)ctx;
-    ngx_http_finalize_request(r, send_all(r, d->status, type, body));
+    ngx_http_finalize_request(r, brama_gw_send(r, d->status, type, body));
     return NGX_DONE;
 }
 

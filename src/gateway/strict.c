@@ -1,11 +1,9 @@
 /* What nginx 1.22 reads too laxly is refused, so that nobody behind or before us can read the same
  * bytes in another way: RFC 9112 sections 2.2, 3 and 5. Works on the bytes that nginx's parser left
- * in its buffers. HTTP/2 has its own framing; there only sizes and names are looked at.
+ * in its buffers. HTTP/2 has its own framing; there only names are looked at. Sizes,
+ * Host and Connection are the engine's to judge.
  */
 #include "gateway/gateway.h"
-
-#define HEADERS_MAX_BYTES (60u << 10) /* Envoy's limits: istio-jwt.md section 4.1 */
-#define HEADERS_MAX 100
 
 /* RFC 9110 section 5.6.2, tchar. */
 static bool is_tchar(u_char c)
@@ -71,34 +69,21 @@ static bool header_ok(ngx_http_request_t *r, const ngx_table_elt_t *h)
     return r->stream != NULL || (has_colon(h) && line_end_ok(h));
 }
 
-static enum brama_reason check_headers(ngx_http_request_t *r)
+static bool headers_ok(ngx_http_request_t *r)
 {
-    size_t bytes = r->unparsed_uri.len + r->method_name.len;
-    size_t count = 0;
-
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
         const ngx_table_elt_t *h = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             if (!header_ok(r, &h[i]))
-                return BRAMA_REASON_BAD_REQUEST;
-            bytes += h[i].key.len + h[i].value.len;
+                return false;
         }
-        count += part->nelts;
     }
-    if (bytes > HEADERS_MAX_BYTES || count > HEADERS_MAX)
-        return BRAMA_REASON_HEADERS_TOO_LARGE;
-    return BRAMA_REASON_NONE;
+    return true;
 }
 
-static enum brama_reason check(ngx_http_request_t *r)
+static bool framing_ok(ngx_http_request_t *r)
 {
-    if (r->stream == NULL &&
-        (r->http_version < NGX_HTTP_VERSION_10 || !request_line_ok(r) || !last_line_ok(r)))
-        return BRAMA_REASON_BAD_REQUEST;
-    enum brama_reason reason = check_headers(r);
-    if (reason == BRAMA_REASON_NONE && !brama_gw_connection_ok(r))
-        reason = BRAMA_REASON_BAD_CONNECTION;
-    return reason;
+    return r->http_version >= NGX_HTTP_VERSION_10 && request_line_ok(r) && last_line_ok(r);
 }
 
 ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r)
@@ -112,9 +97,8 @@ ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r)
      * stands before us may have read another end of the body, so no second request is read here. */
     if (r->stream == NULL && r->headers_in.chunked)
         r->keepalive = 0;
-    enum brama_reason reason = check(r);
-    if (reason == BRAMA_REASON_NONE)
+    if ((r->stream != NULL || framing_ok(r)) && headers_ok(r))
         return NGX_DECLINED;
     r->keepalive = 0;
-    return brama_gw_send_refusal(r, ctx, reason);
+    return brama_gw_send_refusal(r, ctx, BRAMA_REASON_BAD_REQUEST);
 }
