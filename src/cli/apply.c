@@ -7,12 +7,10 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama apply -f PATH.. [FLAGS]",
-    .about =
-        "Check objects, put them into the running gateway and wait until they are in force. All "
-        "or\n"
-        "nothing: if one isn't valid, none is taken.\n"
-        "Exit code: 0 in force, 1 invalid, 2 a file that can't be read, 69 no gateway, or not in\n"
-        "force within 10 seconds.",
+    .about = "Check objects, put them into the running gateway and wait until they are in\n"
+             "force. All or nothing: if one isn't valid, none is taken.\n"
+             "Exit code: 0 in force, 1 invalid, 2 a file that can't be read, 69 no gateway, or\n"
+             "not in force within 10 seconds.",
     .example = "  brama apply -f rules/ --state /tmp/brama\n"
                "  sed s/ory/istio/ toggle.yaml | brama apply -f -",
 };

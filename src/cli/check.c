@@ -6,10 +6,10 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama check -f PATH.. [FLAGS]",
-    .about = "Say what Kyma would say about APIRules, and what it wouldn't. The files are judged "
-             "alone,\n"
-             "without what a gateway may be serving now.\n"
-             "Exit code: 0 fine, 1 errors (--strict: warnings too), 2 a file that can't be read.",
+    .about = "Say what Kyma would say about APIRules, and what it wouldn't. The files are\n"
+             "judged alone, without what a gateway may be serving now.\n"
+             "Exit code: 0 fine, 1 errors (--strict: warnings too), 2 a file that can't be\n"
+             "read.",
     .example = "  brama check -f rules/\n"
                "  cat rule.yaml | brama check -f - -o json",
 };

@@ -7,10 +7,10 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama delete -f PATH.. [FLAGS]",
-    .about = "Take the objects that these files name out of the running gateway and wait until it\n"
-             "serves without them. What the gateway reads by its own -f stays.\n"
-             "Exit code: 0 gone, 1 one of them wasn't there, 2 a file that can't be read, 69 no\n"
-             "gateway, or still in force after 10 seconds.",
+    .about = "Take the objects that these files name out of the running gateway and wait until\n"
+             "it serves without them. What the gateway reads by its own -f stays.\n"
+             "Exit code: 0 gone, 1 one of them wasn't there, 2 a file that can't be read, 69\n"
+             "no gateway, or still in force after 10 seconds.",
     .example = "  brama delete -f rules/istio-jwt.yaml --state /tmp/brama",
 };
 

@@ -13,11 +13,11 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama explain -f PATH.. [METHOD] URL [FLAGS]",
-    .about =
-        "Say what would become of a request, step by step. The rule files are judged alone; key\n"
-        "sets are fetched, nothing else is sent. The URL is taken as it is, byte for byte.\n"
-        "Exit code: 0 allowed, 1 refused, 2 unusable rules or URL, 69 a key set that was needed\n"
-        "can't be had.",
+    .about = "Say what would become of a request, step by step. The rule files are judged\n"
+             "alone; key sets are fetched, nothing else is sent. The URL is taken as it is,\n"
+             "byte for byte.\n"
+             "Exit code: 0 allowed, 1 refused, 2 unusable rules or URL, 69 a key set that was\n"
+             "needed can't be had.",
     .example = "  brama explain -f rules/ GET http://httpbin.localhost/headers \\\n"
                "      -H \"Authorization: Bearer $TOKEN\"",
     .max_args = 2,

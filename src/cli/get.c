@@ -1,6 +1,6 @@
-#include <string.h>
 #include <time.h>
 
+#include "cli/get_objects.h"
 #include "cli/pretty.h"
 #include "cli/rule_args.h"
 #include "cli/url.h"
@@ -12,12 +12,12 @@
 #define COLUMNS_MAX 8
 
 static const struct brama_usage usage = {
-    .synopsis = "brama get apirules|keysets [NAME] [FLAGS]",
-    .about =
-        "List what the running gateway has of APIRules or key sets. IN-FORCE tells which form of "
-        "a\n"
-        "rule is enforced: the current one, the last one that was valid, or none.\n"
-        "Exit code: 0 also when there are none, 1 no such NAME, 69 the gateway isn't reachable.",
+    .synopsis = "brama get KIND [NAME] [FLAGS]",
+    .about = "List what the running gateway has of a KIND: apirules or keysets. IN-FORCE tells\n"
+             "which form of a rule is enforced: the current one, the last one that was valid,\n"
+             "or none.\n"
+             "Exit code: 0 also when there are none, 1 no such NAME, 69 the gateway isn't\n"
+             "reachable.",
     .example = "  brama get apirules -o wide\n"
                "  brama get keysets --admin 127.0.0.1:9901",
     .max_args = 2,
@@ -33,7 +33,8 @@ struct column {
 };
 
 struct kind {
-    const char *name, *singular, *list, *name_member;
+    const char *name, *singular;
+    struct brama_get_form form;
     const struct column *columns;
     size_t column_count;
 };
@@ -80,8 +81,12 @@ static const struct column set_columns[] = {
     {"PROBLEM", "problem", NULL, false}, {"KIDS", NULL, key_ids, true},
 };
 static const struct kind kinds[] = {
-    {"apirules", "apirule", "apirules", "name", rule_columns, BRAMA_ARRAY_LEN(rule_columns)},
-    {"keysets", "keyset", "keysets", "url", set_columns, BRAMA_ARRAY_LEN(set_columns)},
+    {"apirules",
+     "apirule",
+     {"APIRule", "gateway.kyma-project.io", "name"},
+     rule_columns,
+     BRAMA_ARRAY_LEN(rule_columns)},
+    {"keysets", "keyset", {"KeySet", NULL, "url"}, set_columns, BRAMA_ARRAY_LEN(set_columns)},
 };
 
 static brama_str cell_of(struct brama_arena *arena, const struct column *c,
@@ -151,7 +156,7 @@ static bool is_wanted(const struct kind *kind, const struct brama_node *object, 
                       brama_str name)
 {
     brama_str own_ns = brama_node_get_str(object, BRAMA_STR("namespace"));
-    brama_str own_name = brama_node_get_str(object, brama_str_c(kind->name_member));
+    brama_str own_name = brama_node_get_str(object, brama_str_c(kind->form.name_member));
     size_t slash = brama_str_find(name, '/');
 
     if (ns.n != 0 && !brama_str_eq(own_ns, ns))
@@ -167,7 +172,7 @@ static struct brama_node *filter(const struct kind *kind, struct brama_node *doc
                                  brama_str name)
 {
     for (struct brama_node *list = doc->first; list != NULL; list = list->next) {
-        if (list->kind != BRAMA_NODE_LIST || !brama_str_eq(list->key, brama_str_c(kind->list)))
+        if (list->kind != BRAMA_NODE_LIST || !brama_str_eq(list->key, brama_str_c(kind->name)))
             continue;
         for (struct brama_node **link = &list->first; *link != NULL;) {
             if (is_wanted(kind, *link, ns, name)) {
@@ -182,23 +187,16 @@ static struct brama_node *filter(const struct kind *kind, struct brama_node *doc
     return NULL;
 }
 
-static int print(struct brama_cli *cli, const struct kind *kind, struct brama_node *doc,
-                 const struct brama_node *list, enum format format)
+/* As kubectl: an object that was asked for by name stands alone, else they are a List. */
+static int print_objects(struct brama_cli *cli, const struct kind *kind,
+                         const struct brama_node *rows, bool one, enum format format)
 {
-    switch (format) {
-    case FORMAT_JSON:
-        return brama_pretty_node(cli, doc, 0);
-    case FORMAT_YAML:
-        return print_yaml(cli, doc);
-    case FORMAT_TABLE:
-    case FORMAT_WIDE:
-        break;
-    }
-    if (list->count == 0)
-        brama_say(cli, "no %s found", kind->name);
-    else
-        print_table(cli, kind, list, format == FORMAT_WIDE);
-    return BRAMA_EXIT_OK;
+    const struct brama_node *doc = one ? brama_get_object(cli->arena, &kind->form, rows->first)
+                                       : brama_get_list(cli->arena, &kind->form, rows);
+
+    if (doc == NULL)
+        return brama_no_memory(cli);
+    return format == FORMAT_JSON ? brama_pretty_node(cli, doc, 0) : print_yaml(cli, doc);
 }
 
 static int fetch(struct brama_node **doc, struct brama_cli *cli, const struct kind *kind,
@@ -243,7 +241,13 @@ static int get(struct brama_cli *cli, const struct kind *kind, brama_str admin, 
         brama_say(cli, "%s \"%.*s\" not found", kind->singular, BRAMA_FMT(name));
         return BRAMA_EXIT_NO;
     }
-    return print(cli, kind, doc, list, format);
+    if (format == FORMAT_JSON || format == FORMAT_YAML)
+        return print_objects(cli, kind, list, name.n != 0 && list->count == 1, format);
+    if (list->count == 0)
+        brama_say(cli, "no %s found", kind->name);
+    else
+        print_table(cli, kind, list, format == FORMAT_WIDE);
+    return BRAMA_EXIT_OK;
 }
 
 static const struct kind *kind_by_name(brama_str name)

@@ -10,9 +10,8 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama keys jwks KEY.. [FLAGS]",
-    .about =
-        "Print the public JSON Web Key Set (RFC 7517) of PEM files: private keys, public keys or\n"
-        "certificates. Nothing secret is in it.",
+    .about = "Print the public JSON Web Key Set (RFC 7517) of PEM files: private keys, public\n"
+             "keys or certificates. Nothing secret is in it.",
     .example = "  brama keys jwks key.pem >jwks.json\n"
                "  brama keys jwks key.pem --cert cert.pem",
     .max_args = BRAMA_JWKS_MAX_KEYS,

@@ -6,9 +6,8 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama keys new --alg ALG --out FILE [FLAGS]",
-    .about =
-        "Make a private key and write it as PEM (PKCS#8), readable by you alone. Its kid, the\n"
-        "RFC 7638 thumbprint, is told on standard error.",
+    .about = "Make a private key and write it as PEM (PKCS#8), readable by you alone. Its kid,\n"
+             "the RFC 7638 thumbprint, is told on standard error.",
     .example = "  brama keys new --alg RS256 --out key.pem\n"
                "  brama keys jwks key.pem >jwks.json",
 };

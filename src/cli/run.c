@@ -10,11 +10,10 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama run -f PATH.. [FLAGS]",
-    .about =
-        "Run the gateway until SIGTERM or SIGINT. Rule files are watched; a change is in force\n"
-        "without a restart. Broken rules keep what was last valid of them.\n"
-        "Exit code: 0 ended when asked to, 2 a path that doesn't exist, 69 an address that is\n"
-        "taken, or another gateway in the same state directory.",
+    .about = "Run the gateway until SIGTERM or SIGINT. Rule files are watched; a change is in\n"
+             "force without a restart. Broken rules keep what was last valid of them.\n"
+             "Exit code: 0 ended when asked to, 2 a path that doesn't exist, 69 an address\n"
+             "that is taken, or another gateway in the same state directory.",
     .example = "  brama run -f rules/ --service httpbin:8000=127.0.0.1:8000\n"
                "  curl -i http://httpbin.localhost:8080/headers",
 };

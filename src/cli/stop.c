@@ -14,10 +14,9 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama stop [FLAGS]",
-    .about =
-        "End the gateway of a state directory and wait until it has gone; requests under way are\n"
-        "answered first. Also ends an nginx whose agent was killed.\n"
-        "Exit code: 0 ended or nothing ran, 69 it wouldn't end.",
+    .about = "End the gateway of a state directory and wait until it has gone; requests under\n"
+             "way are answered first. Also ends an nginx whose agent was killed.\n"
+             "Exit code: 0 ended or nothing ran, 69 it wouldn't end.",
     .example = "  brama stop --state /tmp/brama",
 };
 

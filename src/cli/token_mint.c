@@ -9,11 +9,9 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama token mint --key FILE --issuer URL [FLAGS]",
-    .about =
-        "Make a token signed with a private key and print it. It has iat, exp and a random jti\n"
-        "unless --claim says otherwise; kid is the key's RFC 7638 thumbprint. A rule that asks "
-        "for\n"
-        "a subject (Istio's, without an authorizations list too) needs --sub.",
+    .about = "Make a token signed with a private key and print it. It has iat, exp and a\n"
+             "random jti unless --claim says otherwise; kid is the key's RFC 7638 thumbprint.\n"
+             "Kyma's Istio rules refuse a token without a subject: give --sub.",
     .example = "  brama token mint --key key.pem --issuer https://me.example --scope 'read write'\n"
                "  curl -H \"Authorization: Bearer $(brama token mint --key key.pem \\\n"
                "      --issuer https://me.example --ttl 5m)\" http://httpbin.localhost:8080/get",

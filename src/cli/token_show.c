@@ -7,9 +7,9 @@
 
 static const struct brama_usage usage = {
     .synopsis = "brama token show [TOKEN | -]",
-    .about =
-        "Show header and claims of a token; read from standard input without TOKEN, which keeps\n"
-        "it out of your shell's history. The signature is neither shown nor verified.",
+    .about = "Show header and claims of a token; read from standard input without TOKEN, which\n"
+             "keeps it out of your shell's history. The signature is neither shown nor\n"
+             "verified.",
     .example = "  brama token mint --key key.pem --issuer https://me.example | brama token show",
     .max_args = 1,
 };
