@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway, verb } from './lib/gateway.mjs';
 import { makeKey, makeToken } from './lib/keys.mjs';
-import { freePort, root, temporary } from './lib/place.mjs';
+import { freePort, root, temporary, until } from './lib/place.mjs';
 import { apiRule, apiRuleV1, documents, istioJwt, oryJwt, toggle } from './lib/rules.mjs';
 import { pageServer } from './lib/servers.mjs';
 import { recorder } from './lib/upstream.mjs';
@@ -160,8 +160,8 @@ describe('a running gateway', () => {
     assert.equal(table.code, 0, table.err);
     assert.match(table.out, /^NAMESPACE +NAME/);
     assert.match(table.out, /shop +one .*Ready/);
-    const { items } = await gw.apiRules();
-    assert.deepEqual(items.map((item) => [item.kind, item.metadata.namespace, item.metadata.name, item.status.state]), [['APIRule', 'shop', 'one', 'Ready']]);
+    const rules = await gw.apiRules();
+    assert.deepEqual(rules.map((rule) => [rule.namespace, rule.name, rule.state]), [['shop', 'one', 'Ready']]);
     for (const format of ['wide', 'yaml']) assert.equal((await verb(['get', 'apirules', '--admin', gw.admin, '-o', format])).code, 0, format);
   });
 
@@ -182,7 +182,7 @@ describe('a running gateway', () => {
   test('apply of what is invalid is 1, and nothing changes', async () => {
     const end = await gw.apply(apiRule({ name: 'bad', host: 'bad', service: undefined, rules: [{ path: '/x', noAuth: true }] }));
     assert.equal(end.code, 1, end.out + end.err);
-    assert.deepEqual((await gw.apiRules()).items.map((item) => item.metadata.name), ['one']);
+    assert.deepEqual((await gw.apiRules()).map((rule) => rule.name), ['one']);
     assert.equal((await gw.apply('no: [yaml')).code, 2);
   });
 
@@ -195,10 +195,9 @@ describe('a running gateway', () => {
 
   test('what isn\'t supported yet is in error, and closed', async () => {
     gw.write('later.yaml', apiRule({ name: 'later', host: 'later', rules: [{ path: '/x', extAuth: { authorizers: ['oauth2-proxy'] } }] }));
-    const { until } = await import('./lib/place.mjs');
-    const item = await until('its status', async () => (await gw.apiRules()).items.find((i) => i.metadata.name === 'later'));
-    assert.equal(item.status.state, 'Error');
-    assert.ok(item.status.description.length > 10, item.status.description);
+    const later = await until('its status', () => gw.apiRule('later'));
+    assert.equal(later.state, 'Error');
+    assert.ok(later.description.length > 10, later.description);
     await expectExchange(gw, { request: ask('later'), status: 404, upstream });
     gw.remove('later.yaml');
   });

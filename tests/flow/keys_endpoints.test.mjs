@@ -95,11 +95,11 @@ describe('sets that can be had', () => {
     assert.equal(pages.requests.length, fetched);
   });
   test('get keysets tells them all, and their state', async () => {
-    const { items } = await gw.keySets();
-    assert.ok(items.length >= 7, JSON.stringify(items));
+    assert.ok((await gw.keySets()).length >= 6);
     const text = await gw.verb(['get', 'keysets', '--admin', gw.admin]);
     assert.equal(text.code, 0);
     assert.ok(text.out.includes(`${pages.url}/jwks`), text.out);
+    assert.ok(!/\bnever\b/.test(text.out), text.out);
   });
   test('a new key is known soon after its first use (an unknown kid)', async () => {
     const fresh = makeKey('ES256');
@@ -154,10 +154,7 @@ describe('sets that can not be had are 503, never a pass', () => {
     await expectExchange(gw, { request: { ...ask('large'), host: 'missing' }, status: 401, body: 'Jwt issuer is not configured', upstream });
   });
   test('get keysets says what is wrong with each', async () => {
-    const { items } = await gw.keySets();
-    const text = JSON.stringify(items);
-    assert.match(text, /169\.254\.169\.254/);
-    for (const item of items) assert.ok(JSON.stringify(item).length > 60, JSON.stringify(item));
+    for (const set_ of await gw.keySets()) assert.ok(set_.problem.length > 10, JSON.stringify(set_));
   });
 });
 

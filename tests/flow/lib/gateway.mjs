@@ -95,8 +95,16 @@ export async function gateway({
       .map((line) => JSON.parse(line));
 
   it.verb = (args_, options) => verb(args_, options);
-  it.apiRules = async () => JSON.parse((await verb(['get', 'apirules', '--admin', it.admin, '-o', 'json'])).out);
-  it.keySets = async () => JSON.parse((await verb(['get', 'keysets', '--admin', it.admin, '-o', 'json'])).out);
+  const list = async (kind) => {
+    const end = await verb(['get', kind, '--admin', it.admin, '-o', 'json']);
+    if (end.code !== 0) throw new Error(`get ${kind}: exit ${end.code}: ${end.err}`);
+    return JSON.parse(end.out)[kind];
+  };
+  /** {namespace, name, version, host, state, form, description, ...} each. */
+  it.apiRules = () => list('apirules');
+  it.apiRule = async (name) => (await it.apiRules()).find((rule) => rule.name === name);
+  /** {url, state, keys, fetched_at, problem} each. */
+  it.keySets = () => list('keysets');
   it.apply = (yaml) => verb(['apply', '-f', '-', '--state', it.state], { input: yaml });
 
   it.stop = async (signal = 'SIGTERM') => {
