@@ -55,10 +55,11 @@ static void check_ory_lists(struct brama__judging *j, brama_str at, const struct
         brama__fail(j, s->where, unsupported(j, BRAMA_STR("an empty jwks_urls")), "%.*s.jwks_urls",
                     BRAMA_FMT(at));
     for (size_t i = 0; i < s->ory.jwks_urls.n; i++)
-        if (!brama__uri_is_web(s->ory.jwks_urls.p[i]))
-            brama__fail(j, s->where,
-                        unsupported(j, BRAMA_STR("a key set that isn't at an http or https URL")),
-                        "%.*s.jwks_urls[%zu]", BRAMA_FMT(at), i);
+        if (!brama__uri_is_fetchable(s->ory.jwks_urls.p[i]))
+            brama__fail(
+                j, s->where,
+                unsupported(j, BRAMA_STR("a key set that isn't at an http, https or file URL")),
+                "%.*s.jwks_urls[%zu]", BRAMA_FMT(at), i);
     for (size_t i = 0; i < s->ory.allowed_algorithms.n; i++) {
         brama_str alg = s->ory.allowed_algorithms.p[i];
         if (!is_public_algorithm(alg))
@@ -128,10 +129,11 @@ static void check_istio(struct brama__judging *j, brama_str at, const struct bra
 {
     for (size_t k = 0; k < s->istio.auth_count; k++) {
         const struct brama_jwt_auth *auth = &s->istio.auths[k];
-        if (!brama__uri_is_web(auth->jwks_uri))
-            brama__fail(j, auth->where,
-                        unsupported(j, BRAMA_STR("a key set that isn't at an http or https URL")),
-                        "%.*s.authentications[%zu].jwksUri", BRAMA_FMT(at), k);
+        if (!brama__uri_is_fetchable(auth->jwks_uri))
+            brama__fail(
+                j, auth->where,
+                unsupported(j, BRAMA_STR("a key set that isn't at an http, https or file URL")),
+                "%.*s.authentications[%zu].jwksUri", BRAMA_FMT(at), k);
         if (auth->from_header_count != 0 && auth->from_headers[0].name.n == 0)
             brama__fail(j, auth->where, unsupported(j, BRAMA_STR("a header without a name")),
                         "%.*s.authentications[%zu].fromHeaders[0].name", BRAMA_FMT(at), k);

@@ -218,11 +218,14 @@ brama_str brama__uri_error(struct brama_arena *arena, brama_str uri)
     return text.n != 0 ? text : BRAMA_STR("no memory");
 }
 
-bool brama__uri_is_web(brama_str uri)
+bool brama__uri_is_fetchable(brama_str uri)
 {
     brama_str rest = brama_str_from(uri, brama_str_find(uri, ':'));
     brama_str scheme = brama_str_head(uri, uri.n - rest.n);
 
+    if (brama_str_eq_nocase(scheme, BRAMA_STR("file")))
+        return rest.n > 4 && brama_str_starts(rest, BRAMA_STR(":///")) &&
+               uri_fault(uri).before == NULL;
     if (!brama_str_eq_nocase(scheme, BRAMA_STR("http")) &&
         !brama_str_eq_nocase(scheme, BRAMA_STR("https")))
         return false;

@@ -8,7 +8,7 @@
  * and a query is not looked at. */
 brama_str brama__uri_error(struct brama_arena *arena, brama_str uri);
 
-/* Can a key set be fetched from it: http or https and a host? */
-bool brama__uri_is_web(brama_str uri);
+/* Can a key set be had from it: http or https with a host, or file:///path? */
+bool brama__uri_is_fetchable(brama_str uri);
 
 #endif

@@ -56,9 +56,10 @@ static void ory_configs_that_would_open_a_rule_are_refused(void **state)
         {"no key set, so that Kyma's own would hold",
          BRAMA_LIT(JWT("{trusted_issuers: ['https://a']}")),
          V1_SAYS(".spec.rules[0].accessStrategies[0].config.jwks_urls", "an empty jwks_urls" NOT)},
-        {"a key set in a file", BRAMA_LIT(JWT("{jwks_urls: ['file:///keys']}")),
+        {"a key set in a file", BRAMA_LIT(JWT("{jwks_urls: ['file:///keys']}")), V1_OK},
+        {"a key set in a bucket", BRAMA_LIT(JWT("{jwks_urls: ['s3://bucket/keys']}")),
          V1_SAYS(".spec.rules[0].accessStrategies[0].config.jwks_urls[0]",
-                 "a key set that isn't at an http or https URL" NOT)},
+                 "a key set that isn't at an http, https or file URL" NOT)},
         {"HS256", ORY("allowed_algorithms: [RS256, HS256]"),
          V1_SAYS(".spec.rules[0].accessStrategies[0].config.allowed_algorithms[1]",
                  "algorithm \"HS256\"" NOT)},
@@ -133,7 +134,7 @@ static void istio_configs_that_would_open_a_rule_are_refused(void **state)
         {"keys that can't be fetched",
          BRAMA_LIT(V2_JWT("authentications: [{issuer: a, jwksUri: 'urn:x:y'}]")),
          V2_SAYS(".spec.rules[0].jwt.authentications[0].jwksUri",
-                 "a key set that isn't at an http or https URL" NOT)},
+                 "a key set that isn't at an http, https or file URL" NOT)},
     };
     expect_rows(rows, BRAMA_ARRAY_LEN(rows));
 }

@@ -55,17 +55,20 @@ static void uris_are_refused_in_gos_words(void **state)
     }
 }
 
-static void key_sets_are_fetched_by_http_from_a_host(void **state)
+static void key_sets_are_had_by_http_or_from_a_file(void **state)
 {
     (void)state;
     static const struct {
         const char *name;
         brama_str uri;
-        bool web;
+        bool fetchable;
     } rows[] = {
         {"https", BRAMA_LIT("https://idp.example/keys"), true},
         {"http in capitals", BRAMA_LIT("HTTP://idp.example"), true},
-        {"a file", BRAMA_LIT("file:///keys"), false},
+        {"a file", BRAMA_LIT("file:///keys"), true},
+        {"a file of another host", BRAMA_LIT("file://idp/keys"), false},
+        {"a file without path", BRAMA_LIT("file:///"), false},
+        {"a bucket", BRAMA_LIT("s3://bucket/keys"), false},
         {"no host", BRAMA_LIT("https:///keys"), false},
         {"only a port", BRAMA_LIT("http://:80/keys"), false},
         {"only a user", BRAMA_LIT("http://me@/keys"), false},
@@ -77,7 +80,7 @@ static void key_sets_are_fetched_by_http_from_a_host(void **state)
     };
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         brama_str uri = expect_exact(rows[i].uri);
-        EXPECT(rows[i].name, brama__uri_is_web(uri) == rows[i].web);
+        EXPECT(rows[i].name, brama__uri_is_fetchable(uri) == rows[i].fetchable);
         expect_free(uri);
     }
 }
@@ -86,7 +89,7 @@ int run_uri(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uris_are_refused_in_gos_words),
-        cmocka_unit_test(key_sets_are_fetched_by_http_from_a_host),
+        cmocka_unit_test(key_sets_are_had_by_http_or_from_a_file),
     };
     return cmocka_run_group_tests_name("uri", tests, NULL, NULL);
 }
