@@ -7,132 +7,125 @@
 #define V1_RULE(more) BRAMA_LIT(V1BETA1 "  - {accessStrategies: [{handler: allow}], " more "}\n")
 #define V2_RULE(more) BRAMA_LIT(V2 "  - {" more "}\n")
 
+static const struct row field_rows[] = {
+    {"a missing path", V1_RULE("methods: [GET]"), V1_SAYS(".spec.rules[0].path", "Required value")},
+    {"missing methods", V1_RULE("path: /a"), V1_SAYS(".spec.rules[0].methods", "Required value")},
+    {"a method that there isn't", V1_RULE("path: /a, methods: [GET, FOO]"),
+     V1_SAYS(".spec.rules[0].methods[1]",
+             "Unsupported value: \"FOO\": supported values: \"GET\", \"HEAD\", \"POST\", "
+             "\"PUT\", \"DELETE\", \"CONNECT\", \"OPTIONS\", \"TRACE\", \"PATCH\"")},
+    {"a method in small letters", V2_RULE("path: /a, methods: [get], noAuth: true"),
+     V2_SAYS(".spec.rules[0].methods[0]",
+             "Unsupported value: \"get\": supported values: \"GET\", \"HEAD\", \"POST\", "
+             "\"PUT\", \"DELETE\", \"CONNECT\", \"OPTIONS\", \"TRACE\", \"PATCH\"")},
+    {"no methods in the list", V1_RULE("path: /a, methods: []"),
+     V1_SAYS(".spec.rules[0].methods", "Invalid value: 0: should have at least 1 items")},
+    {"a timeout of zero", V1_RULE("path: /a, methods: [GET], timeout: 0"),
+     V1_SAYS(".spec.rules[0].timeout", "Invalid value: 0: should be greater than or equal to 1")},
+    {"a timeout too long", V1_RULE("path: /a, methods: [GET], timeout: 3901"),
+     V1_SAYS(".spec.rules[0].timeout",
+             "Invalid value: 3901: should be less than or equal to 3900")},
+    {"the longest timeout", V1_RULE("path: /a, methods: [GET], timeout: 3900"), V1_OK},
+    {"a timeout as text", V1_RULE("path: /a, methods: [GET], timeout: '5'"),
+     V1_SAYS(".spec.rules[0].timeout",
+             "Invalid value: \"string\": must be of type integer: \"string\"")},
+    {"a path in quotes of another kind", V1_RULE("path: '\"', methods: [GET]"),
+     V1_SAYS(".spec.rules[0].path",
+             "Invalid value: \"\"\": should match '^([0-9a-zA-Z./*()?!\\\\_-]+)'")},
+    {"a port too high", V1_RULE("path: /a, methods: [GET], service: {name: a, port: 65536}"),
+     V1_SAYS(".spec.rules[0].service.port",
+             "Invalid value: 65536: should be less than or equal to 65535")},
+    {"a service without port", V1_RULE("path: /a, methods: [GET], service: {name: a}"),
+     V1_SAYS(".spec.rules[0].service.port", "Required value")},
+    {"a namespace in capitals",
+     V1_RULE("path: /a, methods: [GET], service: {name: a, port: 1, namespace: Shop}"),
+     V1_SAYS(".spec.rules[0].service.namespace",
+             "Invalid value: \"Shop\": should match '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'")},
+    {"a field beside the handler", BRAMA_LIT(HANDLER("jwt, confg: {" ORY_KEYS "}")),
+     V1_SAYS(".spec.rules[0].accessStrategies[0].confg",
+             "unknown field \"spec.rules[0].accessStrategies[0].confg\", did you mean "
+             "\"config\"?")},
+    {"the wrong name of the pages",
+     BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromParameters: [t]}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].fromParameters",
+             "unknown field \"spec.rules[0].jwt.authentications[0].fromParameters\", did you "
+             "mean \"fromParams\"?")},
+    {"a field far from all", V2_RULE("path: /a, methods: [GET], noAuth: true, colour: red"),
+     V2_SAYS(".spec.rules[0].colour", "unknown field \"spec.rules[0].colour\"")},
+    {"no strategy", V2_RULE("path: /a, methods: [GET]"),
+     V2_SAYS(".spec.rules[0]", "One of the following fields must be set: noAuth, jwt, extAuth")},
+    {"two strategies", V2_RULE("path: /a, methods: [GET], noAuth: true, jwt: {" AUTHN "}"),
+     V2_SAYS(".spec.rules[0]", "One of the following fields must be set: noAuth, jwt, extAuth")},
+    {"noAuth: false alone", V2_RULE("path: /a, methods: [GET], noAuth: false"),
+     V2_SAYS(".spec.rules[0]", "One of the following fields must be set: noAuth, jwt, extAuth")},
+    {"noAuth with a jwt of null", V2_RULE("path: /a, methods: [GET], noAuth: true, jwt: null"),
+     V2_SAYS(".spec.rules[0]", "One of the following fields must be set: noAuth, jwt, extAuth")},
+    {"noAuth as text", V2_RULE("path: /a, methods: [GET], jwt: {" AUTHN "}, noAuth: 'true'"),
+     V2_SAYS(".spec.rules[0].noAuth",
+             "Invalid value: \"string\": must be of type boolean: \"string\"")},
+    {"authorizations of null", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: null")),
+     V2_SAYS(".spec.rules[0].jwt.authorizations",
+             "Invalid value: \"null\": must be of type array: \"null\"")},
+    {"an authentication without issuer",
+     BRAMA_LIT(V2_JWT("authentications: [{jwksUri: 'https://a'}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].issuer", "Required value")},
+    {"a host with a wildcard over a top-level domain",
+     BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-system/kyma-gateway\n  hosts: ['*.com']\n"
+                       "  service: {name: a, port: 1}\n"
+                       "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
+     V2_SAYS(".spec.hosts[0]",
+             "Host must be a lowercase RFC 1123 label (must consist of lowercase alphanumeric "
+             "characters or '-', and must start and end with an lowercase alphanumeric "
+             "character), a fully qualified domain name, or a wildcard domain name (e.g. "
+             "*.local.kyma.dev)")},
+    {"two hosts",
+     BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-system/kyma-gateway\n  hosts: [a, b]\n"
+                       "  service: {name: a, port: 1}\n"
+                       "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
+     V2_SAYS(".spec.hosts", "Too many: 2: must have at most 1 items")},
+    {"a gateway by one name",
+     BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-gateway\n  hosts: [a]\n"
+                       "  service: {name: a, port: 1}\n"
+                       "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
+     V2_SAYS(".spec.gateway", "Gateway must be in the namespace/name format")},
+    {"a maxAge of zero in v2",
+     BRAMA_LIT(V2_SPEC "  service: {name: a, port: 1}\n  corsPolicy: {maxAge: 0}\n"
+                       "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
+     V2_SAYS(".spec.corsPolicy.maxAge", "Invalid value: 0: should be greater than or equal to 1")},
+    {"a maxAge without unit in v1beta1",
+     BRAMA_LIT(V1BETA1_SPEC
+               "  service: {name: a, port: 1}\n  corsPolicy: {maxAge: '300'}\n"
+               "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
+     V1_SAYS(".spec.corsPolicy.maxAge",
+             "Invalid value: \"300\": must be of type duration: \"300\"")},
+    {"a host of two letters",
+     BRAMA_LIT(V1BETA1_HEAD
+               "spec:\n  gateway: kyma-system/kyma-gateway\n  host: ab\n"
+               "  service: {name: a, port: 1}\n"
+               "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
+     V1_SAYS(".spec.host", "Invalid value: \"ab\": should be at least 3 chars long")},
+    {"a config that isn't a map", BRAMA_LIT(HANDLER("jwt, config: [a]")),
+     V1_SAYS(".spec.rules[0].accessStrategies[0].config",
+             "Invalid value: \"array\": must be of type object: \"array\"")},
+    {"a spec that isn't there", BRAMA_LIT(V2_HEAD), V2_SAYS(".spec", "Required value")},
+    {"a field of v1beta1 in v1alpha1",
+     BRAMA_LIT("apiVersion: gateway.kyma-project.io/v1alpha1\nkind: APIRule\n"
+               "metadata: {name: orders}\nspec:\n  gateway: kyma-system/kyma-gateway\n"
+               "  service: {name: a, port: 1, host: a.b}\n  timeout: 5\n"
+               "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
+     V1_SAYS(".spec.timeout", "unknown field \"spec.timeout\"")},
+    {"v1alpha1 has its host in the service",
+     BRAMA_LIT("apiVersion: gateway.kyma-project.io/v1alpha1\nkind: APIRule\n"
+               "metadata: {name: orders}\nspec:\n  gateway: kyma-system/kyma-gateway\n"
+               "  service: {name: a, port: 1, host: a.b}\n"
+               "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
+     V1_OK},
+};
+
 static void fields_are_checked_as_by_the_api_server(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
-        {"a missing path", V1_RULE("methods: [GET]"),
-         V1_SAYS(".spec.rules[0].path", "Required value")},
-        {"missing methods", V1_RULE("path: /a"),
-         V1_SAYS(".spec.rules[0].methods", "Required value")},
-        {"a method that there isn't", V1_RULE("path: /a, methods: [GET, FOO]"),
-         V1_SAYS(".spec.rules[0].methods[1]",
-                 "Unsupported value: \"FOO\": supported values: \"GET\", \"HEAD\", \"POST\", "
-                 "\"PUT\", \"DELETE\", \"CONNECT\", \"OPTIONS\", \"TRACE\", \"PATCH\"")},
-        {"a method in small letters", V2_RULE("path: /a, methods: [get], noAuth: true"),
-         V2_SAYS(".spec.rules[0].methods[0]",
-                 "Unsupported value: \"get\": supported values: \"GET\", \"HEAD\", \"POST\", "
-                 "\"PUT\", \"DELETE\", \"CONNECT\", \"OPTIONS\", \"TRACE\", \"PATCH\"")},
-        {"no methods in the list", V1_RULE("path: /a, methods: []"),
-         V1_SAYS(".spec.rules[0].methods", "Invalid value: 0: should have at least 1 items")},
-        {"a timeout of zero", V1_RULE("path: /a, methods: [GET], timeout: 0"),
-         V1_SAYS(".spec.rules[0].timeout",
-                 "Invalid value: 0: should be greater than or equal to 1")},
-        {"a timeout too long", V1_RULE("path: /a, methods: [GET], timeout: 3901"),
-         V1_SAYS(".spec.rules[0].timeout",
-                 "Invalid value: 3901: should be less than or equal to 3900")},
-        {"the longest timeout", V1_RULE("path: /a, methods: [GET], timeout: 3900"), V1_OK},
-        {"a timeout as text", V1_RULE("path: /a, methods: [GET], timeout: '5'"),
-         V1_SAYS(".spec.rules[0].timeout",
-                 "Invalid value: \"string\": must be of type integer: \"string\"")},
-        {"a path in quotes of another kind", V1_RULE("path: '\"', methods: [GET]"),
-         V1_SAYS(".spec.rules[0].path",
-                 "Invalid value: \"\"\": should match '^([0-9a-zA-Z./*()?!\\\\_-]+)'")},
-        {"a port too high", V1_RULE("path: /a, methods: [GET], service: {name: a, port: 65536}"),
-         V1_SAYS(".spec.rules[0].service.port",
-                 "Invalid value: 65536: should be less than or equal to 65535")},
-        {"a service without port", V1_RULE("path: /a, methods: [GET], service: {name: a}"),
-         V1_SAYS(".spec.rules[0].service.port", "Required value")},
-        {"a namespace in capitals",
-         V1_RULE("path: /a, methods: [GET], service: {name: a, port: 1, namespace: Shop}"),
-         V1_SAYS(".spec.rules[0].service.namespace",
-                 "Invalid value: \"Shop\": should match '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'")},
-        {"a field beside the handler", BRAMA_LIT(HANDLER("jwt, confg: {" ORY_KEYS "}")),
-         V1_SAYS(".spec.rules[0].accessStrategies[0].confg",
-                 "unknown field \"spec.rules[0].accessStrategies[0].confg\", did you mean "
-                 "\"config\"?")},
-        {"the wrong name of the pages",
-         BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromParameters: [t]}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications[0].fromParameters",
-                 "unknown field \"spec.rules[0].jwt.authentications[0].fromParameters\", did you "
-                 "mean \"fromParams\"?")},
-        {"a field far from all", V2_RULE("path: /a, methods: [GET], noAuth: true, colour: red"),
-         V2_SAYS(".spec.rules[0].colour", "unknown field \"spec.rules[0].colour\"")},
-        {"no strategy", V2_RULE("path: /a, methods: [GET]"),
-         V2_SAYS(".spec.rules[0]",
-                 "One of the following fields must be set: noAuth, jwt, extAuth")},
-        {"two strategies", V2_RULE("path: /a, methods: [GET], noAuth: true, jwt: {" AUTHN "}"),
-         V2_SAYS(".spec.rules[0]",
-                 "One of the following fields must be set: noAuth, jwt, extAuth")},
-        {"noAuth: false alone", V2_RULE("path: /a, methods: [GET], noAuth: false"),
-         V2_SAYS(".spec.rules[0]",
-                 "One of the following fields must be set: noAuth, jwt, extAuth")},
-        {"noAuth with a jwt of null", V2_RULE("path: /a, methods: [GET], noAuth: true, jwt: null"),
-         V2_SAYS(".spec.rules[0]",
-                 "One of the following fields must be set: noAuth, jwt, extAuth")},
-        {"noAuth as text", V2_RULE("path: /a, methods: [GET], jwt: {" AUTHN "}, noAuth: 'true'"),
-         V2_SAYS(".spec.rules[0].noAuth",
-                 "Invalid value: \"string\": must be of type boolean: \"string\"")},
-        {"authorizations of null", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: null")),
-         V2_SAYS(".spec.rules[0].jwt.authorizations",
-                 "Invalid value: \"null\": must be of type array: \"null\"")},
-        {"an authentication without issuer",
-         BRAMA_LIT(V2_JWT("authentications: [{jwksUri: 'https://a'}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications[0].issuer", "Required value")},
-        {"a host with a wildcard over a top-level domain",
-         BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-system/kyma-gateway\n  hosts: ['*.com']\n"
-                           "  service: {name: a, port: 1}\n"
-                           "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
-         V2_SAYS(".spec.hosts[0]",
-                 "Host must be a lowercase RFC 1123 label (must consist of lowercase alphanumeric "
-                 "characters or '-', and must start and end with an lowercase alphanumeric "
-                 "character), a fully qualified domain name, or a wildcard domain name (e.g. "
-                 "*.local.kyma.dev)")},
-        {"two hosts",
-         BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-system/kyma-gateway\n  hosts: [a, b]\n"
-                           "  service: {name: a, port: 1}\n"
-                           "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
-         V2_SAYS(".spec.hosts", "Too many: 2: must have at most 1 items")},
-        {"a gateway by one name",
-         BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-gateway\n  hosts: [a]\n"
-                           "  service: {name: a, port: 1}\n"
-                           "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
-         V2_SAYS(".spec.gateway", "Gateway must be in the namespace/name format")},
-        {"a maxAge of zero in v2",
-         BRAMA_LIT(V2_SPEC "  service: {name: a, port: 1}\n  corsPolicy: {maxAge: 0}\n"
-                           "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
-         V2_SAYS(".spec.corsPolicy.maxAge",
-                 "Invalid value: 0: should be greater than or equal to 1")},
-        {"a maxAge without unit in v1beta1",
-         BRAMA_LIT(V1BETA1_SPEC
-                   "  service: {name: a, port: 1}\n  corsPolicy: {maxAge: '300'}\n"
-                   "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
-         V1_SAYS(".spec.corsPolicy.maxAge",
-                 "Invalid value: \"300\": must be of type duration: \"300\"")},
-        {"a host of two letters",
-         BRAMA_LIT(V1BETA1_HEAD
-                   "spec:\n  gateway: kyma-system/kyma-gateway\n  host: ab\n"
-                   "  service: {name: a, port: 1}\n"
-                   "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
-         V1_SAYS(".spec.host", "Invalid value: \"ab\": should be at least 3 chars long")},
-        {"a config that isn't a map", BRAMA_LIT(HANDLER("jwt, config: [a]")),
-         V1_SAYS(".spec.rules[0].accessStrategies[0].config",
-                 "Invalid value: \"array\": must be of type object: \"array\"")},
-        {"a spec that isn't there", BRAMA_LIT(V2_HEAD), V2_SAYS(".spec", "Required value")},
-        {"a field of v1beta1 in v1alpha1",
-         BRAMA_LIT("apiVersion: gateway.kyma-project.io/v1alpha1\nkind: APIRule\n"
-                   "metadata: {name: orders}\nspec:\n  gateway: kyma-system/kyma-gateway\n"
-                   "  service: {name: a, port: 1, host: a.b}\n  timeout: 5\n"
-                   "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
-         V1_SAYS(".spec.timeout", "unknown field \"spec.timeout\"")},
-        {"v1alpha1 has its host in the service",
-         BRAMA_LIT("apiVersion: gateway.kyma-project.io/v1alpha1\nkind: APIRule\n"
-                   "metadata: {name: orders}\nspec:\n  gateway: kyma-system/kyma-gateway\n"
-                   "  service: {name: a, port: 1, host: a.b}\n"
-                   "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
-         V1_OK},
-    };
-    expect_rows(rows, BRAMA_ARRAY_LEN(rows));
+    expect_rows(field_rows, BRAMA_ARRAY_LEN(field_rows));
 }
 
 static void patterns_are_those_of_the_schemas(void **state)

@@ -1,106 +1,103 @@
 /* Facts: apirule.md 3.3, 3.4 and 3.6. */
 #include "fixture.h"
 
+static const struct row kyma_rows[] = {
+    {"noAuth is valid", BRAMA_LIT(V2 "  - {path: /*, methods: [GET], noAuth: true}\n"), V2_OK},
+    {"jwt is valid", BRAMA_LIT(V2_JWT(AUTHN)), V2_OK},
+    {"the handler is of no matter", BRAMA_LIT(ISTIO V2_JWT(AUTHN)), V2_OK},
+    {"noAuth: false beside jwt is legal",
+     BRAMA_LIT(V2 "  - {path: /a, methods: [GET], noAuth: false, jwt: {" AUTHN "}}\n"), V2_OK},
+    {"no gateway of either kind", BRAMA_LIT(V2_HEAD "spec:\n  hosts: [orders]\n  rules: []\n"),
+     V2_SAYS("spec", "Either gateway or externalGateway must be specified")},
+    {"both gateways",
+     BRAMA_LIT(V2_HEAD "spec:\n  hosts: [orders]\n  gateway: kyma-system/kyma-gateway\n"
+                       "  externalGateway: a/b\n  rules: []\n"),
+     V2_SAYS("spec", "Either gateway or externalGateway must be specified")},
+    {"a gateway that nobody knows",
+     BRAMA_LIT(V2_HEAD "spec:\n  hosts: [orders]\n  gateway: a/b\n  rules: []\n"),
+     V2_SAYS("spec.gateway", "Could not get specified Gateway")},
+    {"an external gateway",
+     BRAMA_LIT(V2_HEAD "spec:\n  hosts: [orders]\n  externalGateway: a/b\n  rules: []\n"),
+     V2_SAYS("spec.externalGateway", "Could not get specified ExternalGateway")},
+    {"an empty spec", BRAMA_LIT(V2_HEAD "spec: {}\n"),
+     V2_SAYS(".spec", "APIRule in version v2alpha1 contains an empty spec. To troubleshoot, see "
+                      "https://kyma-project.io/#/api-gateway/user/troubleshooting-guides/"
+                      "03-70-empty-apirule-spec.")},
+    {"no spec at all, which v2alpha1 may",
+     BRAMA_LIT("apiVersion: gateway.kyma-project.io/v2alpha1\nkind: APIRule\n"
+               "metadata: {name: orders}\n"),
+     V2_SAYS(".spec", "APIRule in version v2alpha1 contains an empty spec. To troubleshoot, see "
+                      "https://kyma-project.io/#/api-gateway/user/troubleshooting-guides/"
+                      "03-70-empty-apirule-spec.")},
+    {"no rules", BRAMA_LIT(V2_SPEC "  rules: []\n"), V2_SAYS(".spec.rules", "No rules defined")},
+    {"no service", BRAMA_LIT(V2_SPEC "  rules:\n  - {path: /a, methods: [GET], noAuth: true}\n"),
+     V2_SAYS(".spec.rules[0].service",
+             "The rule must define a service, because no service is defined on spec level")},
+    {"an empty list of authorizations", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: []")),
+     V2_SAYS(".spec.rules[0].jwt.authorizations",
+             "authorizations defined, but no configuration exists")},
+    {"a null authorization", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [null]")),
+     V2_SAYS(".spec.rules[0].jwt.authorizations[0]", "authorization is empty")},
+    {"no scopes", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [{requiredScopes: []}]")),
+     V2_SAYS(".spec.rules[0].jwt.authorizations[0].requiredScopes", "value is empty")},
+    {"an empty scope", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [{requiredScopes: ['']}]")),
+     V2_SAYS(".spec.rules[0].jwt.authorizations[0].requiredScopes", "scope value is empty")},
+    {"no audiences", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [{audiences: []}]")),
+     V2_SAYS(".spec.rules[0].jwt.authorizations[0].audiences", "value is empty")},
+    {"an empty audience", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [{audiences: ['']}]")),
+     V2_SAYS(".spec.rules[0].jwt.authorizations[0].audiences", "audience value is empty")},
+    {"no authentications", BRAMA_LIT(V2_JWT("authorizations: [{audiences: [a]}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications",
+             "A JWT config must have at least one authentication")},
+    {"an empty issuer",
+     BRAMA_LIT(V2_JWT("authentications: [{issuer: '', jwksUri: 'https://a/k'}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].issuer",
+             "value is empty or not a valid uri err=value is empty")},
+    {"a jwksUri that is no URI",
+     BRAMA_LIT(V2_JWT("authentications: [{issuer: a, jwksUri: '://bad'}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].jwksUri",
+             "value is empty or not a valid uri err=parse \"://bad\": missing protocol "
+             "scheme")},
+    {"headers and parameters",
+     BRAMA_LIT(
+         V2_JWT("authentications: [{" ISSUER ", fromParams: [t], fromHeaders: [{name: X-T}]}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].fromHeaders",
+             "mixture of multiple fromHeaders and fromParams is not supported")},
+    {"two parameters", BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromParams: [t, u]}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].fromParams",
+             "multiple fromParams are not supported")},
+    {"two headers",
+     BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromHeaders: [{name: a}, {name: b}]}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].fromHeaders",
+             "multiple fromHeaders are not supported")},
+    {"the restrictions of extAuth have its path",
+     BRAMA_LIT(V2 "  - {path: /a, methods: [GET], extAuth: {authorizers: [x], "
+                  "restrictions: {}}}\n"),
+     V2_SAYS(".spec.rules[0].extAuth.authentications",
+             "A JWT config must have at least one authentication")},
+    {"one issuer with two places, inside one rule",
+     BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromHeaders: [{name: a}]}, {" ISSUER
+                      ", fromHeaders: [{name: b}]}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[1]",
+             "multiple jwt configurations that differ for the same issuer")},
+    {"no hosts",
+     BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-system/kyma-gateway\n"
+                       "  service: {name: a, port: 1}\n"
+                       "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
+     V2_SAYS(".spec.hosts", "No hosts defined")},
+    {"the host is another rule's",
+     BRAMA_LIT(V2 "  - {path: /*, methods: [GET], noAuth: true}\n---\n"
+                  "apiVersion: gateway.kyma-project.io/v2alpha1\nkind: APIRule\n"
+                  "metadata: {name: second}\nspec:\n  gateway: kyma-system/kyma-gateway\n"
+                  "  hosts: [orders.kyma.example]\n  service: {name: a, port: 1}\n"
+                  "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
+     V2_SAYS(".spec.hosts[0]", "Host is occupied by another Virtual Service")},
+};
+
 static void rules_are_judged_as_in_kyma(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
-        {"noAuth is valid", BRAMA_LIT(V2 "  - {path: /*, methods: [GET], noAuth: true}\n"), V2_OK},
-        {"jwt is valid", BRAMA_LIT(V2_JWT(AUTHN)), V2_OK},
-        {"the handler is of no matter", BRAMA_LIT(ISTIO V2_JWT(AUTHN)), V2_OK},
-        {"noAuth: false beside jwt is legal",
-         BRAMA_LIT(V2 "  - {path: /a, methods: [GET], noAuth: false, jwt: {" AUTHN "}}\n"), V2_OK},
-        {"no gateway of either kind", BRAMA_LIT(V2_HEAD "spec:\n  hosts: [orders]\n  rules: []\n"),
-         V2_SAYS("spec", "Either gateway or externalGateway must be specified")},
-        {"both gateways",
-         BRAMA_LIT(V2_HEAD "spec:\n  hosts: [orders]\n  gateway: kyma-system/kyma-gateway\n"
-                           "  externalGateway: a/b\n  rules: []\n"),
-         V2_SAYS("spec", "Either gateway or externalGateway must be specified")},
-        {"a gateway that nobody knows",
-         BRAMA_LIT(V2_HEAD "spec:\n  hosts: [orders]\n  gateway: a/b\n  rules: []\n"),
-         V2_SAYS("spec.gateway", "Could not get specified Gateway")},
-        {"an external gateway",
-         BRAMA_LIT(V2_HEAD "spec:\n  hosts: [orders]\n  externalGateway: a/b\n  rules: []\n"),
-         V2_SAYS("spec.externalGateway", "Could not get specified ExternalGateway")},
-        {"an empty spec", BRAMA_LIT(V2_HEAD "spec: {}\n"),
-         V2_SAYS(".spec",
-                 "APIRule in version v2alpha1 contains an empty spec. To troubleshoot, see "
-                 "https://kyma-project.io/#/api-gateway/user/troubleshooting-guides/"
-                 "03-70-empty-apirule-spec.")},
-        {"no spec at all, which v2alpha1 may",
-         BRAMA_LIT("apiVersion: gateway.kyma-project.io/v2alpha1\nkind: APIRule\n"
-                   "metadata: {name: orders}\n"),
-         V2_SAYS(".spec",
-                 "APIRule in version v2alpha1 contains an empty spec. To troubleshoot, see "
-                 "https://kyma-project.io/#/api-gateway/user/troubleshooting-guides/"
-                 "03-70-empty-apirule-spec.")},
-        {"no rules", BRAMA_LIT(V2_SPEC "  rules: []\n"),
-         V2_SAYS(".spec.rules", "No rules defined")},
-        {"no service",
-         BRAMA_LIT(V2_SPEC "  rules:\n  - {path: /a, methods: [GET], noAuth: true}\n"),
-         V2_SAYS(".spec.rules[0].service",
-                 "The rule must define a service, because no service is defined on spec level")},
-        {"an empty list of authorizations", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: []")),
-         V2_SAYS(".spec.rules[0].jwt.authorizations",
-                 "authorizations defined, but no configuration exists")},
-        {"a null authorization", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [null]")),
-         V2_SAYS(".spec.rules[0].jwt.authorizations[0]", "authorization is empty")},
-        {"no scopes", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [{requiredScopes: []}]")),
-         V2_SAYS(".spec.rules[0].jwt.authorizations[0].requiredScopes", "value is empty")},
-        {"an empty scope", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [{requiredScopes: ['']}]")),
-         V2_SAYS(".spec.rules[0].jwt.authorizations[0].requiredScopes", "scope value is empty")},
-        {"no audiences", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [{audiences: []}]")),
-         V2_SAYS(".spec.rules[0].jwt.authorizations[0].audiences", "value is empty")},
-        {"an empty audience", BRAMA_LIT(V2_JWT(AUTHN ", authorizations: [{audiences: ['']}]")),
-         V2_SAYS(".spec.rules[0].jwt.authorizations[0].audiences", "audience value is empty")},
-        {"no authentications", BRAMA_LIT(V2_JWT("authorizations: [{audiences: [a]}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications",
-                 "A JWT config must have at least one authentication")},
-        {"an empty issuer",
-         BRAMA_LIT(V2_JWT("authentications: [{issuer: '', jwksUri: 'https://a/k'}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications[0].issuer",
-                 "value is empty or not a valid uri err=value is empty")},
-        {"a jwksUri that is no URI",
-         BRAMA_LIT(V2_JWT("authentications: [{issuer: a, jwksUri: '://bad'}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications[0].jwksUri",
-                 "value is empty or not a valid uri err=parse \"://bad\": missing protocol "
-                 "scheme")},
-        {"headers and parameters",
-         BRAMA_LIT(V2_JWT("authentications: [{" ISSUER
-                          ", fromParams: [t], fromHeaders: [{name: X-T}]}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications[0].fromHeaders",
-                 "mixture of multiple fromHeaders and fromParams is not supported")},
-        {"two parameters", BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromParams: [t, u]}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications[0].fromParams",
-                 "multiple fromParams are not supported")},
-        {"two headers",
-         BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromHeaders: [{name: a}, {name: b}]}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications[0].fromHeaders",
-                 "multiple fromHeaders are not supported")},
-        {"the restrictions of extAuth have its path",
-         BRAMA_LIT(V2 "  - {path: /a, methods: [GET], extAuth: {authorizers: [x], "
-                      "restrictions: {}}}\n"),
-         V2_SAYS(".spec.rules[0].extAuth.authentications",
-                 "A JWT config must have at least one authentication")},
-        {"one issuer with two places, inside one rule",
-         BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromHeaders: [{name: a}]}, {" ISSUER
-                          ", fromHeaders: [{name: b}]}]")),
-         V2_SAYS(".spec.rules[0].jwt.authentications[1]",
-                 "multiple jwt configurations that differ for the same issuer")},
-        {"no hosts",
-         BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-system/kyma-gateway\n"
-                           "  service: {name: a, port: 1}\n"
-                           "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
-         V2_SAYS(".spec.hosts", "No hosts defined")},
-        {"the host is another rule's",
-         BRAMA_LIT(V2 "  - {path: /*, methods: [GET], noAuth: true}\n---\n"
-                      "apiVersion: gateway.kyma-project.io/v2alpha1\nkind: APIRule\n"
-                      "metadata: {name: second}\nspec:\n  gateway: kyma-system/kyma-gateway\n"
-                      "  hosts: [orders.kyma.example]\n  service: {name: a, port: 1}\n"
-                      "  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
-         V2_SAYS(".spec.hosts[0]", "Host is occupied by another Virtual Service")},
-    };
-    expect_rows(rows, BRAMA_ARRAY_LEN(rows));
+    expect_rows(kyma_rows, BRAMA_ARRAY_LEN(kyma_rows));
 }
 
 static void a_short_host_needs_a_gateway_with_one_domain(void **state)
