@@ -82,13 +82,14 @@ static void print_step(struct brama_cli *cli, const struct brama_trace_step *s)
 
     fprintf(cli->out, "  %s%s%s  %-10s ", cli->colour ? mark_colour[s->outcome] : "",
             mark_text[s->outcome], cli->colour ? "\033[0m" : "", s->step);
-    if (s->expected.n != 0) {
+    bool as_expected = brama_str_eq(s->expected, s->actual);
+    if (s->expected.n != 0 && !as_expected) {
         fputs("expected ", cli->out);
         brama_put(cli->out, s->expected);
         separator = ", ";
     }
     if (s->actual.n != 0) {
-        fprintf(cli->out, "%s%s", separator, s->expected.n != 0 ? "actual " : "");
+        fprintf(cli->out, "%s%s", separator, s->expected.n != 0 && !as_expected ? "actual " : "");
         brama_put(cli->out, s->actual);
         separator = "; ";
     }
