@@ -23,6 +23,7 @@ const ARROWS = {
   issuer: ['jose'],
   cluster: ['rule'],
   gateway: ['policy'],
+  cli: ['agent', 'client', 'cluster', 'issuer'], // all but gateway
 };
 // brama_random() is handed down from where the program starts; crypto only gives it a home.
 const PURE = ['base', 'json', 'crypto', 'jose', 'rule', 'route', 'policy'];
@@ -75,7 +76,7 @@ const libraries = Object.fromEntries(
 const reach = (name) => new Set([name, ...(ARROWS[name] ?? []).flatMap((next) => [...reach(next)])]);
 
 test('every folder that is linked has its arrows written down here', () => {
-  for (const name of order) if (name !== 'cli') assert.ok(name in ARROWS, `${name} has no arrows`);
+  for (const name of order) assert.ok(name in ARROWS, `${name} has no arrows`);
 });
 
 test('a folder is built after all that it may use', () => {

@@ -160,6 +160,8 @@ describe('a running gateway', () => {
     assert.equal(table.code, 0, table.err);
     assert.match(table.out, /^NAMESPACE +NAME/);
     assert.match(table.out, /shop +one .*Ready/);
+    const list = JSON.parse((await verb(['get', 'apirules', '--admin', gw.admin, '-o', 'json'])).out);
+    assert.deepEqual([list.kind, list.items.length, list.items[0].kind, list.items[0].apiVersion], ['List', 1, 'APIRule', 'gateway.kyma-project.io/v2']);
     const rules = await gw.apiRules();
     assert.deepEqual(rules.map((rule) => [rule.namespace, rule.name, rule.state]), [['shop', 'one', 'Ready']]);
     for (const format of ['wide', 'yaml']) assert.equal((await verb(['get', 'apirules', '--admin', gw.admin, '-o', format])).code, 0, format);

@@ -197,6 +197,6 @@ test('the key set came from where the rule says, by the service table', async ()
   assert.ok(poster.requests.every((r) => r.path === '/jwks_uri' && r.headers.host === 'poster-app.default.svc.cluster.local'), JSON.stringify(poster.requests[0]));
   assert.equal(createPublicKey(key.pem).asymmetricKeyDetails.modulusLength, 4096);
   const sets = await gw.keySets();
-  assert.deepEqual(sets.map((set) => set.url), [JWKS_URI]);
+  assert.deepEqual(sets.map((set) => set.name), [JWKS_URI]);
   assert.equal((await curl(`http://${gw.admin}/api/v1/keysets`)).status, 200);
 });

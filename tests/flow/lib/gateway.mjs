@@ -98,12 +98,12 @@ export async function gateway({
   const list = async (kind) => {
     const end = await verb(['get', kind, '--admin', it.admin, '-o', 'json']);
     if (end.code !== 0) throw new Error(`get ${kind}: exit ${end.code}: ${end.err}`);
-    return JSON.parse(end.out)[kind];
+    return JSON.parse(end.out).items.map((item) => ({ ...item.status, ...item.metadata }));
   };
-  /** {namespace, name, version, host, state, form, description, ...} each. */
+  /** {namespace, name, host, state, form, description, ...} each. */
   it.apiRules = () => list('apirules');
   it.apiRule = async (name) => (await it.apiRules()).find((rule) => rule.name === name);
-  /** {url, state, keys, fetched_at, problem} each. */
+  /** {name: URL, state, keys, fetched_at, problem} each. */
   it.keySets = () => list('keysets');
   it.apply = (yaml) => verb(['apply', '-f', '-', '--state', it.state], { input: yaml });
 
