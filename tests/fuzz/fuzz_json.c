@@ -4,8 +4,6 @@
 
 #include "tree.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void write_as(struct brama_buf *buf, const struct brama_node *root, unsigned indent)
 {
     struct brama_json_out out;

@@ -8,9 +8,7 @@
 
 #include "jose/jwks.h"
 
-#include "tree.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void check_key(const struct brama_jwk *key)
 {

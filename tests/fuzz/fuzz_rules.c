@@ -1,6 +1,7 @@
 /* Arbitrary YAML as rule files: whatever the judge calls valid can be compiled and enforced. */
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "rule/judge.h"
 
 static void require(bool condition)
@@ -45,7 +46,6 @@ static void check_valid(const struct brama_apirule *rule)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct brama_arena arena;

@@ -4,9 +4,7 @@
 #include "jose/b64url.h"
 #include "jose/jwt.h"
 
-#include "tree.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static brama_str token_of(struct brama_buf *buf, brama_str input)
 {

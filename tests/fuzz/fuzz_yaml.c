@@ -4,8 +4,6 @@
 
 #include "tree.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static const struct brama_json_limits limits = {
     .max_bytes = 1 << 16, .max_members = 1000, .max_string = 4096, .max_depth = 64};
 

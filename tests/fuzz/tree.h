@@ -2,20 +2,10 @@
 #ifndef BRAMA_FUZZ_TREE_H
 #define BRAMA_FUZZ_TREE_H
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "json/node.h"
-
-/* End the run: an input was found that proves us wrong. */
-#define FUZZ_CHECK(condition)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* Places don't count, nor how a number was spelled. */
 static inline bool tree_equal(const struct brama_node *a, const struct brama_node *b)
