@@ -1,0 +1,187 @@
+#include "agent/plan.h"
+
+#include <string.h>
+
+#define CODE_UNREADABLE "BRAMA2001"
+
+static void complain(struct brama_world *world, struct brama_where where, brama_str message)
+{
+    brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, where, CODE_UNREADABLE, BRAMA_NIL,
+                       message);
+}
+
+enum brama_err brama__plan_read(struct brama_world *world, struct brama_files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        struct brama_file *f = &files->file[i];
+        struct brama_diag diag = {.where = {.file = f->name}};
+        if (f->problem.n == 0) {
+            enum brama_err err = brama_world_add(world, f->name, f->text, &diag);
+            if (err == BRAMA_ERR_NOMEM)
+                return err;
+            if (err != BRAMA_OK && diag.what[0] == '\0')
+                brama_diag_set(&diag, (struct brama_where){.file = f->name}, "%s",
+                               brama_err_text(err));
+            if (err != BRAMA_OK)
+                f->problem = brama_arena_copy(world->arena, brama_str_c(diag.what));
+        }
+        diag.where.file = f->name;
+        if (f->problem.n != 0)
+            complain(world, diag.where, f->problem);
+    }
+    for (size_t i = 0; i < files->broken_count; i++)
+        complain(world, (struct brama_where){.file = files->broken[i].name},
+                 files->broken[i].problem);
+    return brama_arena_failed(world->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+}
+
+const struct brama_source_file *brama__plan_sources(struct brama_arena *arena,
+                                                    const struct brama_files *files, size_t *count)
+{
+    *count = 0;
+    struct brama_source_file *out = brama_arena_array(arena, files->count, sizeof(*out));
+    for (size_t i = 0; out != NULL && i < files->count; i++) {
+        if (files->file[i].problem.n == 0)
+            out[(*count)++] = (struct brama_source_file){files->file[i].name,
+                                                         brama_str_hash(files->file[i].text)};
+    }
+    return out;
+}
+
+struct brama__texts brama__plan_keysets(struct brama_arena *arena,
+                                        const struct brama_policy *policy)
+{
+    struct brama__texts out = {0};
+    uint32_t count = brama_pack_count(&policy->pack, BRAMA_T_KEYSET);
+    out.p = brama_arena_array(arena, count, sizeof(*out.p));
+    for (uint32_t i = 0; out.p != NULL && i < count; i++) {
+        const struct brama_p_keyset *row =
+            BRAMA_ROW(&policy->pack, BRAMA_T_KEYSET, i, struct brama_p_keyset);
+        if (row != NULL)
+            out.p[out.n++] = brama_pack_text(&policy->pack, row->url);
+    }
+    return out;
+}
+
+static size_t endpoints_of(struct brama_endpoint out[BRAMA__ENDPOINTS_MAX],
+                           const struct brama_policy *policy, const struct brama_p_upstream *row,
+                           const struct brama_service_table *table)
+{
+    return brama_service_endpoints(table, brama_pack_text(&policy->pack, row->ns),
+                                   brama_pack_text(&policy->pack, row->name), (uint16_t)row->port,
+                                   out, BRAMA__ENDPOINTS_MAX);
+}
+
+static const struct brama_p_upstream *upstream_at(const struct brama_policy *policy, uint32_t i)
+{
+    return BRAMA_ROW(&policy->pack, BRAMA_T_UPSTREAM, i, struct brama_p_upstream);
+}
+
+struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama_policy *policy,
+                                      const struct brama_service_table *table)
+{
+    struct brama_endpoint endpoints[BRAMA__ENDPOINTS_MAX];
+    const struct brama_p_upstream *row;
+    struct brama__texts out = {0};
+    size_t max = 0;
+
+    for (uint32_t i = 0; (row = upstream_at(policy, i)) != NULL; i++)
+        max += endpoints_of(endpoints, policy, row, table);
+    out.p = brama_arena_array(arena, max, sizeof(*out.p));
+    for (uint32_t i = 0; out.p != NULL && (row = upstream_at(policy, i)) != NULL; i++) {
+        size_t n = endpoints_of(endpoints, policy, row, table);
+        for (size_t j = 0; j < n; j++)
+            out.p[out.n++] = endpoints[j].host;
+    }
+    return out;
+}
+
+static struct brama_facts_keyset_in keyset_in(const struct brama_keyset *k)
+{
+    struct brama_facts_keyset_in in = {.url = k->url,
+                                       .problem = k->problem,
+                                       .state = BRAMA_KEYSET_NEVER,
+                                       .fetched_at_s = k->fetched_at_s,
+                                       .version = k->version,
+                                       .set = k->set};
+    if (k->set != NULL)
+        in.state = k->problem.n == 0 ? BRAMA_KEYSET_FRESH : BRAMA_KEYSET_STALE;
+    return in;
+}
+
+static const struct brama_f_address *addresses_of(struct brama_arena *arena,
+                                                  const struct brama_endpoint *endpoints, size_t n,
+                                                  const struct brama_resolver *resolver,
+                                                  size_t *count)
+{
+    struct brama_f_address *out = brama_arena_array(arena, n * BRAMA_HOST_IPS_MAX, sizeof(*out));
+    *count = 0;
+    for (size_t i = 0; out != NULL && i < n; i++) {
+        size_t ip_count;
+        const struct brama_ip *ips = brama_resolver_ips(resolver, endpoints[i].host, &ip_count);
+        for (size_t j = 0; j < ip_count; j++) {
+            struct brama_f_address *a = &out[(*count)++];
+            a->family = (uint32_t)ips[j].family;
+            a->port = endpoints[i].port;
+            memcpy(a->ip, ips[j].ip, sizeof(a->ip));
+        }
+    }
+    return out;
+}
+
+static bool has_upstream(const struct brama_facts_in *in, uint64_t id)
+{
+    for (size_t i = 0; i < in->upstream_count; i++) {
+        if (in->upstreams[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+/* Several policies share most of their upstreams; one alone has each once. */
+static void add_upstreams(struct brama_facts_in *in, struct brama_facts_upstream_in *out,
+                          struct brama_arena *arena, const struct brama__facts_sources *from,
+                          size_t which)
+{
+    struct brama_endpoint endpoints[BRAMA__ENDPOINTS_MAX];
+    const struct brama_policy *policy = from->policies[which];
+    const struct brama_p_upstream *row;
+
+    for (uint32_t i = 0; (row = upstream_at(policy, i)) != NULL; i++) {
+        if (which != 0 && has_upstream(in, row->id))
+            continue;
+        size_t n = endpoints_of(endpoints, policy, row, from->table);
+        struct brama_facts_upstream_in *u = &out[in->upstream_count];
+        u->id = row->id;
+        u->addresses = addresses_of(arena, endpoints, n, from->resolver, &u->count);
+        in->upstreams = out;
+        in->upstream_count++;
+    }
+}
+
+enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
+                                 const struct brama__facts_sources *from)
+{
+    struct brama_facts_in in = {.certs = from->certs, .cert_count = from->cert_count};
+    struct brama_arena arena;
+    size_t upstreams = 0, keysets = brama_keysets_count(from->keysets);
+
+    brama_arena_init(&arena, NULL, BRAMA__FACTS_BYTES);
+    for (size_t i = 0; i < from->policy_count; i++)
+        upstreams += brama_pack_count(&from->policies[i]->pack, BRAMA_T_UPSTREAM);
+    struct brama_facts_keyset_in *k = brama_arena_array(&arena, keysets, sizeof(*k));
+    struct brama_facts_upstream_in *u = brama_arena_array(&arena, upstreams, sizeof(*u));
+    enum brama_err err = BRAMA_ERR_NOMEM;
+    if (k != NULL && u != NULL) {
+        for (size_t i = 0; i < keysets; i++)
+            k[i] = keyset_in(brama_keysets_at(from->keysets, i));
+        in.keysets = k;
+        in.keyset_count = keysets;
+        for (size_t i = 0; i < from->policy_count; i++)
+            add_upstreams(&in, u, &arena, from, i);
+        if (!brama_arena_failed(&arena))
+            err = brama_facts_build(out, number, &in);
+    }
+    brama_arena_deinit(&arena);
+    return err;
+}

@@ -1,0 +1,53 @@
+/* What `brama run` and the offline verbs do alike between files and the two published ones: read
+ * the world, see what a policy needs, gather the facts.
+ */
+#ifndef BRAMA_AGENT_PLAN_H
+#define BRAMA_AGENT_PLAN_H
+
+#include "policy/compile.h"
+#include "policy/facts.h"
+#include "rule/world.h"
+#include "source/files.h"
+#include "source/keysets.h"
+#include "source/resolve.h"
+#include "source/services.h"
+
+#define BRAMA__POLICY_BYTES ((size_t)1 << 30)
+#define BRAMA__FACTS_BYTES ((size_t)1 << 28)
+#define BRAMA__ENDPOINTS_MAX 64 /* of one upstream */
+
+/* Every file into the world. One that can't be used gets its problem (unless it has one), and all
+ * that have one, broken roots too, are errors in world->findings. BRAMA_ERR_NOMEM only. */
+BRAMA_MUST_USE enum brama_err brama__plan_read(struct brama_world *world,
+                                               struct brama_files *files);
+
+/* BRAMA_T_SOURCE's input: the files that could be used. The arena's. */
+const struct brama_source_file *brama__plan_sources(struct brama_arena *arena,
+                                                    const struct brama_files *files, size_t *count);
+
+struct brama__texts {
+    brama_str *p;
+    size_t n;
+};
+
+/* The key sets that a policy names; slices of the policy. */
+struct brama__texts brama__plan_keysets(struct brama_arena *arena,
+                                        const struct brama_policy *policy);
+/* The hosts behind its upstreams; the table's. */
+struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama_policy *policy,
+                                      const struct brama_service_table *table);
+
+struct brama__facts_sources {
+    /* The upstreams of all of these; a newer one and the one in force. */
+    const struct brama_policy *const *policies;
+    size_t policy_count;
+    const struct brama_service_table *table;
+    const struct brama_keysets *keysets;
+    const struct brama_resolver *resolver;
+    const struct brama_facts_cert_in *certs;
+    size_t cert_count;
+};
+BRAMA_MUST_USE enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
+                                                const struct brama__facts_sources *from);
+
+#endif
