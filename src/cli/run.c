@@ -59,8 +59,10 @@ static int check_addresses(struct brama_cli *cli, const struct brama_agent_optio
 }
 
 static int run(struct brama_cli *cli, struct brama_agent_options *o,
-               const struct brama_rule_args *rules, uint64_t workers, int64_t drain_ms)
+               const struct brama_rule_args *rules, brama_str dir, uint64_t workers,
+               int64_t drain_ms)
 {
+    struct brama_state state;
     int code = brama_rule_inputs(&o->inputs, cli, &usage, rules);
 
     if (code == BRAMA_EXIT_OK)
@@ -74,6 +76,8 @@ static int run(struct brama_cli *cli, struct brama_agent_options *o,
     o->workers = (unsigned)workers;
     o->drain_s = (unsigned)(drain_ms / 1000);
     o->self = own_path(cli);
+    brama_state_init(&state, cli, dir);
+    o->state_dir = state.dir;
     if (brama_arena_failed(cli->arena))
         return brama_no_memory(cli);
     return brama_agent_run(o);
@@ -144,12 +148,9 @@ int brama_cmd_run(struct brama_cli *cli, int argc, char **argv)
          .duration_ms = &drain_ms},
     };
     struct brama_args args;
-    struct brama_state state;
 
     brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
     if (args.stop)
         return args.exit_code;
-    brama_state_init(&state, cli, dir);
-    o.state_dir = state.dir;
-    return run(cli, &o, &rules, workers, drain_ms);
+    return run(cli, &o, &rules, dir, workers, drain_ms);
 }
