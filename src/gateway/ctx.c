@@ -36,6 +36,7 @@ struct brama_gw_ctx *brama_gw_ctx_need(ngx_http_request_t *r)
         return NULL;
     new_request_id(slot, ctx->request_id);
     ctx->raw_target = r->unparsed_uri;
+    ctx->http_version = r->http_version;
     ngx_http_set_ctx(r->main, ctx, ngx_http_brama_module);
     r->main->log_handler = brama_gw_error_log;
     return ctx;

@@ -85,8 +85,7 @@ static ngx_int_t header_filter(ngx_http_request_t *r)
     struct brama_gw_ctx *ctx = brama_gw_ctx_need(r);
     if (ctx == NULL)
         return NGX_ERROR;
-    /* A workload that switches protocols unasked isn't understood any more. */
-    if (proxied && r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS && !ctx->websocket)
+    if (proxied && !brama_gw_answer_ok(r, ctx))
         return NGX_HTTP_BAD_GATEWAY;
     if (r->err_status != 0)
         brama_gw_refuse(r, ctx);

@@ -18,6 +18,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "gateway/chunk.h"
 #include "policy/decide.h"
 
 #define BRAMA_GW_REQUEST_ID_BYTES 36 /* UUIDv4 as text */
@@ -46,6 +47,13 @@ struct brama_gw_address {
     } sa; /* unused bytes are zero: pool keys are compared as bytes */
     socklen_t len;
     ngx_str_t name; /* "127.0.0.1:8000", for the log */
+};
+
+/* What went wrong with the last attempt at a workload. */
+enum brama_gw_failure {
+    BRAMA_GW_NOT_CONNECTED = 0,
+    BRAMA_GW_TERMINATED, /* closed or reset before a whole head came */
+    BRAMA_GW_PROTOCOL_ERROR
 };
 
 /* All that outlives the decision, in r->pool. Fresh, it is a refusal. */
@@ -77,7 +85,11 @@ struct brama_gw_ctx {
     ngx_msec_t upstream_started;
     bool body_done; /* all of the request's body was read */
     bool deadline_fired;
-    bool no_reuse; /* a kept connection was stale: the next try opens a new one */
+    enum brama_gw_failure failure;
+    ngx_uint_t http_version; /* of the client's request */
+    struct brama_chunk chunk;
+    ngx_recv_pt receive; /* the connection's own, where we stand before it */
+    bool no_reuse;       /* a kept connection was stale: the next try opens a new one */
     ngx_event_t deadline;
 
     struct brama_gw_list *list; /* admin: what is being listed */
@@ -105,6 +117,9 @@ struct brama_slot *brama_gw_slot(ngx_http_request_t *r);
 /* strict.c: POST_READ. */
 ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r);
 
+/* body.c: see that a chunked body is framed strictly; false: it isn't, or no memory. */
+bool brama_gw_body_watch(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
+
 /* view.c: all slices are nginx's buffers' or the arena's. False: no memory. */
 bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct brama_gw_ctx *ctx,
                    struct brama_arena *arena);
@@ -131,6 +146,9 @@ bool brama_gw_forward(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
 char *brama_gw_upstream_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* The last byte of the request's body was read: the route's timeout starts. */
 void brama_gw_body_done(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
+
+/* answer.c: may the workload's answer be passed on? If not, why is in ctx->failure. */
+bool brama_gw_answer_ok(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
 
 /* filter.c */
 void brama_gw_filter_install(void);

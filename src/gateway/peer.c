@@ -3,12 +3,30 @@
 #include "gateway/pool.h"
 #include "gateway/slot.h"
 
+/* A kept connection may be closed by the other side just when the request goes out. What can't be
+ * sent a second time (RFC 9110 section 9.2.2), or isn't kept to be sent again, gets a new one. */
+static bool is_repeatable(const ngx_http_request_t *r)
+{
+    return r->headers_in.content_length_n <= 0 && !r->headers_in.chunked &&
+           (r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD | NGX_HTTP_OPTIONS | NGX_HTTP_PUT |
+                         NGX_HTTP_DELETE)) != 0;
+}
+
+static enum brama_gw_failure failure_of(const ngx_http_upstream_t *u, const ngx_connection_t *c)
+{
+    if (!u->request_sent || c == NULL)
+        return BRAMA_GW_NOT_CONNECTED;
+    /* Neither ended nor failed nor late: it said something that isn't an answer. */
+    if (!c->read->eof && !c->read->error && !c->read->timedout && !c->write->error)
+        return BRAMA_GW_PROTOCOL_ERROR;
+    return BRAMA_GW_TERMINATED;
+}
+
 static ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_request_t *r = data;
     struct brama_gw_ctx *ctx = brama_gw_ctx(r);
     struct brama_gw_address *a = &ctx->addresses[ctx->address_next];
-    bool has_body = r->headers_in.content_length_n > 0 || r->headers_in.chunked;
 
     pc->sockaddr = &a->sa.any;
     pc->socklen = a->len;
@@ -16,10 +34,9 @@ static ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
     pc->cached = 0;
     pc->connection = NULL;
     /* After one stale connection the others are likely stale too: the next try opens a new one. */
-    if (ctx->no_reuse)
+    if (ctx->no_reuse || !is_repeatable(r))
         return NGX_OK;
-    ngx_connection_t *c = brama_pool_take(brama_gw_slot(r)->pool, &a->sa.any, a->len,
-                                          has_body || ctx->websocket, pc->log);
+    ngx_connection_t *c = brama_pool_take(brama_gw_slot(r)->pool, &a->sa.any, a->len, pc->log);
     if (c == NULL)
         return NGX_OK;
     pc->connection = c;
@@ -37,6 +54,7 @@ static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         pc->tries--;
     if ((state & NGX_PEER_FAILED) != 0) {
         ctx->no_reuse = true;
+        ctx->failure = failure_of(u, pc->connection);
         /* Istio's default: only what was never sent is tried elsewhere. A kept connection that was
          * closed under us says nothing about its address. */
         if (!pc->cached)

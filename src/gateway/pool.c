@@ -128,7 +128,7 @@ static void set_log(ngx_connection_t *c, ngx_log_t *log)
 }
 
 ngx_connection_t *brama_pool_take(struct brama_pool *pool, const struct sockaddr *address,
-                                  socklen_t len, bool check, ngx_log_t *log)
+                                  socklen_t len, ngx_log_t *log)
 {
     ngx_queue_t *bucket;
     struct host *host;
@@ -137,7 +137,7 @@ ngx_connection_t *brama_pool_take(struct brama_pool *pool, const struct sockaddr
     while ((host = find_host(pool, address, len, &bucket)) != NULL) {
         struct item *item = ngx_queue_data(ngx_queue_head(&host->stack), struct item, stack);
         ngx_connection_t *c = unlink_item(pool, item);
-        if (check && !is_quiet(c)) {
+        if (!is_quiet(c)) {
             close_connection(c);
             continue;
         }

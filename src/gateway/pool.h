@@ -21,10 +21,10 @@ struct brama_pool *brama_pool_new(void);
 /* Closes all that is idle. NULL is fine. */
 void brama_pool_free(struct brama_pool *pool);
 
-/* An idle connection to this address, taken out; NULL: none. check: look whether the other side has
- * closed it, for requests that can't be sent twice. */
+/* An idle connection to this address, taken out; NULL: none. Nothing waits on it to be read, so no
+ * late bytes of one answer are taken for the next. */
 ngx_connection_t *brama_pool_take(struct brama_pool *pool, const struct sockaddr *address,
-                                  socklen_t len, bool check, ngx_log_t *log);
+                                  socklen_t len, ngx_log_t *log);
 /* Keep this connection; false: it isn't fit, and still the caller's. */
 bool brama_pool_give(struct brama_pool *pool, ngx_connection_t *c, const struct sockaddr *address,
                      socklen_t len);

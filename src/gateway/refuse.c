@@ -29,6 +29,19 @@ static enum brama_reason reason_of(ngx_http_request_t *r, const struct brama_gw_
     }
 }
 
+/* The engine has one text for a failed workload; Envoy has three. istio-jwt.md section 4.7. */
+static void reword(struct brama_decision *d, const struct brama_gw_ctx *ctx)
+{
+    if (ctx->failure == BRAMA_GW_TERMINATED)
+        d->body = BRAMA_STR("upstream connect error or disconnect/reset before headers. "
+                            "reset reason: connection termination");
+    if (ctx->failure == BRAMA_GW_PROTOCOL_ERROR) {
+        d->status = NGX_HTTP_BAD_GATEWAY;
+        d->body = BRAMA_STR("upstream connect error or disconnect/reset before headers. "
+                            "reset reason: protocol error");
+    }
+}
+
 void brama_gw_refuse(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
 {
     struct brama_slot *slot = brama_gw_slot(r);
@@ -44,6 +57,8 @@ void brama_gw_refuse(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
     ctx->reason = reason_of(r, ctx); /* the verdict stays: it was the workload that failed */
     brama_arena_reset(&slot->arena);
     brama_decide_refusal(&d, ctx->reason, &slot->arena);
+    if (ctx->reason == BRAMA_REASON_UPSTREAM_FAILED)
+        reword(&d, ctx);
     ctx->swap = brama_gw_copy(r->pool, d.body);
     ctx->swapping = true;
     brama_gw_set_status(r, d.status);

@@ -93,12 +93,7 @@ ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r)
     struct brama_gw_ctx *ctx = brama_gw_ctx_need(r);
     if (ctx == NULL)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    /* nginx takes a bare LF in chunk lines. The workload gets chunks of nginx's own making; but who
-     * stands before us may have read another end of the body, so no second request is read here. */
-    if (r->stream == NULL && r->headers_in.chunked)
-        r->keepalive = 0;
-    if ((r->stream != NULL || framing_ok(r)) && headers_ok(r))
+    if ((r->stream != NULL || framing_ok(r)) && headers_ok(r) && brama_gw_body_watch(r, ctx))
         return NGX_DECLINED;
-    r->keepalive = 0;
     return brama_gw_send_refusal(r, ctx, BRAMA_REASON_BAD_REQUEST);
 }

@@ -1,0 +1,39 @@
+/* Is the head of a workload's answer one that everybody reads alike? nginx 1.22 takes two lengths,
+ * a length beside chunks, a 101 that nobody asked for, and no HTTP at all (as HTTP/0.9). */
+#include "gateway/gateway.h"
+
+static bool framing_ok(const ngx_http_upstream_t *u)
+{
+    size_t lengths = 0;
+    size_t codings = 0;
+
+    for (const ngx_list_part_t *part = &u->headers_in.headers.part; part != NULL;
+         part = part->next) {
+        const ngx_table_elt_t *h = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            brama_str name = brama_gw_str(h[i].key);
+            uint64_t length;
+            if (brama_str_eq_nocase(name, BRAMA_STR("transfer-encoding")))
+                codings++;
+            if (!brama_str_eq_nocase(name, BRAMA_STR("content-length")))
+                continue;
+            lengths++;
+            if (!brama_str_u64(brama_gw_str(h[i].value), &length))
+                return false;
+        }
+    }
+    return lengths + codings <= 1;
+}
+
+bool brama_gw_answer_ok(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
+{
+    ngx_http_upstream_t *u = r->upstream;
+
+    if (u->headers_in.status_n != 0 && framing_ok(u) &&
+        (u->headers_in.status_n != NGX_HTTP_SWITCHING_PROTOCOLS || ctx->websocket))
+        return true;
+    ctx->failure = BRAMA_GW_PROTOCOL_ERROR;
+    r->http_version = ctx->http_version; /* nginx took "no HTTP" for the client's version, too */
+    u->keepalive = 0;
+    return false;
+}
