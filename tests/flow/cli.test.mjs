@@ -55,7 +55,7 @@ describe('check', () => {
       ['an empty jwt', strategy({ handler: 'jwt' }), 'supplied config cannot be empty'],
       ['istio\'s form under ory', strategy({ handler: 'jwt', config: istioJwt('https://i.example', 'https://i.example/k') }), 'Configuration for authentications is not supported with Ory handler'],
       ['the same path and method twice', apiRuleV1({ rules: [1, 2].map(() => ({ path: '/a', accessStrategies: [{ handler: 'allow' }] })) }), 'multiple rules defined for the same path and method'],
-      ['no workload', apiRuleV1({ service: undefined, rules: [{ path: '/a', accessStrategies: [{ handler: 'allow' }] }] }), 'No service defined with no main service on spec level'],
+      ['no workload', apiRuleV1({ service: null, rules: [{ path: '/a', accessStrategies: [{ handler: 'allow' }] }] }), 'No service defined with no main service on spec level'],
       ['an unknown toggle', documents(toggle('magic'), open('x')), 'Unsupported JWT Handler: magic'],
     ];
     for (const [name, text, message] of rows) {
@@ -91,7 +91,7 @@ describe('check', () => {
   });
 
   test('FILE:LINE:COL: severity: attribute path: message', async () => {
-    const name = file('apiVersion: gateway.kyma-project.io/v1beta1\nkind: APIRule\nmetadata: {name: a, namespace: b}\nspec:\n  gateway: kyma-system/kyma-gateway\n  host: a\n  service: {name: a, port: 80}\n  rules:\n  - path: /a\n    methods: [GET]\n    accessStrategies:\n    - handler: magic\n');
+    const name = file('apiVersion: gateway.kyma-project.io/v1beta1\nkind: APIRule\nmetadata: {name: a, namespace: b}\nspec:\n  gateway: kyma-system/kyma-gateway\n  host: abc\n  service: {name: a, port: 80}\n  rules:\n  - path: /a\n    methods: [GET]\n    accessStrategies:\n    - handler: magic\n');
     const end = await verb(['check', '-f', name]);
     assert.equal(end.code, 1);
     assert.match(end.out, new RegExp(`^${name}:\\d+:\\d+: error: \\.spec\\.rules\\[0\\]\\.accessStrategies\\[0\\]\\.handler: Unsupported accessStrategy: magic`, 'm'));
@@ -113,6 +113,7 @@ describe('explain', () => {
     rules = file(apiRule({ rules: [{ path: '/open', noAuth: true }, { path: '/scoped', jwt: istioJwt('https://i.example', `${keys.url}/jwks`, { scopes: ['read'] }) }] }));
   });
   after(() => keys?.stop());
+  // No --service: where the workload is has nothing to do with who may pass.
   const ask = (url, ...args) => verb(['explain', '-f', rules, '--domain', 'test.local', ...args, 'GET', url]);
 
   test('0 allowed, 1 refused, and why', async () => {
@@ -182,7 +183,7 @@ describe('a running gateway', () => {
   });
 
   test('apply of what is invalid is 1, and nothing changes', async () => {
-    const end = await gw.apply(apiRule({ name: 'bad', host: 'bad', service: undefined, rules: [{ path: '/x', noAuth: true }] }));
+    const end = await gw.apply(apiRule({ name: 'bad', host: 'bad', service: null, rules: [{ path: '/x', noAuth: true }] }));
     assert.equal(end.code, 1, end.out + end.err);
     assert.deepEqual((await gw.apiRules()).map((rule) => rule.name), ['one']);
     assert.equal((await gw.apply('no: [yaml')).code, 2);

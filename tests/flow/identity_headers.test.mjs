@@ -70,7 +70,7 @@ test('a header that Connection names is dropped (P20)', () =>
 
 test('Connection may not name what we or the framing rely on (P20)', async () => {
   for (const name of ['Authorization', 'Host', 'Content-Length', 'Transfer-Encoding', 'X-Forwarded-Host', 'X-Forwarded-For', 'X-Forwarded-Proto', 'X-Request-ID', 'Cookie']) {
-    await expectExchange(gw, { request: { target: '/open', headers: [`Connection: close, ${name}`] }, status: name === 'Cookie' ? 200 : 400, upstream, ...(name !== 'Cookie' && { reason: 'bad_connection' }) });
+    await expectExchange(gw, { request: { target: '/open', headers: [`Connection: close, ${name}`] }, status: 400, reason: 'bad_connection', upstream });
   }
 });
 

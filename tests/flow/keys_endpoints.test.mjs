@@ -73,7 +73,7 @@ describe('sets that can be had', () => {
       files: {
         'rules.yaml': documents(
           ...Object.entries(uris).map(([name, uri]) => rule(name, uri)),
-          apiRuleV1({ name: 'ory', host: 'ory', service: { name: 'ory', port: 80 }, rules: [{ path: '/x', accessStrategies: [oryJwt(issuerOf('ory'), `${pages.url}/empty`, { jwks_urls: [`${pages.url}/empty`, `${pages.url}/jwks`] })] }] }),
+          apiRuleV1({ name: 'ory', host: 'ory', service: { name: 'ory', port: 80 }, rules: [{ path: '/x', accessStrategies: [oryJwt(issuerOf('ory'), `${pages.url}/jwks`, { allowed_algorithms: ['ES256'], jwks_urls: [`${pages.url}/empty`, `${pages.url}/jwks`] })] }] }),
         ),
       },
     });

@@ -42,7 +42,7 @@ for (const [name, text] of [['no YAML', 'kind: ['], ['nothing', ''], ['half of i
 }
 
 test('a rule that becomes invalid is in error and enforced as it was', async () => {
-  gw.write('b.yaml', apiRule({ name: 'b', host: 'b', service: undefined, rules: [{ path: '/new', noAuth: true }] }));
+  gw.write('b.yaml', apiRule({ name: 'b', host: 'b', service: null, rules: [{ path: '/new', noAuth: true }] }));
   await until('the error', async () => (await item('b'))?.state === 'Error');
   await passes('b', '/x', byItself);
   await closed('b', '/new', byItself);
@@ -60,9 +60,9 @@ test('also over a restart', async () => {
 });
 
 test('one that was never good is an error and closed: the host counts as taken', async () => {
-  gw.write('c.yaml', apiRuleV1({ name: 'c', host: 'c', rules: [{ path: '/x', accessStrategies: [{ handler: 'magic' }] }] }));
+  gw.write('c.yaml', apiRuleV1({ name: 'c', host: 'never', rules: [{ path: '/x', accessStrategies: [{ handler: 'magic' }] }] }));
   await until('the error', async () => (await item('c'))?.state === 'ERROR');
-  await closed('c', '/x');
+  await closed('never', '/x');
   gw.remove('c.yaml');
   await until('it to be gone', async () => !(await item('c')));
 });

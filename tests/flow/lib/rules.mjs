@@ -1,6 +1,7 @@
 // APIRules as text: what each scene writes into its rules folder.
 
-const dump = (value) => JSON.stringify(value); // JSON is YAML
+// JSON is YAML. What is null is left out.
+const dump = (value) => JSON.stringify(value, (key, member) => (member === null ? undefined : member));
 
 /** A v2 rule file: rules are {path, methods, noAuth | jwt, ...}. */
 export function apiRule({ name = 'httpbin', namespace = 'shop', host = 'httpbin', service = { name: 'httpbin', port: 8000 }, version = 'v2', rules, ...rest }) {
