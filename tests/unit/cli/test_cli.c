@@ -85,7 +85,7 @@ static void flags_are_taken_in_all_their_forms(void **state)
         size_t list_n, args_n;
         bool flag;
     } rows[] = {
-        {"nothing at all", ""},
+        {"nothing at all", "", .flag = false},
         {"a value behind a blank", "--text|a b", .text = BRAMA_LIT("a b")},
         {"a value behind =", "--text=a=b", .text = BRAMA_LIT("a=b")},
         {"a value that looks like a flag", "--text|--strict", .text = BRAMA_LIT("--strict")},
