@@ -73,41 +73,47 @@ int brama_no_memory(struct brama_cli *cli)
     return BRAMA_EXIT_BUG;
 }
 
-static void print_table(FILE *to, const char *name, const struct brama_verb *verbs, size_t count)
+static void print_table(FILE *to, const struct brama_verbs *verbs)
 {
     size_t width = 0;
 
-    for (size_t i = 0; i < count; i++)
-        width = strlen(verbs[i].name) > width ? strlen(verbs[i].name) : width;
-    fprintf(to, "usage: %s VERB [FLAGS]\n\n", name);
-    for (size_t i = 0; i < count; i++)
-        fprintf(to, "  %-*s  %s\n", (int)width, verbs[i].name, verbs[i].summary);
-    fprintf(to, "\n%s VERB --help tells more about one of them.\n", name);
+    for (size_t i = 0; i < verbs->n; i++)
+        width = strlen(verbs->p[i].name) > width ? strlen(verbs->p[i].name) : width;
+    fprintf(to, "usage: %s VERB [FLAGS]\n\n", verbs->name);
+    for (size_t i = 0; i < verbs->n; i++)
+        fprintf(to, "  %-*s  %s\n", (int)width, verbs->p[i].name, verbs->p[i].summary);
+    fprintf(to, "\n%s VERB --help tells more about one of them.\n", verbs->name);
 }
 
-int brama_dispatch(struct brama_cli *cli, const char *name, const struct brama_verb *verbs,
-                   size_t verb_count, int argc, char **argv)
+static int unknown(struct brama_cli *cli, const struct brama_verbs *verbs, const char *word,
+                   const char *suggestion)
+{
+    if (suggestion != NULL)
+        brama_say(cli, "unknown verb \"%s\"; did you mean \"%s %s\"?", word, verbs->name,
+                  suggestion);
+    else
+        brama_say(cli, "unknown %s \"%s\"; \"%s\" alone lists all verbs",
+                  word[0] == '-' ? "flag" : "verb", word, verbs->name);
+    return BRAMA_EXIT_USAGE;
+}
+
+int brama_dispatch(struct brama_cli *cli, const struct brama_verbs *verbs, int argc, char **argv)
 {
     struct brama_suggestion suggestion = {0};
 
     if (argc < 2) {
-        print_table(cli->err, name, verbs, verb_count);
+        print_table(cli->err, verbs);
         return BRAMA_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_table(cli->out, name, verbs, verb_count);
+        print_table(cli->out, verbs);
+        fprintf(cli->out, "\nexample:\n%s\n", verbs->example);
         return BRAMA_EXIT_OK;
     }
-    for (size_t i = 0; i < verb_count; i++) {
-        if (strcmp(argv[1], verbs[i].name) == 0)
-            return verbs[i].run(cli, argc - 1, argv + 1);
-        brama_suggest(&suggestion, argv[1], verbs[i].name);
+    for (size_t i = 0; i < verbs->n; i++) {
+        if (strcmp(argv[1], verbs->p[i].name) == 0)
+            return verbs->p[i].run(cli, argc - 1, argv + 1);
+        brama_suggest(&suggestion, argv[1], verbs->p[i].name);
     }
-    if (suggestion.best != NULL)
-        brama_say(cli, "unknown verb \"%s\"; did you mean \"%s %s\"?", argv[1], name,
-                  suggestion.best);
-    else
-        brama_say(cli, "unknown %s \"%s\"; \"%s\" alone lists all verbs",
-                  argv[1][0] == '-' ? "flag" : "verb", argv[1], name);
-    return BRAMA_EXIT_USAGE;
+    return unknown(cli, verbs, argv[1], suggestion.best);
 }

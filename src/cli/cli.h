@@ -29,10 +29,17 @@ struct brama_verb {
     int (*run)(struct brama_cli *cli, int argc, char **argv);
 };
 
-/* Find argv[1] in the table and run it. name: what stands before it ("brama keys"). Without a verb:
- * the table on cli->err and BRAMA_EXIT_USAGE; with --help: the table on cli->out. */
-int brama_dispatch(struct brama_cli *cli, const char *name, const struct brama_verb *verbs,
-                   size_t verb_count, int argc, char **argv);
+/* A table of them. */
+struct brama_verbs {
+    const char *name; /* what stands before a verb: "brama keys" */
+    const struct brama_verb *p;
+    size_t n;
+    const char *example; /* commands, a line each */
+};
+
+/* Find argv[1] in the table and run it. Without a verb: the table on cli->err and BRAMA_EXIT_USAGE;
+ * with --help: table and example on cli->out. */
+int brama_dispatch(struct brama_cli *cli, const struct brama_verbs *verbs, int argc, char **argv);
 
 /* One line on cli->err, "brama: ...", with controls escaped. */
 void brama_say(struct brama_cli *cli, const char *fmt, ...) BRAMA_PRINTF(2, 3);

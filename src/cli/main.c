@@ -16,11 +16,20 @@ static const struct brama_verb verbs[] = {
     {"apply", "put objects into the running gateway and wait until they are in force",
      brama_cmd_apply},
     {"delete", "take objects out of the running gateway", brama_cmd_delete},
+    {"check", "say what is wrong with rule files", brama_cmd_check},
     {"get", "list what the running gateway serves: apirules, keysets", brama_cmd_get},
+    {"explain", "say what would become of a request, and why", brama_cmd_explain},
     {"keys", "make keys, key sets and certificates", brama_cmd_keys},
     {"token", "make tokens, show what is in one", brama_cmd_token},
     {"version", "print the version", brama_cmd_version},
     {"help", "tell more about a verb", cmd_help},
+};
+static const struct brama_verbs table = {
+    .name = "brama",
+    .p = verbs,
+    .n = BRAMA_ARRAY_LEN(verbs),
+    .example = "  brama run -f examples/first --service httpbin:8000=127.0.0.1:8000\n"
+               "  brama check -f rules/",
 };
 
 /* "brama help keys new" is "brama keys new --help". */
@@ -34,7 +43,7 @@ static int cmd_help(struct brama_cli *cli, int argc, char **argv)
     for (int i = 0; i < argc; i++)
         args[i] = argv[i];
     args[argc] = flag;
-    return brama_dispatch(cli, "brama", verbs, BRAMA_ARRAY_LEN(verbs), argc + 1, args);
+    return brama_dispatch(cli, &table, argc + 1, args);
 }
 
 static int run(struct brama_cli *cli, int argc, char **argv)
@@ -43,7 +52,7 @@ static int run(struct brama_cli *cli, int argc, char **argv)
 
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         argv[1] = version;
-    return brama_dispatch(cli, "brama", verbs, BRAMA_ARRAY_LEN(verbs), argc, argv);
+    return brama_dispatch(cli, &table, argc, argv);
 }
 
 int main(int argc, char **argv)
