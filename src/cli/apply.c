@@ -88,7 +88,7 @@ static int judge(const struct brama_state *state, struct brama_world *world)
     struct brama_state_policy p;
     struct brama_findings findings;
 
-    if (!brama_state_policy_open(&p, state, brama_state_policy_number(state))) {
+    if (!brama_state_policy_latest(&p, state, BRAMA_IN_FORCE_MS)) {
         brama_say(cli, "the gateway has published nothing yet");
         return BRAMA_EXIT_UNAVAILABLE;
     }

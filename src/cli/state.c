@@ -7,7 +7,10 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define POLL_MS 20
 
 void brama_state_init(struct brama_state *state, struct brama_cli *cli, brama_str dir)
 {
@@ -138,6 +141,20 @@ bool brama_state_policy_open(struct brama_state_policy *out, const struct brama_
         return true;
     brama_state_policy_close(out);
     return false;
+}
+
+/* Also when a newer one takes the place of the one whose number was just read. */
+bool brama_state_policy_latest(struct brama_state_policy *out, const struct brama_state *state,
+                               unsigned wait_ms)
+{
+    for (unsigned waited_ms = 0;; waited_ms += POLL_MS) {
+        uint64_t number = brama_state_policy_number(state);
+        if (number != 0 && brama_state_policy_open(out, state, number))
+            return true;
+        if (waited_ms >= wait_ms)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+    }
 }
 
 void brama_state_policy_close(struct brama_state_policy *policy)

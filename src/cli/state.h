@@ -45,6 +45,9 @@ struct brama_state_policy {
 };
 bool brama_state_policy_open(struct brama_state_policy *out, const struct brama_state *state,
                              uint64_t number);
+/* The one published last. Waits that long for the first one of a gateway that is starting. */
+bool brama_state_policy_latest(struct brama_state_policy *out, const struct brama_state *state,
+                               unsigned wait_ms);
 void brama_state_policy_close(struct brama_state_policy *policy);
 
 /* Does at least one worker live, and does every one that lives serve this policy or a newer one? */
