@@ -12,7 +12,7 @@ static bool origin_allowed(struct brama__case *c, const struct brama_p_cors *cor
         const struct brama_p_origin *o =
             BRAMA_ROW(c->policy, BRAMA_T_ORIGIN, cors->origins.first + i, struct brama_p_origin);
         if (o == NULL)
-            continue;
+            break;
         struct brama_pattern p = {(enum brama_pattern_kind)o->pattern.kind,
                                   brama_pack_text(c->policy, o->pattern.text)};
         struct brama_regexes *regexes = brama__memory_regexes(c->engine->memory);

@@ -2,13 +2,15 @@
 
 #include "policy/inner.h"
 
-brama_str brama__text(const struct brama__case *c, struct brama_span span, uint32_t index)
+bool brama__text(const struct brama__case *c, struct brama_span span, uint32_t index,
+                 brama_str *out)
 {
     const struct brama_p_text *t =
         index < span.count
             ? BRAMA_ROW(c->policy, BRAMA_T_TEXTS, span.first + index, struct brama_p_text)
             : NULL;
-    return t != NULL ? brama_pack_text(c->policy, t->text) : BRAMA_NIL;
+    *out = t != NULL ? brama_pack_text(c->policy, t->text) : BRAMA_NIL;
+    return t != NULL;
 }
 
 void brama__name_rule(struct brama__case *c, uint32_t rule_row)
@@ -100,8 +102,10 @@ static uint32_t find_route(struct brama__case *c, const struct brama_p_host *hos
     for (uint32_t i = 0; i < host->routes.count; i++) {
         const struct brama_p_route *r =
             BRAMA_ROW(c->policy, BRAMA_T_ROUTE, host->routes.first + i, struct brama_p_route);
-        bool matched = r != NULL && route_matches(c, r, path);
-        if (traced && r != NULL)
+        if (r == NULL)
+            break;
+        bool matched = route_matches(c, r, path);
+        if (traced)
             trace_route(c, r, matched);
         if (matched)
             return host->routes.first + i;
@@ -143,7 +147,8 @@ static brama_str forward_target(struct brama__case *c)
                               BRAMA_FMT(c->path.query));
 }
 
-static void add_upstream_headers(struct brama__case *c, const struct brama_p_oathkeeper *ok)
+/* False: a row is missing in the file. */
+static bool add_upstream_headers(struct brama__case *c, const struct brama_p_oathkeeper *ok)
 {
     brama_str forwarded = brama_pack_text(c->policy, c->route->forwarded_host);
     brama__add_upstream_header(
@@ -156,11 +161,13 @@ static void add_upstream_headers(struct brama__case *c, const struct brama_p_oat
     for (uint32_t i = 0; i < c->route->headers.count; i++) {
         const struct brama_p_header *h = BRAMA_ROW(
             c->policy, BRAMA_T_HEADER, c->route->headers.first + i, struct brama_p_header);
-        if (h != NULL)
-            brama__add_upstream_header(
-                c, brama_arena_copy(c->arena, brama_pack_text(c->policy, h->name)),
-                brama_arena_copy(c->arena, brama_pack_text(c->policy, h->value)));
+        if (h == NULL)
+            return false;
+        brama__add_upstream_header(
+            c, brama_arena_copy(c->arena, brama_pack_text(c->policy, h->name)),
+            brama_arena_copy(c->arena, brama_pack_text(c->policy, h->value)));
     }
+    return true;
 }
 
 /* Everything said yes: say where to, and let the request pass. */
@@ -187,8 +194,8 @@ static void allow(struct brama__case *c, const struct brama_p_oathkeeper *ok)
     c->out->target = forward_target(c);
     c->out->upstream = facts;
     c->out->timeout_s = c->route->timeout_s;
-    add_upstream_headers(c, ok);
-    if (brama_arena_failed(c->arena)) { /* a header may be missing: nobody passes half-made */
+    if (!add_upstream_headers(c, ok) ||
+        brama_arena_failed(c->arena)) { /* half-made: nobody passes */
         brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL);
         return;
     }

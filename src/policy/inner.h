@@ -81,8 +81,10 @@ enum brama_jwt_status brama__token_verify(struct brama__case *c, struct brama__t
 bool brama__ask_sidecar(struct brama__case *c);
 bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeeper **rule);
 
-/* Texts of a span, in a list. */
-brama_str brama__text(const struct brama__case *c, struct brama_span span, uint32_t index);
+/* Text number index of a span. False at its end, and where a damaged file has no such row: a list
+ * that ends early (index < span.count) must never make an answer more open. */
+bool brama__text(const struct brama__case *c, struct brama_span span, uint32_t index,
+                 brama_str *out);
 /* Name the rule whose place the next trace step and the answer refer to. */
 void brama__name_rule(struct brama__case *c, uint32_t rule_row);
 

@@ -19,7 +19,11 @@ static const struct brama_p_oathkeeper *only_match(struct brama__case *c)
         const struct brama_p_oathkeeper *ok =
             n != NULL ? BRAMA_ROW(c->policy, BRAMA_T_OATHKEEPER, *n, struct brama_p_oathkeeper)
                       : NULL;
-        if (ok == NULL || (ok->methods & c->method) == 0)
+        if (ok == NULL) {
+            brama__deny(c, BRAMA__ORY, BRAMA_REASON_INTERNAL);
+            return NULL;
+        }
+        if ((ok->methods & c->method) == 0)
             continue;
         struct brama_pattern p = {(enum brama_pattern_kind)ok->path.kind,
                                   brama_pack_text(c->policy, ok->path.text)};
@@ -95,9 +99,9 @@ static bool scopes_granted(struct brama__case *c, const struct brama_p_ory *ory,
     size_t count = 0;
     token_scopes(c, claims, &granted, &count);
     for (uint32_t w = 0; w < ory->scopes.count; w++) {
-        brama_str want = brama__text(c, ory->scopes, w);
-        bool has = false;
-        for (size_t i = 0; i < count && !has; i++)
+        brama_str want;
+        bool has = false, known = brama__text(c, ory->scopes, w, &want);
+        for (size_t i = 0; known && i < count && !has; i++)
             has = grants((enum brama_scope_strategy)ory->scope_strategy, granted[i], want);
         if (!has) {
             brama_trace_add(c->trace, "scope", BRAMA_TRACE_FAIL, want,
@@ -111,8 +115,9 @@ static bool scopes_granted(struct brama__case *c, const struct brama_p_ory *ory,
 
 static bool has_text(struct brama__case *c, struct brama_span span, brama_str text)
 {
-    for (uint32_t i = 0; i < span.count; i++)
-        if (brama_str_eq(brama__text(c, span, i), text))
+    brama_str one;
+    for (uint32_t i = 0; brama__text(c, span, i, &one); i++)
+        if (brama_str_eq(one, text))
             return true;
     return false;
 }
@@ -121,9 +126,9 @@ static bool audiences_named(struct brama__case *c, const struct brama_p_ory *ory
                             const struct brama_claims *claims)
 {
     for (uint32_t w = 0; w < ory->audiences.count; w++) {
-        brama_str want = brama__text(c, ory->audiences, w);
-        bool has = false;
-        for (size_t i = 0; i < claims->aud_count && !has; i++)
+        brama_str want;
+        bool has = false, known = brama__text(c, ory->audiences, w, &want);
+        for (size_t i = 0; known && i < claims->aud_count && !has; i++)
             has = brama_str_eq(claims->aud[i], want);
         brama_trace_add(c->trace, "audience", has ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL, want,
                         claims->aud_count != 0 ? claims->aud[0] : BRAMA_NIL, "%zu in the token",
@@ -169,7 +174,7 @@ static bool check_key(struct brama__case *c, const struct brama_p_ory *ory,
         const struct brama_p_keyset *set =
             row != NULL ? BRAMA_ROW(c->policy, BRAMA_T_KEYSET, *row, struct brama_p_keyset) : NULL;
         if (set == NULL)
-            continue;
+            break;
         ids[n++] = set->id;
         brama_str url = brama_pack_text(c->policy, set->url);
         if (c->trace != NULL && token->jwt->jku.n != 0)
@@ -212,9 +217,11 @@ static bool check_claims(struct brama__case *c, const struct brama_p_ory *ory,
     if (!audiences_named(c, ory, claims))
         return refuse(c, BRAMA_REASON_AUDIENCE_MISSING);
     if (ory->issuers.count != 0) {
+        brama_str first;
         bool trusted = has_text(c, ory->issuers, claims->iss);
-        brama_trace_add(c->trace, "issuer", trusted ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
-                        brama__text(c, ory->issuers, 0), claims->iss, "trusted_issuers");
+        brama__text(c, ory->issuers, 0, &first);
+        brama_trace_add(c->trace, "issuer", trusted ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL, first,
+                        claims->iss, "trusted_issuers");
         if (!trusted)
             return refuse(c, BRAMA_REASON_ISSUER_UNKNOWN);
     }

@@ -160,7 +160,11 @@ static bool authenticate(struct visit *v)
     }
     for (uint32_t i = 0; i < w->auths.count; i++) {
         const struct brama_p_auth *auth = auth_row(c, w->auths, i);
-        if (auth != NULL && !judge_auth(v, auth))
+        if (auth == NULL) {
+            brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_INTERNAL);
+            return false;
+        }
+        if (!judge_auth(v, auth))
             return false;
     }
     for (size_t i = 0; i < v->count; i++)
@@ -196,9 +200,9 @@ static bool claim_has_all(struct brama__case *c, const struct brama_claims *clai
     if (!brama_claims_list(&values, &count, c->arena, claims, claim, split))
         return wanted.count == 0;
     for (uint32_t w = 0; w < wanted.count; w++) {
-        brama_str want = brama__text(c, wanted, w);
-        bool has = false;
-        for (size_t i = 0; i < count && !has; i++)
+        brama_str want;
+        bool has = false, known = brama__text(c, wanted, w, &want);
+        for (size_t i = 0; known && i < count && !has; i++)
             has = string_match(want, values[i]);
         if (!has)
             return false;
@@ -223,10 +227,10 @@ static bool audiences_named(struct brama__case *c, const struct brama_claims *cl
 
 static brama_str list_text(struct brama__case *c, struct brama_span span)
 {
-    brama_str out = BRAMA_STR("");
-    for (uint32_t i = 0; c->trace != NULL && i < span.count; i++)
+    brama_str out = BRAMA_STR(""), text;
+    for (uint32_t i = 0; c->trace != NULL && brama__text(c, span, i, &text); i++)
         out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out), i != 0 ? " " : "",
-                                 BRAMA_FMT(brama__text(c, span, i)));
+                                 BRAMA_FMT(text));
     return out;
 }
 
@@ -257,7 +261,7 @@ static bool authorized(struct brama__case *c, const struct brama_claims *claims,
         const struct brama_p_authz *a =
             BRAMA_ROW(c->policy, BRAMA_T_AUTHZ, authz.first + i, struct brama_p_authz);
         if (a == NULL)
-            continue;
+            return false;
         bool scopes = scopes_granted(c, claims, a->scopes);
         bool audiences = scopes && audiences_named(c, claims, a->audiences);
         if (a->scopes.count != 0)
@@ -286,7 +290,9 @@ static bool is_rules_own(const struct brama__case *c, const struct brama_p_auth 
 {
     for (uint32_t i = 0; i < c->route->auths.count; i++) {
         const struct brama_p_auth *own = auth_row(c, c->route->auths, i);
-        if (own != NULL && same_ref(own->issuer, auth->issuer) && own->keyset == auth->keyset &&
+        if (own == NULL)
+            return false;
+        if (same_ref(own->issuer, auth->issuer) && own->keyset == auth->keyset &&
             own->place == auth->place && same_ref(own->name, auth->name) &&
             same_ref(own->prefix, auth->prefix))
             return true;
@@ -356,8 +362,9 @@ static bool policy_matches(struct brama__case *c, const struct brama_p_ap *ap,
         return true;
     if (ap->from != BRAMA_AP_JWT || claims == NULL || claims->sub.n == 0)
         return false;
-    for (uint32_t i = 0; i < ap->issuers.count; i++)
-        if (brama_str_eq(brama__text(c, ap->issuers, i), claims->iss))
+    brama_str issuer;
+    for (uint32_t i = 0; brama__text(c, ap->issuers, i, &issuer); i++)
+        if (brama_str_eq(issuer, claims->iss))
             return scopes_granted(c, claims, ap->scopes) &&
                    audiences_named(c, claims, ap->audiences);
     return false;
@@ -374,7 +381,9 @@ static bool union_allows(struct brama__case *c, const struct brama_claims *claim
             BRAMA_ROW(c->policy, BRAMA_T_NUMBERS, c->route->policies.first + i, uint32_t);
         const struct brama_p_ap *ap =
             n != NULL ? BRAMA_ROW(c->policy, BRAMA_T_AP, *n, struct brama_p_ap) : NULL;
-        if (ap != NULL && policy_matches(c, ap, claims))
+        if (ap == NULL)
+            return false;
+        if (policy_matches(c, ap, claims))
             return true;
     }
     return false;

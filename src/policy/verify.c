@@ -103,7 +103,9 @@ static bool search_set(struct search *s, uint64_t id)
     for (uint32_t i = 0; i < set->keys.count; i++) {
         const struct brama_f_key *key =
             BRAMA_ROW(&facts->pack, BRAMA_F_KEY, set->keys.first + i, struct brama_f_key);
-        if (key == NULL || !key_may(s, key) || !type_fits(s, key))
+        if (key == NULL)
+            break;
+        if (!key_may(s, key) || !type_fits(s, key))
             continue;
         s->matched++;
         bool good = verifies(s, key);
