@@ -9,6 +9,7 @@
 #include "cli/rules_dir.h"
 #include "cli/secrets.h"
 #include "cli/state.h"
+#include "cli/verbs.h"
 #include "policy/compile.h"
 #include "rule/judge.h"
 
@@ -257,6 +258,81 @@ static void objects_are_written_whole_and_waited_for_by_their_text(void **state)
     place_free(&p);
 }
 
+/* `brama apply -f FILE --state DIR` for that text. */
+static int apply(struct place *p, brama_str text)
+{
+    static char verb[] = "apply", f[] = "-f", ns[] = "-nshop", flag[] = "--state";
+    brama_str path = brama_state_path(&p->state, "in.yaml");
+    char *argv[] = {verb, f, (char *)(uintptr_t)path.p, ns, flag, p->dir, NULL};
+
+    close(put(p, "in.yaml", text, false));
+    int code = brama_cmd_apply(&p->cli, 6, argv);
+    fflush(p->cli.out);
+    fflush(p->cli.err);
+    return code;
+}
+
+#define INVALID                                                                                    \
+    "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: bad}\n"               \
+    "spec: {hosts: [bad], gateway: kyma-system/kyma-gateway,\n"                                    \
+    "  rules: [{path: /a, methods: [GET], noAuth: true}]}\n"
+#define SAME_HOST                                                                                  \
+    "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: two}\n"               \
+    "spec: {hosts: [one], service: {name: a, port: 80}, gateway: kyma-system/kyma-gateway,\n"      \
+    "  rules: [{path: /a, methods: [GET], noAuth: true}]}\n"
+
+/* The gateway serves RULE; what it will have read of it is published beforehand. */
+static void apply_says_what_became_of_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        brama_str text;
+        bool agent;
+        int code;
+        const char *out, *err;
+        bool written;
+    } rows[] = {
+        {"a rule that is in force", BRAMA_LIT(RULE), true, BRAMA_EXIT_OK,
+         "apirule.gateway.kyma-project.io/one created\n", "", true},
+        {"no gateway", BRAMA_LIT(RULE), false, BRAMA_EXIT_UNAVAILABLE, "",
+         "no gateway is running with this state directory", false},
+        {"one that is valid and one that isn't", BRAMA_LIT(RULE "---\n" INVALID), true,
+         BRAMA_EXIT_NO, "", "1 error; nothing was changed", false},
+        {"another one's host", BRAMA_LIT(SAME_HOST), true, BRAMA_EXIT_NO, "",
+         "host one.x.test is served for shop/one", false},
+        {"no YAML", BRAMA_LIT("a: [b"), true, BRAMA_EXIT_INPUT, "", "in.yaml:", false},
+        {"nothing of ours", BRAMA_LIT("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"), true,
+         BRAMA_EXIT_OK, "", "nothing to do", false},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct place p;
+        struct brama_objects objects;
+        struct stat st;
+        place_init(&p);
+        assert_int_equal(read_objects(&p, &objects, BRAMA_STR(RULE)), BRAMA_EXIT_OK);
+        brama_judge(&objects.world, &(struct brama_judge_options){.domain = BRAMA_STR("x.test")});
+        brama_str path = brama_state_path(&p.state, "rules/apirule.shop.one.yaml");
+        const struct brama_source_file source = {path, brama_str_hash(objects.first->text)};
+        publish(&p, &objects.world, &source, 1);
+        assert_int_equal(mkdir(brama_state_path(&p.state, BRAMA_STATE_WORKERS).p, 0700), 0);
+        int worker = put_worker(&p, 0, 1, true);
+        int lock = put(&p, BRAMA_STATE_LOCK, BRAMA_STR("1234\n"), rows[i].agent);
+        EXPECT(rows[i].name, apply(&p, rows[i].text) == rows[i].code);
+        EXPECT_STR(rows[i].name, ((brama_str){p.out, p.out_n}), brama_str_c(rows[i].out));
+        if (strstr(p.err, rows[i].err) == NULL)
+            fail_msg("%s: %s", rows[i].name, p.err);
+        EXPECT(rows[i].name, (stat(path.p, &st) == 0) == rows[i].written);
+        if (rows[i].written) {
+            EXPECT(rows[i].name, apply(&p, rows[i].text) == BRAMA_EXIT_OK);
+            EXPECT(rows[i].name, strstr(p.out, "/one unchanged\n") != NULL);
+        }
+        close(lock);
+        close(worker);
+        place_free(&p);
+    }
+}
+
 #define TOKEN "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2lnbmF0dXJlLW9mLWl0"
 
 static void a_token_that_came_in_does_not_come_out(void **state)
@@ -304,6 +380,7 @@ int main(void)
         cmocka_unit_test(in_force_is_what_every_living_worker_serves),
         cmocka_unit_test(files_come_apart_into_objects),
         cmocka_unit_test(objects_are_written_whole_and_waited_for_by_their_text),
+        cmocka_unit_test(apply_says_what_became_of_it),
         cmocka_unit_test(a_token_that_came_in_does_not_come_out),
     };
 
