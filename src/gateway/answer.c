@@ -13,8 +13,12 @@ static bool framing_ok(const ngx_http_upstream_t *u)
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             brama_str name = brama_gw_str(h[i].key);
             uint64_t length;
-            if (brama_str_eq_nocase(name, BRAMA_STR("transfer-encoding")))
+            if (brama_str_eq_nocase(name, BRAMA_STR("transfer-encoding"))) {
                 codings++;
+                /* RFC 9112 section 6.1; nginx looks for the word anywhere in the value. */
+                if (!brama_str_eq_nocase(brama_gw_str(h[i].value), BRAMA_STR("chunked")))
+                    return false;
+            }
             if (!brama_str_eq_nocase(name, BRAMA_STR("content-length")))
                 continue;
             lengths++;

@@ -59,6 +59,7 @@ static bool set_service_time(ngx_http_request_t *r, const struct brama_gw_ctx *c
     u_char *end = ngx_snprintf(text, sizeof(text), "%M", ngx_current_msec - ctx->upstream_started);
     brama_str value = brama_gw_copy(r->pool, (brama_str){(const char *)text, (size_t)(end - text)});
 
+    remove_out(r, BRAMA_STR("x-envoy-")); /* Envoy's own words to Envoys before it */
     return set_out(r, BRAMA_STR("x-envoy-upstream-service-time"), value);
 }
 

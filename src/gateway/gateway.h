@@ -120,7 +120,9 @@ ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r);
 /* body.c: see that a chunked body is framed strictly; false: it isn't, or no memory. */
 bool brama_gw_body_watch(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
 
-/* view.c: all slices are nginx's buffers' or the arena's. False: no memory. */
+/* view.c: Host, :authority, or the target's own; empty: none. */
+brama_str brama_gw_authority(ngx_http_request_t *r);
+/* All slices are nginx's buffers' or the arena's. False: no memory. */
 bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct brama_gw_ctx *ctx,
                    struct brama_arena *arena);
 

@@ -105,8 +105,7 @@ static void write_request(struct brama_json_out *out, ngx_http_request_t *r,
         brama_json_member(out, BRAMA_STR("request_id"),
                           (brama_str){ctx->request_id, sizeof(ctx->request_id)});
     member_some(out, BRAMA_STR("method"), brama_gw_str(r->method_name));
-    if (r->headers_in.host != NULL)
-        member_some(out, BRAMA_STR("authority"), brama_gw_str(r->headers_in.host->value));
+    member_some(out, BRAMA_STR("authority"), brama_gw_authority(r));
     member_some(out, BRAMA_STR("path"), brama_gw_path(r, ctx));
     member_some(out, BRAMA_STR("protocol"), brama_gw_str(r->http_protocol));
     member_int(out, BRAMA_STR("response_code"), (int64_t)r->headers_out.status);

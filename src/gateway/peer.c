@@ -99,7 +99,7 @@ static void on_request_end(void *data)
 
 static void start_deadline(struct brama_gw_ctx *ctx)
 {
-    if (ctx->timeout_ms != 0 && !ctx->websocket && !ctx->deadline.timer_set)
+    if (ctx->timeout_ms != 0 && !ctx->deadline.timer_set)
         ngx_add_timer(&ctx->deadline, ctx->timeout_ms);
 }
 

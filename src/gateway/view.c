@@ -15,7 +15,7 @@ static brama_str absolute_authority(ngx_http_request_t *r)
     return (brama_str){p, n};
 }
 
-static brama_str authority_of(ngx_http_request_t *r)
+brama_str brama_gw_authority(ngx_http_request_t *r)
 {
     if (r->stream == NULL && r->host_start != NULL)
         return absolute_authority(r);
@@ -63,7 +63,7 @@ bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct bram
     *out = (struct brama_request){
         .scheme = r->connection->ssl != NULL ? BRAMA_STR("https") : BRAMA_STR("http"),
         .method = brama_gw_str(r->method_name),
-        .authority = authority_of(r),
+        .authority = brama_gw_authority(r),
         .target = brama_gw_str(ctx->raw_target),
         .request_id = {ctx->request_id, sizeof(ctx->request_id)},
         .now_s = (int64_t)ngx_time(),
