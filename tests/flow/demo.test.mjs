@@ -15,7 +15,7 @@ async function demo(examples) {
   ];
   const it = start('python3', args);
   await until('the demo to be ready', () => {
-    if (it.over) throw new Error(it.out + it.err);
+    if (it.over) throw Object.assign(new Error(it.out + it.err), { final: true });
     return it.out.includes('Ctrl-C');
   }, { timeout: 30_000 });
   return it;

@@ -61,7 +61,7 @@ export function raw(port, bytes, { quiet = 700, pieces } = {}) {
       clearTimeout(timer);
       socket.destroy();
       const text = Buffer.concat(got).toString('latin1');
-      resolve({ text, closed, statuses: [...text.matchAll(/(?:^|\n|\}|d)HTTP\/1\.[01] (\d{3})/g)].map((m) => Number(m[1])), ...parseHead(text.split(/(?<=\r\n\r\n)/)[0] ?? '') });
+      resolve({ text, closed, statuses: [...text.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map((m) => Number(m[1])), ...parseHead(text.split(/(?<=\r\n\r\n)/)[0] ?? '') });
     };
     const rearm = () => {
       clearTimeout(timer);

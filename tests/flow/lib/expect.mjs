@@ -47,7 +47,7 @@ async function logLine(gateway, before, id) {
 export async function expectExchange(gateway, { request, status, body, headers = {}, reason, decision, rule, upstream, saw, version, explains = true }) {
   const { host = 'httpbin', target = '/', scheme = 'http', method = 'GET', headers: sent = [], data, args = [] } = request;
   const url = gateway.url(host, target, scheme);
-  const what = `${method} ${url} ${sent.join(' | ').replace(/(eyJ[\w-]{8})[\w.-]+/g, '$1...')}`;
+  const what = `${method} ${url} ${sent.join(' | ').replace(/(eyJ[\w-]{8})[\w.-]+/g, '$1...').slice(0, 300)}`;
   const logged = gateway.log().length;
   const seenBefore = upstream?.seen.length ?? 0;
 

@@ -80,7 +80,7 @@ export async function gateway({
   it.ask = (target_, options) => curl(`http://${it.admin}${target_}`, options);
   it.ready = () =>
     until('readyz', async () => {
-      if (it.process.over) throw new Error(`brama ended:\n${it.process.err}`);
+      if (it.process.over) throw Object.assign(new Error('brama has ended'), { final: true });
       const answer = await it.ask('/readyz');
       return answer.status === 200 && answer;
     }, { timeout: 20_000 });

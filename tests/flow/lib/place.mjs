@@ -41,7 +41,8 @@ export async function freePort() {
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Ask until the answer is truthy; the last answer or error is in the complaint. */
+/** Ask until the answer is truthy; the last answer or error is in the complaint. An error that is
+ * `final` is not waited out. */
 export async function until(what, ask, { timeout = 10_000, every = 25 } = {}) {
   const end = Date.now() + timeout;
   let last;
@@ -50,6 +51,7 @@ export async function until(what, ask, { timeout = 10_000, every = 25 } = {}) {
       last = await ask();
       if (last) return last;
     } catch (error) {
+      if (error.final) throw error;
       last = error;
     }
     if (Date.now() > end) throw new Error(`waited ${timeout} ms in vain for ${what}; last: ${last?.stack ?? last}`);

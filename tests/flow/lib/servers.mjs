@@ -12,7 +12,7 @@ export async function httpbin() {
   const it = start('gunicorn', ['-b', `127.0.0.1:${port}`, '--log-level', 'warning', 'httpbin:app']);
   it.port = port;
   await until('httpbin', () => {
-    if (it.over) throw new Error(it.err);
+    if (it.over) throw Object.assign(new Error(it.err), { final: true });
     return new Promise((resolve) => {
       const socket = net.connect(port, '127.0.0.1', () => resolve(true) || socket.destroy());
       socket.on('error', () => resolve(false));
