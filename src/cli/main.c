@@ -12,6 +12,7 @@
 static int cmd_help(struct brama_cli *cli, int argc, char **argv);
 
 static const struct brama_verb verbs[] = {
+    {"run", "run the gateway", brama_cmd_run},
     {"stop", "end the gateway of a state directory", brama_cmd_stop},
     {"apply", "put objects into the running gateway and wait until they are in force",
      brama_cmd_apply},
