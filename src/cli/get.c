@@ -57,13 +57,18 @@ static brama_str key_ids(struct brama_arena *arena, const struct brama_node *set
     return text;
 }
 
+/* RFC 3339 in UTC, to how long ago that was. */
 static brama_str fetched(struct brama_arena *arena, const struct brama_node *set)
 {
-    const struct brama_node *at = brama_node_get(set, BRAMA_STR("fetched_at"));
+    brama_str at = brama_node_get_str(set, BRAMA_STR("fetched_at"));
+    struct tm tm = {0};
+    char text[32];
 
-    if (at == NULL || at->kind != BRAMA_NODE_INT || at->integer == 0)
+    if (at.n == 0)
         return BRAMA_STR("never");
-    return brama_distance_text(arena, at->integer, time(NULL));
+    snprintf(text, sizeof(text), "%.*s", BRAMA_FMT(at));
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return end != NULL && *end == '\0' ? brama_distance_text(arena, timegm(&tm), time(NULL)) : at;
 }
 
 static const struct column rule_columns[] = {
