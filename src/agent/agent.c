@@ -1,0 +1,534 @@
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/nginx.h"
+#include "agent/round.h"
+#include "agent/tls.h"
+#include "source/watch.h"
+
+#define FIRST_FETCH_MS 2000 /* a policy waits this long for key sets and names it is new to */
+#define TICK_MS 1000
+
+/* Exit codes: design section 5. */
+enum { DONE = 0, UNUSABLE = 2, UNREACHABLE = 69, BUG = 70 };
+
+struct agent {
+    const struct brama_agent_options *options;
+    uv_loop_t loop;
+    uv_signal_t term, interrupt, hangup;
+    uv_timer_t tick, patience;
+    struct brama__state state;
+    struct brama__publisher publisher;
+    struct brama__goods goods;
+    struct brama__tls tls;
+    struct brama__nginx nginx;
+    struct brama_keysets *keysets;
+    struct brama_resolver *resolver;
+    struct brama_watch *watch;
+    struct brama_arena arena; /* of roots and standard input */
+    brama_str *roots;
+    size_t root_count;
+    brama_str stdin_text;
+    struct brama__round *in_force, *next;
+    struct brama_buf facts; /* as published */
+    bool nginx_started, stopping;
+    int exit_code;
+};
+
+static void say(const char *fmt, ...) BRAMA_PRINTF(1, 2);
+
+static void say(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    flockfile(stderr);
+    fputs("brama: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    funlockfile(stderr);
+    va_end(args);
+}
+
+static void say_diag(const struct brama_diag *diag)
+{
+    if (diag->where.file.n != 0)
+        say("%.*s: %s", BRAMA_FMT(diag->where.file), diag->what);
+    else
+        say("%s", diag->what);
+}
+
+static void end(struct agent *a, int exit_code)
+{
+    if (!a->stopping || exit_code != DONE)
+        a->exit_code = exit_code;
+    uv_stop(&a->loop);
+}
+
+/* Facts out of all that we know now, if they differ from what is published. */
+static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
+{
+    const struct brama_policy *policies[2];
+    struct brama__facts_sources from = {.policies = policies,
+                                        .keysets = a->keysets,
+                                        .resolver = a->resolver,
+                                        .certs = &a->tls.cert,
+                                        .cert_count = a->tls.cert.chain_pem.n != 0};
+    const struct brama__round *newest = a->next != NULL ? a->next : a->in_force;
+    struct brama_buf bytes;
+    uint64_t number = brama__publish_next(&a->publisher, BRAMA_PACK_FACTS);
+
+    policies[from.policy_count++] = &newest->policy;
+    if (a->in_force != NULL && a->in_force != newest)
+        policies[from.policy_count++] = &a->in_force->policy;
+    from.table = &newest->table;
+    brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
+    enum brama_err err = brama__plan_facts(&bytes, number - 1, &from);
+    if (err == BRAMA_OK && brama_str_eq(brama_buf_str(&bytes), brama_buf_str(&a->facts))) {
+        brama_buf_deinit(&bytes);
+        return BRAMA_OK;
+    }
+    brama_buf_reset(&bytes);
+    if (err == BRAMA_OK)
+        err = brama__plan_facts(&bytes, number, &from);
+    if (err == BRAMA_OK)
+        err = brama__publish(&a->publisher, BRAMA_PACK_FACTS, number, brama_buf_str(&bytes), diag);
+    if (err != BRAMA_OK) {
+        brama_buf_deinit(&bytes);
+        return err;
+    }
+    brama_buf_deinit(&a->facts);
+    a->facts = bytes;
+    return BRAMA_OK;
+}
+
+static void say_publish_error(enum brama_err err, const struct brama_diag *diag)
+{
+    say("what is in force stays: %s", diag->what[0] != '\0' ? diag->what : brama_err_text(err));
+}
+
+static bool has_line(const struct brama__round *r, brama_str line)
+{
+    for (size_t i = 0; r != NULL && i < r->complaints.n; i++) {
+        if (brama_str_eq(r->complaints.p[i], line))
+            return true;
+    }
+    return false;
+}
+
+/* Only what is new. */
+static void say_what_changed(const struct brama__round *before, const struct brama__round *now)
+{
+    for (size_t i = 0; i < now->complaints.n; i++) {
+        if (!has_line(before, now->complaints.p[i]))
+            say("%.*s", BRAMA_FMT(now->complaints.p[i]));
+    }
+    uint32_t count = brama_pack_count(&now->policy.pack, BRAMA_T_APIRULE);
+    if (before != NULL && before->errors == now->errors &&
+        brama_pack_count(&before->policy.pack, BRAMA_T_APIRULE) == count)
+        return;
+    say("%u APIRule%s, %zu with errors", count, count == 1 ? "" : "s", now->errors);
+}
+
+static void start_nginx(struct agent *a)
+{
+    struct brama_diag diag = {0};
+    if (a->nginx_started)
+        return;
+    a->nginx_started = true;
+    if (brama__nginx_start(&a->nginx, &diag) != BRAMA_OK) {
+        say_diag(&diag);
+        end(a, UNREACHABLE);
+    }
+}
+
+static void want_only_what_is_in_force(struct agent *a)
+{
+    const struct brama__round *r = a->in_force;
+    if (brama_keysets_want(a->keysets, r->urls.p, r->urls.n) != BRAMA_OK ||
+        brama_resolver_want(a->resolver, r->hosts.p, r->hosts.n) != BRAMA_OK)
+        say("%s", brama_err_text(BRAMA_ERR_NOMEM));
+}
+
+/* Facts first, then the policy that needs them. */
+static void publish_next(struct agent *a)
+{
+    struct brama_diag diag = {0};
+    struct brama__round *r = a->next;
+
+    uv_timer_stop(&a->patience);
+    enum brama_err err = publish_facts(a, &diag);
+    uint64_t number = brama_pack_number(&r->policy.pack);
+    if (err == BRAMA_OK)
+        err = brama__publish(&a->publisher, BRAMA_PACK_POLICY, number, brama_buf_str(&r->bytes),
+                             &diag);
+    if (err != BRAMA_OK) {
+        say_publish_error(err, &diag);
+        a->next = NULL; /* read again at the next tick */
+        brama__round_free(r);
+        if (a->in_force != NULL)
+            a->in_force->hash = 0;
+        return;
+    }
+    say_what_changed(a->in_force, r);
+    brama__round_free(a->in_force);
+    a->in_force = r;
+    a->next = NULL;
+    want_only_what_is_in_force(a);
+    size_t failed = brama__round_settle(r, &a->goods);
+    if (failed != 0)
+        say("%zu last good forms couldn't be written: %s", failed, strerror(errno));
+    start_nginx(a);
+}
+
+static bool is_patient(const struct agent *a)
+{
+    return uv_is_active((const uv_handle_t *)&a->patience) &&
+           (brama_keysets_pending(a->keysets) != 0 || brama_resolver_pending(a->resolver) != 0);
+}
+
+/* Something about key sets, names or certificates is new. */
+static void facts_changed(struct agent *a)
+{
+    struct brama_diag diag = {0};
+    if (a->stopping)
+        return;
+    if (a->next != NULL) {
+        if (!is_patient(a))
+            publish_next(a);
+        return;
+    }
+    if (a->in_force == NULL)
+        return;
+    enum brama_err err = publish_facts(a, &diag);
+    if (err != BRAMA_OK)
+        say_publish_error(err, &diag);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+    struct agent *a = timer->data;
+    if (a->next != NULL)
+        publish_next(a);
+}
+
+static void on_keyset(void *ctx, const struct brama_keyset *keyset)
+{
+    if (keyset->problem.n != 0)
+        say("key set %.*s: %.*s%s", BRAMA_FMT(keyset->url), BRAMA_FMT(keyset->problem),
+            keyset->set != NULL ? "; the last good one stays" : "");
+    facts_changed(ctx);
+}
+
+static void on_host(void *ctx, brama_str host)
+{
+    struct agent *a = ctx;
+    size_t count;
+    (void)brama_resolver_ips(a->resolver, host, &count);
+    if (count == 0)
+        say("%.*s has no address", BRAMA_FMT(host));
+    facts_changed(a);
+}
+
+/* Both lists, so that what is in force keeps its facts until the next is. */
+static bool join(struct brama__texts *out, struct brama__round *r, struct brama__texts more,
+                 struct brama__texts first)
+{
+    out->n = 0;
+    out->p = brama_arena_array(&r->arena, first.n + more.n, sizeof(*out->p));
+    if (out->p == NULL)
+        return first.n + more.n == 0;
+    for (size_t i = 0; i < first.n; i++)
+        out->p[out->n++] = first.p[i];
+    for (size_t i = 0; i < more.n; i++)
+        out->p[out->n++] = more.p[i];
+    return true;
+}
+
+static enum brama_err want_both(struct agent *a)
+{
+    static const struct brama__texts none = {0};
+    struct brama__round *r = a->next;
+    struct brama__texts urls, hosts;
+    if (!join(&urls, r, a->in_force != NULL ? a->in_force->urls : none, r->urls) ||
+        !join(&hosts, r, a->in_force != NULL ? a->in_force->hosts : none, r->hosts))
+        return BRAMA_ERR_NOMEM;
+    enum brama_err err = brama_keysets_want(a->keysets, urls.p, urls.n);
+    return err == BRAMA_OK ? brama_resolver_want(a->resolver, hosts.p, hosts.n) : err;
+}
+
+static void read_sources(struct agent *a)
+{
+    struct brama__round_in in = {.inputs = &a->options->inputs,
+                                 .roots = a->roots,
+                                 .root_count = a->root_count,
+                                 .stdin_text = &a->stdin_text,
+                                 .in_force = a->in_force != NULL ? &a->in_force->policy : NULL,
+                                 .goods = &a->goods};
+    const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
+    struct brama__round *r;
+
+    enum brama_err err = brama__round_read(&r, &in) ? BRAMA_OK : BRAMA_ERR_NOMEM;
+    if (err == BRAMA_OK && last != NULL && last->hash == r->hash) {
+        brama__round_free(r);
+        return;
+    }
+    if (err == BRAMA_OK)
+        err = brama__round_compile(r, &in, brama__publish_next(&a->publisher, BRAMA_PACK_POLICY));
+    if (err == BRAMA_OK) {
+        brama__round_free(a->next);
+        a->next = r;
+        err = want_both(a);
+    } else {
+        brama__round_free(r);
+    }
+    if (err != BRAMA_OK) {
+        say("what is in force stays: %s", brama_err_text(err));
+        return;
+    }
+    bool waits = brama_keysets_pending(a->keysets) != 0 || brama_resolver_pending(a->resolver) != 0;
+    if (!waits)
+        publish_next(a);
+    else if (!uv_is_active((const uv_handle_t *)&a->patience))
+        uv_timer_start(&a->patience, on_patience, FIRST_FETCH_MS, 0);
+}
+
+static void on_sources(void *ctx)
+{
+    struct agent *a = ctx;
+    if (!a->stopping)
+        read_sources(a);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct agent *a = timer->data;
+    struct brama_diag diag = {0};
+    if (a->stopping)
+        return;
+    if (a->options->tls_listen.n != 0) {
+        if (brama__tls_look(&a->tls, &diag))
+            facts_changed(a);
+        else if (diag.what[0] != '\0')
+            say_diag(&diag);
+    }
+    if (a->next == NULL && (a->in_force == NULL || a->in_force->hash == 0))
+        read_sources(a);
+    brama__publish_collect(&a->publisher);
+}
+
+static void on_serving(void *ctx, bool adopted)
+{
+    const struct agent *a = ctx;
+    const struct brama_agent_options *o = a->options;
+    if (adopted)
+        say("taken over from an earlier run, process %ld", (long)a->nginx.pid);
+    if (o->listen.n != 0)
+        say("listening on http://%.*s", BRAMA_FMT(o->listen));
+    if (o->tls_listen.n != 0)
+        say("listening on https://%.*s", BRAMA_FMT(o->tls_listen));
+    if (o->admin.n != 0)
+        say("admin on http://%.*s", BRAMA_FMT(o->admin));
+}
+
+static void on_failed(void *ctx, const char *why)
+{
+    brama_str rest = brama_str_c(why), line;
+    say("nginx didn't start:");
+    while (brama_str_next(&rest, '\n', &line)) {
+        if (line.n != 0)
+            say("  %.*s", BRAMA_FMT(line));
+    }
+    end(ctx, UNREACHABLE);
+}
+
+static void on_died(void *ctx, unsigned again_s)
+{
+    (void)ctx;
+    say("nginx has ended by itself; started again in %u s", again_s);
+}
+
+static void on_gone(void *ctx)
+{
+    end(ctx, DONE);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct agent *a = handle->data;
+    (void)number;
+    if (!a->stopping)
+        say("ending, requests under way have %u s", a->nginx.drain_s);
+    bool again = a->stopping;
+    a->stopping = true;
+    brama__nginx_stop(&a->nginx, again);
+}
+
+static int find_roots(struct agent *a)
+{
+    const struct brama_inputs *in = &a->options->inputs;
+    bool stdin_asked = false;
+    a->roots = brama_arena_array(&a->arena, in->path_count + 1, sizeof(*a->roots));
+    if (a->roots == NULL)
+        return BUG;
+    a->roots[a->root_count++] =
+        brama_arena_printf(&a->arena, "%s/" BRAMA_STATE_RULES, a->state.dir);
+    for (size_t i = 0; i < in->path_count; i++) {
+        a->roots[a->root_count++] = in->paths[i];
+        stdin_asked = stdin_asked || brama_str_eq(in->paths[i], BRAMA_STR("-"));
+    }
+    if (stdin_asked && brama_files_stdin(&a->stdin_text, &a->arena) != BRAMA_OK) {
+        say("standard input can't be read");
+        return UNUSABLE;
+    }
+    return DONE;
+}
+
+/* A path that doesn't exist is a slip of the hand at the start, and an accident later. */
+static int check_roots(struct agent *a)
+{
+    struct brama_arena arena;
+    struct brama_files files;
+    int code = DONE;
+    brama_arena_init(&arena, NULL, (size_t)4 << 30);
+    if (brama_files_read(&files, &arena, a->roots, a->root_count, &a->stdin_text) != BRAMA_OK)
+        code = BUG;
+    else if (files.broken_count != 0) {
+        say("%.*s: %.*s", BRAMA_FMT(files.broken[0].name), BRAMA_FMT(files.broken[0].problem));
+        code = UNUSABLE;
+    }
+    brama_arena_deinit(&arena);
+    return code;
+}
+
+static bool lookup(void *ctx, brama_str host, uint16_t port, brama_str *to_host, uint16_t *to_port)
+{
+    struct agent *a = ctx;
+    struct brama__round *r = a->next != NULL ? a->next : a->in_force;
+    return r != NULL && brama_service_lookup(&r->table, host, port, to_host, to_port);
+}
+
+static int code_of(enum brama_err err, const struct brama_diag *diag)
+{
+    if (err == BRAMA_OK)
+        return DONE;
+    if (diag->what[0] != '\0')
+        say_diag(diag);
+    else
+        say("%s", brama_err_text(err));
+    return err == BRAMA_ERR_NOMEM || err == BRAMA_ERR_BUG ? BUG : UNREACHABLE;
+}
+
+/* All that may end the start with a word, in the order in which somebody wants to hear it. */
+static int open_world(struct agent *a, const struct brama_http_resolver *resolver)
+{
+    const struct brama_agent_options *o = a->options;
+    const struct brama__nginx_events events = {on_serving, on_failed, on_died, on_gone, a};
+    struct brama_diag diag = {0};
+    char keys[PATH_MAX + 8];
+
+    enum brama_err err = brama__state_open(&a->state, o->state_dir, &diag);
+    if (err != BRAMA_OK)
+        return code_of(err, &diag);
+    int code = find_roots(a);
+    if (code == DONE)
+        code = check_roots(a);
+    if (code != DONE)
+        return code;
+    err = brama__publisher_open(&a->publisher, &a->state, &diag);
+    if (err == BRAMA_OK)
+        err = brama__nginx_open(&a->nginx, &a->loop, &a->state, &a->publisher, o, &events, &diag);
+    if (err == BRAMA_OK && o->tls_listen.n != 0)
+        err = brama__tls_open(&a->tls, &a->state, o->tls_cert, o->tls_key, o->inputs.domain, &diag);
+    if (err == BRAMA_ERR_INVALID) {
+        say_diag(&diag);
+        return UNUSABLE;
+    }
+    if (err == BRAMA_OK)
+        err = brama__nginx_prepare(&a->nginx, &diag);
+    if (err == BRAMA_OK)
+        err = brama__goods_open(&a->goods, &a->state);
+    snprintf(keys, sizeof(keys), "%s/" BRAMA_STATE_KEYS, a->state.dir);
+    struct brama_keysets_options options = {
+        .loop = &a->loop,
+        .dir = brama_str_c(keys),
+        .http = {.ca_file = o->inputs.ca_file, .resolver = resolver},
+        .news = on_keyset,
+        .ctx = a};
+    if (err == BRAMA_OK)
+        err = brama_keysets_new(&a->keysets, &options);
+    if (err == BRAMA_OK)
+        err = brama_resolver_new(&a->resolver, &a->loop, on_host, a);
+    if (err == BRAMA_OK)
+        err = brama_watch_new(&a->watch, &a->loop, a->roots, a->root_count, on_sources, a);
+    return code_of(err, &diag);
+}
+
+static void start_loop_handles(struct agent *a)
+{
+    uv_signal_t *const signals[] = {&a->term, &a->interrupt, &a->hangup};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(signals); i++) {
+        uv_signal_init(&a->loop, signals[i]);
+        signals[i]->data = a;
+        uv_signal_start(signals[i], on_signal, numbers[i]);
+    }
+    uv_timer_init(&a->loop, &a->tick);
+    uv_timer_init(&a->loop, &a->patience);
+    a->tick.data = a->patience.data = a;
+    uv_timer_start(&a->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void close_all(struct agent *a)
+{
+    uv_handle_t *const handles[] = {(uv_handle_t *)&a->term, (uv_handle_t *)&a->interrupt,
+                                    (uv_handle_t *)&a->hangup, (uv_handle_t *)&a->tick,
+                                    (uv_handle_t *)&a->patience};
+    brama_watch_free(a->watch);
+    brama_keysets_free(a->keysets);
+    brama_resolver_free(a->resolver);
+    brama__nginx_close(&a->nginx);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(handles); i++)
+        uv_close(handles[i], NULL);
+    uv_run(&a->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&a->loop);
+    brama__round_free(a->next);
+    brama__round_free(a->in_force);
+    brama_buf_deinit(&a->facts);
+    brama__tls_close(&a->tls);
+    brama__goods_close(&a->goods);
+    brama__publisher_close(&a->publisher);
+    brama__state_close(&a->state);
+    brama_arena_deinit(&a->arena);
+}
+
+int brama_agent_run(const struct brama_agent_options *options)
+{
+    struct agent *a = calloc(1, sizeof(*a));
+    if (a == NULL || uv_loop_init(&a->loop) != 0) {
+        free(a);
+        say("%s", brama_err_text(BRAMA_ERR_NOMEM));
+        return BUG;
+    }
+    struct brama_http_resolver resolver = {lookup, a};
+    signal(SIGPIPE, SIG_IGN);
+    a->options = options;
+    a->state.dir_fd = a->state.lock_fd = a->state.nginx_lock_fd = a->publisher.poke_fd = -1;
+    brama_arena_init(&a->arena, NULL, (size_t)1 << 26);
+    brama_buf_init(&a->facts, NULL, BRAMA__FACTS_BYTES);
+    start_loop_handles(a);
+    int code = open_world(a, &resolver);
+    if (code == DONE) {
+        read_sources(a);
+        uv_run(&a->loop, UV_RUN_DEFAULT);
+        code = a->exit_code;
+    }
+    close_all(a);
+    free(a);
+    return code;
+}

@@ -1,0 +1,48 @@
+/* The last good form of each APIRule: state/good/<namespace>.<name>.json, written when a form was
+ * accepted, removed when the rule has left its source. Design section 2, "The last good form".
+ *
+ *     {"handler": "istio", "file": "rules/a.yaml", "line": 3, "manifest": {...}}
+ *
+ * The manifest is read and judged anew, under the handler it was valid under, when it is needed.
+ */
+#ifndef BRAMA_AGENT_GOOD_H
+#define BRAMA_AGENT_GOOD_H
+
+#include "agent/state.h"
+#include "base/map.h"
+#include "rule/judge.h"
+
+struct brama__good {
+    brama_str ns, name, file; /* file: that the form came from */
+    uint32_t line;
+    uint64_t hash; /* of the text on disk */
+    bool gone, seen;
+};
+
+struct brama__goods {
+    const struct brama__state *state;
+    struct brama_arena arena; /* grows with names ever seen */
+    struct brama_map map;     /* "ns/name" to index */
+    struct brama__good *good;
+    size_t count, size;
+};
+
+/* What is on disk; a file that isn't one of ours is left alone. BRAMA_ERR_NOMEM only. */
+BRAMA_MUST_USE enum brama_err brama__goods_open(struct brama__goods *out,
+                                                const struct brama__state *state);
+void brama__goods_close(struct brama__goods *goods);
+
+/* NULL: none. */
+struct brama__good *brama__goods_find(const struct brama__goods *goods, brama_str ns,
+                                      brama_str name);
+/* Its model, valid; the arena's. NULL: it can't be read, or isn't valid (any more). */
+const struct brama_apirule *brama__good_model(const struct brama__goods *goods,
+                                              const struct brama__good *good,
+                                              struct brama_arena *arena, brama_str domain);
+
+/* Every valid rule of the world is its own last good form from now on: written where it differs
+ * from what is there. The number of those that couldn't be written. */
+size_t brama__goods_keep(struct brama__goods *goods, const struct brama_world *world);
+void brama__good_drop(struct brama__goods *goods, struct brama__good *good);
+
+#endif

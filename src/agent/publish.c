@@ -1,0 +1,321 @@
+#include "agent/publish.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "policy/facts.h"
+#include "policy/policy.h"
+
+static const char *const prefixes[] = {[BRAMA_PACK_NONE] = "",
+                                       [BRAMA_PACK_POLICY] = BRAMA_STATE_POLICY,
+                                       [BRAMA_PACK_FACTS] = BRAMA_STATE_FACTS};
+
+static enum brama_err complain(struct brama_diag *diag, const char *what, const char *name)
+{
+    brama_diag_set(diag, (struct brama_where){0}, "%s %s: %s", what, name, strerror(errno));
+    return BRAMA_ERR_IO;
+}
+
+static _Atomic uint64_t *number_of(const struct brama__publisher *p, enum brama_pack_kind kind)
+{
+    return kind == BRAMA_PACK_POLICY ? &p->control->policy : &p->control->facts;
+}
+
+/* Which file is it? BRAMA_PACK_NONE: none of the published ones. */
+static enum brama_pack_kind kind_of(const char *name, uint64_t *number, bool *temporary)
+{
+    brama_str s = brama_str_c(name);
+    *temporary = brama_str_ends(s, BRAMA_STR(".tmp"));
+    if (*temporary)
+        s.n -= 4;
+    for (int kind = BRAMA_PACK_POLICY; kind <= BRAMA_PACK_FACTS; kind++) {
+        brama_str prefix = brama_str_c(prefixes[kind]);
+        if (brama_str_starts(s, prefix) && brama_str_u64(brama_str_from(s, prefix.n), number))
+            return (enum brama_pack_kind)kind;
+    }
+    return BRAMA_PACK_NONE;
+}
+
+typedef bool goes(const struct brama__publisher *p, enum brama_pack_kind kind, uint64_t number,
+                  bool temporary, void *ctx);
+
+/* Look at every published file and unlink those that go. */
+static void sweep(const struct brama__publisher *p, goes *test, void *ctx)
+{
+    int fd = openat(p->state->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        uint64_t number;
+        bool temporary;
+        enum brama_pack_kind kind = kind_of(e->d_name, &number, &temporary);
+        if (kind != BRAMA_PACK_NONE && test(p, kind, number, temporary, ctx))
+            unlinkat(p->state->dir_fd, e->d_name, 0);
+    }
+    closedir(dir);
+}
+
+/* Never told to anybody: named, but the crash came before the store. Its number is used all the
+ * same. */
+static bool is_litter(const struct brama__publisher *p, enum brama_pack_kind kind, uint64_t number,
+                      bool temporary, void *ctx)
+{
+    uint64_t *highest = ctx;
+    if (number > highest[kind])
+        highest[kind] = number;
+    return temporary || number > atomic_load(number_of(p, kind));
+}
+
+static enum brama_err make_control(const struct brama__state *state, struct brama_diag *diag)
+{
+    static const char temporary[] = BRAMA_STATE_CONTROL ".tmp";
+    struct brama_control page = {.magic = {'B', 'R', 'A', 'M', 'A', 'C', 'T', 'L'},
+                                 .format = BRAMA_PAGES_FORMAT};
+    unlinkat(state->dir_fd, temporary, 0);
+    int fd = openat(state->dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool done = fd >= 0 && ftruncate(fd, BRAMA_PAGE_BYTES) == 0 &&
+                pwrite(fd, &page, sizeof(page), 0) == (ssize_t)sizeof(page) &&
+                brama__state_give(state, fd) && fsync(fd) == 0 &&
+                renameat(state->dir_fd, temporary, state->dir_fd, BRAMA_STATE_CONTROL) == 0;
+    int why = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return done ? BRAMA_OK : complain(diag, "can't make", BRAMA_STATE_CONTROL);
+}
+
+/* NULL: not there, or not of this format. Its mode says read-only, to all others. */
+static struct brama_control *map_control(const struct brama__state *state)
+{
+    struct stat st;
+    void *page = MAP_FAILED;
+    if (fchmodat(state->dir_fd, BRAMA_STATE_CONTROL, 0640, 0) != 0)
+        return NULL;
+    int fd = openat(state->dir_fd, BRAMA_STATE_CONTROL, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st) == 0 && st.st_size >= BRAMA_PAGE_BYTES && brama__state_give(state, fd))
+        page = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (page == MAP_FAILED)
+        return NULL;
+    struct brama_control *control = page;
+    if (memcmp(control->magic, "BRAMACTL", sizeof(control->magic)) == 0 &&
+        control->format == BRAMA_PAGES_FORMAT)
+        return control;
+    munmap(page, BRAMA_PAGE_BYTES);
+    return NULL;
+}
+
+enum brama_err brama__publisher_open(struct brama__publisher *p, const struct brama__state *state,
+                                     struct brama_diag *diag)
+{
+    *p = (struct brama__publisher){.state = state, .poke_fd = -1};
+    p->control = map_control(state);
+    if (p->control == NULL) {
+        enum brama_err err = make_control(state, diag);
+        if (err != BRAMA_OK)
+            return err;
+        p->control = map_control(state);
+    }
+    if (p->control == NULL)
+        return complain(diag, "can't map", BRAMA_STATE_CONTROL);
+    p->highest[BRAMA_PACK_POLICY] = atomic_load(&p->control->policy);
+    p->highest[BRAMA_PACK_FACTS] = atomic_load(&p->control->facts);
+    sweep(p, is_litter, p->highest);
+    p->poke_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return p->poke_fd >= 0 ? BRAMA_OK : complain(diag, "can't make", "a socket");
+}
+
+void brama__publisher_close(struct brama__publisher *p)
+{
+    if (p->control != NULL)
+        munmap(p->control, BRAMA_PAGE_BYTES);
+    if (p->poke_fd >= 0)
+        close(p->poke_fd);
+    p->control = NULL;
+    p->poke_fd = -1;
+}
+
+uint64_t brama__publish_next(const struct brama__publisher *p, enum brama_pack_kind kind)
+{
+    return p->highest[kind] + 1;
+}
+
+/* A lost poke costs a worker's look a second later. */
+static void poke(const struct brama__publisher *p)
+{
+    int dir = openat(p->state->dir_fd, BRAMA_STATE_WORKERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return;
+    for (unsigned slot = 0; slot < BRAMA_WORKER_SLOTS; slot++) {
+        /* sun_path is short, a state directory may be long. */
+        struct sockaddr_un to = {.sun_family = AF_UNIX};
+        snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d/%u.sock", dir, slot);
+        (void)!sendto(p->poke_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
+                      sizeof(to));
+    }
+    close(dir);
+}
+
+static bool write_all(int fd, brama_str bytes)
+{
+    while (bytes.n != 0) {
+        ssize_t n = write(fd, bytes.p, bytes.n);
+        if (n < 0 && errno != EINTR)
+            return false;
+        if (n > 0)
+            bytes = brama_str_from(bytes, (size_t)n);
+    }
+    return true;
+}
+
+static enum brama_err verify(const void *bytes, size_t size, enum brama_pack_kind kind,
+                             uint64_t number)
+{
+    struct brama_policy policy;
+    struct brama_facts facts;
+    enum brama_err err;
+    if (kind == BRAMA_PACK_POLICY) {
+        err = brama_policy_open(&policy, bytes, size);
+        if (err == BRAMA_OK)
+            err = brama_policy_verify(&policy);
+        return err == BRAMA_OK && brama_pack_number(&policy.pack) != number ? BRAMA_ERR_INVALID
+                                                                            : err;
+    }
+    err = brama_facts_open(&facts, bytes, size);
+    if (err == BRAMA_OK)
+        err = brama_facts_verify(&facts);
+    return err == BRAMA_OK && brama_pack_number(&facts.pack) != number ? BRAMA_ERR_INVALID : err;
+}
+
+/* What a worker will map, looked through once, so that it needn't. */
+static enum brama_err read_back(const struct brama__publisher *p, const char *name,
+                                enum brama_pack_kind kind, uint64_t number, size_t size,
+                                struct brama_diag *diag)
+{
+    struct stat st;
+    enum brama_err err = BRAMA_ERR_INVALID;
+    int fd = openat(p->state->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return complain(diag, "can't read back", name);
+    if (fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size == size) {
+        void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+        if (bytes != MAP_FAILED) {
+            err = verify(bytes, size, kind, number);
+            munmap(bytes, size);
+        }
+    }
+    close(fd);
+    if (err != BRAMA_OK)
+        brama_diag_set(diag, (struct brama_where){0}, "%s is not what was written: %s", name,
+                       brama_err_text(err));
+    return err != BRAMA_OK ? BRAMA_ERR_INVALID : BRAMA_OK;
+}
+
+static enum brama_err write_aside(const struct brama__publisher *p, const char *name,
+                                  brama_str bytes, struct brama_diag *diag)
+{
+    int fd =
+        openat(p->state->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return complain(diag, "can't make", name);
+    bool done = write_all(fd, bytes) && brama__state_give(p->state, fd) && fsync(fd) == 0;
+    int why = errno;
+    done = close(fd) == 0 && done;
+    errno = why;
+    return done ? BRAMA_OK : complain(diag, "can't write", name);
+}
+
+enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind kind,
+                              uint64_t number, brama_str bytes, struct brama_diag *diag)
+{
+    char name[48], temporary[56];
+    snprintf(name, sizeof(name), "%s%" PRIu64, prefixes[kind], number);
+    snprintf(temporary, sizeof(temporary), "%s.tmp", name);
+    if (number > p->highest[kind])
+        p->highest[kind] = number;
+    enum brama_err err = write_aside(p, temporary, bytes, diag);
+    if (err == BRAMA_OK)
+        err = read_back(p, temporary, kind, number, bytes.n, diag);
+    if (err == BRAMA_OK && (renameat(p->state->dir_fd, temporary, p->state->dir_fd, name) != 0 ||
+                            fsync(p->state->dir_fd) != 0))
+        err = complain(diag, "can't name", name);
+    if (err != BRAMA_OK) {
+        unlinkat(p->state->dir_fd, temporary, 0);
+        unlinkat(p->state->dir_fd, name, 0);
+        return err;
+    }
+    atomic_store_explicit(number_of(p, kind), number, memory_order_release);
+    poke(p);
+    return BRAMA_OK;
+}
+
+static void count_worker(struct brama__workers *w, const struct brama__publisher *p, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || st.st_size < BRAMA_PAGE_BYTES)
+        return;
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
+        flock(fd, LOCK_UN);
+        return; /* its worker is gone */
+    }
+    struct brama_worker_page *page = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED)
+        return;
+    uint64_t policy = atomic_load(&page->policy), facts = atomic_load(&page->facts);
+    if (memcmp(page->magic, "BRAMAWRK", sizeof(page->magic)) == 0) {
+        w->live++;
+        w->current +=
+            policy >= atomic_load(&p->control->policy) && facts >= atomic_load(&p->control->facts);
+        if (policy < w->oldest[BRAMA_PACK_POLICY])
+            w->oldest[BRAMA_PACK_POLICY] = policy;
+        if (facts < w->oldest[BRAMA_PACK_FACTS])
+            w->oldest[BRAMA_PACK_FACTS] = facts;
+    }
+    munmap(page, BRAMA_PAGE_BYTES);
+}
+
+struct brama__workers brama__publish_workers(const struct brama__publisher *p)
+{
+    struct brama__workers w = {.oldest = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+    for (unsigned slot = 0; slot < BRAMA_WORKER_SLOTS; slot++) {
+        char name[32];
+        snprintf(name, sizeof(name), BRAMA_STATE_WORKERS "/%u", slot);
+        int fd = openat(p->state->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            continue;
+        count_worker(&w, p, fd);
+        close(fd);
+    }
+    return w;
+}
+
+/* Of each kind, the oldest number that stays. */
+static bool is_left_behind(const struct brama__publisher *p, enum brama_pack_kind kind,
+                           uint64_t number, bool temporary, void *ctx)
+{
+    const struct brama__workers *w = ctx;
+    uint64_t newest = atomic_load(number_of(p, kind));
+    return !temporary && number + 1 < newest && number < w->oldest[kind];
+}
+
+void brama__publish_collect(const struct brama__publisher *p)
+{
+    struct brama__workers w = brama__publish_workers(p);
+    sweep(p, is_left_behind, &w);
+}

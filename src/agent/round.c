@@ -1,0 +1,233 @@
+#include "agent/round.h"
+
+#include <stdlib.h>
+
+#define ROUND_BYTES ((size_t)4 << 30)
+
+static uint64_t hash_files(const struct brama_files *files)
+{
+    uint64_t hash = files->count;
+    for (size_t i = 0; i < files->count; i++) {
+        hash = hash * 31 + brama_str_hash(files->file[i].name);
+        hash = hash * 31 + brama_str_hash(files->file[i].text);
+        hash = hash * 31 + brama_str_hash(files->file[i].problem);
+    }
+    for (size_t i = 0; i < files->broken_count; i++)
+        hash = hash * 31 + brama_str_hash(files->broken[i].name);
+    return hash;
+}
+
+bool brama__round_read(struct brama__round **out, const struct brama__round_in *in)
+{
+    struct brama__round *r = calloc(1, sizeof(*r));
+    *out = r;
+    if (r == NULL)
+        return false;
+    brama_arena_init(&r->arena, NULL, ROUND_BYTES);
+    brama_buf_init(&r->bytes, NULL, BRAMA__POLICY_BYTES);
+    if (brama_files_read(&r->files, &r->arena, in->roots, in->root_count, in->stdin_text) !=
+        BRAMA_OK) {
+        brama__round_free(r);
+        *out = NULL;
+        return false;
+    }
+    for (size_t i = 0; i < r->files.count; i++) {
+        /* What an editor or a full disk leaves: no reason to take rules away. */
+        if (r->files.file[i].problem.n == 0 && brama_str_trim(r->files.file[i].text).n == 0)
+            r->files.file[i].problem = BRAMA_STR("the file is empty");
+    }
+    r->hash = hash_files(&r->files);
+    return true;
+}
+
+void brama__round_free(struct brama__round *r)
+{
+    if (r == NULL)
+        return;
+    brama_buf_deinit(&r->bytes);
+    brama_arena_deinit(&r->arena);
+    free(r);
+}
+
+/* The problem of the file, or of the root it lay under; {NULL, 0}: it was read, or it is gone. */
+static brama_str problem_of(const struct brama_files *files, brama_str file)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        if (brama_str_eq(files->file[i].name, file))
+            return files->file[i].problem;
+    }
+    for (size_t i = 0; i < files->broken_count; i++) {
+        brama_str root = files->broken[i].name;
+        if (brama_str_starts(file, root) &&
+            (file.n == root.n || file.p[root.n] == '/' || brama_str_ends(root, BRAMA_STR("/"))))
+            return files->broken[i].problem;
+    }
+    return BRAMA_NIL;
+}
+
+static void mark_seen(const struct brama_world *world, const struct brama__goods *goods)
+{
+    for (size_t i = 0; i < goods->count; i++)
+        goods->good[i].seen = false;
+    for (const struct brama_apirule *rule = world->rules; rule != NULL; rule = rule->next) {
+        struct brama__good *good = brama__goods_find(goods, rule->ns, rule->name);
+        if (good != NULL)
+            good->seen = true;
+    }
+}
+
+struct stand_ins {
+    struct brama_last_good *good;
+    size_t good_count;
+    struct brama_broken_rule *broken;
+    size_t broken_count;
+};
+
+static void add_good(struct stand_ins *s, const struct brama__goods *goods,
+                     const struct brama__good *good, struct brama__round *r, brama_str domain)
+{
+    const struct brama_apirule *model = brama__good_model(goods, good, &r->arena, domain);
+    if (model != NULL)
+        s->good[s->good_count++] = (struct brama_last_good){model};
+}
+
+/* Forms that may be needed: of rules that aren't valid now, and of those in files that can't be
+ * read. */
+static bool find_stand_ins(struct stand_ins *s, struct brama__round *r,
+                           const struct brama__goods *goods, brama_str domain)
+{
+    *s = (struct stand_ins){0};
+    s->good = brama_arena_array(&r->arena, goods->count, sizeof(*s->good));
+    s->broken = brama_arena_array(&r->arena, goods->count, sizeof(*s->broken));
+    if (goods->count != 0 && (s->good == NULL || s->broken == NULL))
+        return false;
+    mark_seen(&r->world, goods);
+    for (const struct brama_apirule *rule = r->world.rules; rule != NULL; rule = rule->next) {
+        const struct brama__good *good =
+            rule->judged.valid ? NULL : brama__goods_find(goods, rule->ns, rule->name);
+        if (good != NULL)
+            add_good(s, goods, good, r, domain);
+    }
+    for (size_t i = 0; i < goods->count; i++) {
+        const struct brama__good *good = &goods->good[i];
+        brama_str problem =
+            good->gone || good->seen ? BRAMA_NIL : problem_of(&r->files, good->file);
+        if (problem.n == 0)
+            continue;
+        add_good(s, goods, good, r, domain);
+        s->broken[s->broken_count++] =
+            (struct brama_broken_rule){good->ns, good->name, good->file, problem};
+    }
+    return !brama_arena_failed(&r->arena);
+}
+
+static void complain(struct brama__round *r, brama_str line)
+{
+    if (line.p != NULL)
+        r->complaints.p[r->complaints.n++] = line;
+}
+
+/* FILE:LINE: what, as compilers say it. */
+static brama_str at(struct brama__round *r, struct brama_where where, brama_str what)
+{
+    if (where.line == 0)
+        return brama_arena_printf(&r->arena, "%.*s: %.*s", BRAMA_FMT(where.file), BRAMA_FMT(what));
+    return brama_arena_printf(&r->arena, "%.*s:%u: %.*s", BRAMA_FMT(where.file), where.line,
+                              BRAMA_FMT(what));
+}
+
+static bool write_complaints(struct brama__round *r)
+{
+    size_t max = r->world.findings.errors + r->world.rule_count;
+    r->complaints.p = brama_arena_array(&r->arena, max, sizeof(*r->complaints.p));
+    if (r->complaints.p == NULL)
+        return max == 0;
+    for (const struct brama_finding *f = r->world.findings.first; f != NULL; f = f->next) {
+        if (f->severity == BRAMA_SEVERITY_ERROR && r->complaints.n < max)
+            complain(r, at(r, f->where, f->message));
+    }
+    for (const struct brama_apirule *rule = r->world.rules; rule != NULL; rule = rule->next) {
+        if (rule->judged.valid || r->complaints.n == max)
+            continue;
+        r->errors++;
+        complain(
+            r, at(r, rule->where,
+                  brama_arena_printf(&r->arena, "%.*s/%.*s: %.*s", BRAMA_FMT(rule->ns),
+                                     BRAMA_FMT(rule->name), BRAMA_FMT(rule->judged.description))));
+    }
+    return true;
+}
+
+static const struct brama_host_owner *owners_of(struct brama__round *r,
+                                                const struct brama_policy *in_force, size_t *count)
+{
+    *count = 0;
+    if (in_force == NULL)
+        return NULL;
+    uint32_t rows = brama_pack_count(&in_force->pack, BRAMA_T_APIRULE);
+    struct brama_host_owner *out = brama_arena_array(&r->arena, rows, sizeof(*out));
+    for (uint32_t i = 0; out != NULL && i < rows; i++) {
+        const struct brama_p_apirule *row =
+            BRAMA_ROW(&in_force->pack, BRAMA_T_APIRULE, i, struct brama_p_apirule);
+        if (row == NULL || row->form == BRAMA_FORM_NONE)
+            continue;
+        out[(*count)++] = (struct brama_host_owner){
+            .host = brama_arena_copy(&r->arena, brama_pack_text(&in_force->pack, row->host)),
+            .ns = brama_arena_copy(&r->arena, brama_pack_text(&in_force->pack, row->ns)),
+            .name = brama_arena_copy(&r->arena, brama_pack_text(&in_force->pack, row->name))};
+    }
+    return out;
+}
+
+static enum brama_err judge(struct brama__round *r, const struct brama__round_in *in)
+{
+    struct brama_judge_options options = {.domain = in->inputs->domain};
+    brama_world_init(&r->world, &r->arena, &(struct brama_world_options){.ns = in->inputs->ns});
+    enum brama_err err = brama__plan_read(&r->world, &r->files);
+    if (err != BRAMA_OK)
+        return err;
+    options.owners = owners_of(r, in->in_force, &options.owner_count);
+    brama_judge(&r->world, &options);
+    return brama_compile_check(&r->world);
+}
+
+enum brama_err brama__round_compile(struct brama__round *r, const struct brama__round_in *in,
+                                    uint64_t number)
+{
+    struct stand_ins s;
+    enum brama_err err = judge(r, in);
+    if (err != BRAMA_OK)
+        return err;
+    r->table =
+        (struct brama_service_table){in->inputs->services, in->inputs->service_count, &r->world};
+    if (!find_stand_ins(&s, r, in->goods, in->inputs->domain) || !write_complaints(r))
+        return BRAMA_ERR_NOMEM;
+    struct brama_compile_in compile = {.world = &r->world,
+                                       .good = s.good,
+                                       .good_count = s.good_count,
+                                       .domain = in->inputs->domain,
+                                       .broken = s.broken,
+                                       .broken_count = s.broken_count};
+    compile.sources = brama__plan_sources(&r->arena, &r->files, &compile.source_count);
+    err = brama_policy_compile(&r->bytes, number, &compile);
+    if (err == BRAMA_OK)
+        err = brama_policy_open(&r->policy, r->bytes.p, r->bytes.n);
+    if (err != BRAMA_OK)
+        return err;
+    r->errors += s.broken_count;
+    r->urls = brama__plan_keysets(&r->arena, &r->policy);
+    r->hosts = brama__plan_hosts(&r->arena, &r->policy, &r->table);
+    return brama_arena_failed(&r->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+}
+
+size_t brama__round_settle(const struct brama__round *r, struct brama__goods *goods)
+{
+    size_t failed = brama__goods_keep(goods, &r->world);
+    mark_seen(&r->world, goods);
+    for (size_t i = 0; i < goods->count; i++) {
+        struct brama__good *good = &goods->good[i];
+        if (!good->gone && !good->seen && problem_of(&r->files, good->file).n == 0)
+            brama__good_drop(goods, good);
+    }
+    return failed;
+}

@@ -1,0 +1,44 @@
+/* One reading of all sources, up to a compiled policy: made whole, then published or forgotten
+ * whole.
+ */
+#ifndef BRAMA_AGENT_ROUND_H
+#define BRAMA_AGENT_ROUND_H
+
+#include "agent/good.h"
+#include "agent/inputs.h"
+#include "agent/plan.h"
+
+struct brama__round {
+    struct brama_arena arena;
+    struct brama_files files;
+    struct brama_world world;
+    struct brama_service_table table;
+    struct brama_buf bytes;          /* of the policy */
+    struct brama_policy policy;      /* over bytes */
+    struct brama__texts urls, hosts; /* that it needs */
+    struct brama__texts complaints;  /* a line each: what is wrong with which file or APIRule */
+    size_t errors;                   /* APIRules that aren't valid */
+    uint64_t hash;                   /* of all that was read */
+};
+
+struct brama__round_in {
+    const struct brama_inputs *inputs;
+    const brama_str *roots; /* the applied rules first, then -f */
+    size_t root_count;
+    const brama_str *stdin_text;         /* of "-" */
+    const struct brama_policy *in_force; /* NULL: none; its hosts stay with their APIRules */
+    struct brama__goods *goods;
+};
+
+/* Read only. False: no memory. */
+bool brama__round_read(struct brama__round **out, const struct brama__round_in *in);
+/* Judge and compile as policy number. */
+BRAMA_MUST_USE enum brama_err
+brama__round_compile(struct brama__round *round, const struct brama__round_in *in, uint64_t number);
+void brama__round_free(struct brama__round *round);
+
+/* After it was published: last good forms written, and those of rules that left their source
+ * removed. The number of forms that couldn't be written. */
+size_t brama__round_settle(const struct brama__round *round, struct brama__goods *goods);
+
+#endif

@@ -1,0 +1,48 @@
+/* The state directory: made, owned and locked. Layout and names: policy/pages.h.
+ *
+ * Started as root, nginx's workers run as another user: what they read belongs to their group, what
+ * they write to themselves. Started as somebody else, all is that user's alone.
+ */
+#ifndef BRAMA_AGENT_STATE_H
+#define BRAMA_AGENT_STATE_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "base/diag.h"
+#include "base/err.h"
+
+#define BRAMA__STATE_TLS "tls" /* folder: certificates made by ourselves */
+
+struct brama__state {
+    char dir[PATH_MAX]; /* absolute */
+    int dir_fd;         /* -1: not open */
+    int lock_fd;
+    int nginx_lock_fd; /* -1: somebody else's data plane holds it */
+    bool as_root;
+    const char *user; /* of the workers; "" if not started as root */
+    uid_t uid;        /* of the workers */
+    gid_t gid;
+};
+
+/* Make what isn't there and take the agent's lock.
+ * BRAMA_ERR_IO: diag says what; BRAMA_ERR_EXISTS: another agent runs, diag names its pid. */
+BRAMA_MUST_USE enum brama_err brama__state_open(struct brama__state *out, brama_str dir,
+                                                struct brama_diag *diag);
+void brama__state_close(struct brama__state *state);
+
+/* Take nginx.lock for a data plane of our own. False: an orphan holds it. */
+bool brama__state_take_nginx_lock(struct brama__state *state);
+
+/* Give an open file of ours to the workers for reading; false: errno. */
+bool brama__state_give(const struct brama__state *state, int fd);
+
+/* A small file of ours as a whole or not at all: temporary, fsync, rename. name is relative to the
+ * state directory. False: errno. */
+bool brama__state_write(const struct brama__state *state, const char *name, brama_str text,
+                        mode_t mode);
+/* The file's text, the arena's; false if it can't be had. */
+bool brama__state_read(const struct brama__state *state, struct brama_arena *arena,
+                       const char *name, brama_str *out);
+
+#endif

@@ -1,0 +1,188 @@
+#include "source/watch.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SETTLE_MS 20
+#define LOOK_MS 1000
+
+struct root {
+    uv_fs_event_t event;
+    struct brama_watch *watch;
+    ino_t folder; /* that the event is on; 0: on none */
+    char *path;
+};
+
+struct brama_watch {
+    uv_loop_t *loop;
+    uv_timer_t settle, look;
+    brama_watch_changed *changed;
+    void *ctx;
+    uint64_t signature;
+    unsigned closing;
+    size_t count;
+    struct root *roots;
+};
+
+static uint64_t mix(uint64_t hash, const void *p, size_t n)
+{
+    return (hash ^ brama_str_hash((brama_str){p, n})) * 1099511628211u;
+}
+
+static uint64_t mix_stat(uint64_t hash, int dir, const char *name)
+{
+    struct stat st;
+    if (fstatat(dir, name, &st, 0) != 0)
+        return hash * 31 + 1;
+    const uint64_t what[] = {(uint64_t)st.st_dev,          (uint64_t)st.st_ino,
+                             (uint64_t)st.st_size,         (uint64_t)st.st_mtim.tv_sec,
+                             (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_mode};
+    return mix(hash, what, sizeof(what));
+}
+
+/* Entries are summed up: readdir() has no order. */
+static uint64_t look_at(const char *path)
+{
+    uint64_t hash = mix_stat(0, AT_FDCWD, path), sum = 0;
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return hash;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] != '.')
+            sum += mix_stat(mix(0, e->d_name, strlen(e->d_name)), dirfd(dir), e->d_name);
+    }
+    closedir(dir);
+    return hash ^ sum;
+}
+
+static uint64_t look_at_all(const struct brama_watch *w)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < w->count; i++)
+        hash = hash * 31 + look_at(w->roots[i].path);
+    return hash;
+}
+
+static void on_settled(uv_timer_t *timer)
+{
+    struct brama_watch *w = timer->data;
+    w->signature = look_at_all(w);
+    w->changed(w->ctx);
+}
+
+static void notice(struct brama_watch *w)
+{
+    if (!uv_is_active((uv_handle_t *)&w->settle))
+        uv_timer_start(&w->settle, on_settled, SETTLE_MS, 0);
+}
+
+static void on_event(uv_fs_event_t *event, const char *name, int events, int status)
+{
+    struct root *r = event->data;
+    (void)name;
+    (void)events;
+    (void)status;
+    notice(r->watch);
+}
+
+/* A root may go and come back as another folder: then its inode differs. */
+static void arm(struct root *r)
+{
+    struct stat st;
+    char *copy = strdup(r->path);
+    if (copy == NULL)
+        return;
+    const char *folder = copy;
+    bool found = stat(copy, &st) == 0;
+    if (!found || !S_ISDIR(st.st_mode)) {
+        folder = dirname(copy);
+        found = stat(folder, &st) == 0;
+    }
+    ino_t now = found ? st.st_ino : 0;
+    if (now != r->folder) {
+        uv_fs_event_stop(&r->event);
+        r->folder = now != 0 && uv_fs_event_start(&r->event, on_event, folder, 0) == 0 ? now : 0;
+    }
+    free(copy);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct brama_watch *w = timer->data;
+    for (size_t i = 0; i < w->count; i++)
+        arm(&w->roots[i]);
+    if (look_at_all(w) != w->signature)
+        notice(w);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct brama_watch *w = handle->data;
+    if (--w->closing != 0)
+        return;
+    for (size_t i = 0; i < w->count; i++)
+        free(w->roots[i].path);
+    free(w->roots);
+    free(w);
+}
+
+static void on_root_closed(uv_handle_t *handle)
+{
+    struct root *r = handle->data;
+    handle->data = r->watch;
+    on_closed(handle);
+}
+
+void brama_watch_free(struct brama_watch *w)
+{
+    if (w == NULL)
+        return;
+    w->closing = (unsigned)w->count + 2;
+    for (size_t i = 0; i < w->count; i++)
+        uv_close((uv_handle_t *)&w->roots[i].event, on_root_closed);
+    uv_close((uv_handle_t *)&w->settle, on_closed);
+    uv_close((uv_handle_t *)&w->look, on_closed);
+}
+
+enum brama_err brama_watch_new(struct brama_watch **out, uv_loop_t *loop, const brama_str *roots,
+                               size_t root_count, brama_watch_changed *changed, void *ctx)
+{
+    *out = NULL;
+    struct brama_watch *w = calloc(1, sizeof(*w));
+    if (w == NULL)
+        return BRAMA_ERR_NOMEM;
+    w->roots = calloc(root_count != 0 ? root_count : 1, sizeof(*w->roots));
+    if (w->roots == NULL) {
+        free(w);
+        return BRAMA_ERR_NOMEM;
+    }
+    w->loop = loop;
+    w->changed = changed;
+    w->ctx = ctx;
+    uv_timer_init(loop, &w->settle);
+    uv_timer_init(loop, &w->look);
+    w->settle.data = w->look.data = w;
+    for (size_t i = 0; i < root_count; i++) {
+        struct root *r = &w->roots[w->count];
+        if (brama_str_eq(roots[i], BRAMA_STR("-")))
+            continue;
+        r->path = strndup(roots[i].p, roots[i].n);
+        if (r->path == NULL || uv_fs_event_init(loop, &r->event) != 0) {
+            free(r->path);
+            brama_watch_free(w);
+            return BRAMA_ERR_NOMEM;
+        }
+        r->watch = w;
+        r->event.data = r;
+        w->count++;
+        arm(r);
+    }
+    w->signature = look_at_all(w);
+    uv_timer_start(&w->look, on_look, LOOK_MS, LOOK_MS);
+    *out = w;
+    return BRAMA_OK;
+}

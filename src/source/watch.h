@@ -1,0 +1,23 @@
+/* Has something about these roots changed? Told some 20 ms after the first sign, so that a burst is
+ * told once. inotify on folders (for a file: the one it lies in), and a look each second, which
+ * sees what inotify doesn't: network file systems, a root that was away.
+ */
+#ifndef BRAMA_SOURCE_WATCH_H
+#define BRAMA_SOURCE_WATCH_H
+
+#include <uv.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+typedef void brama_watch_changed(void *ctx);
+
+struct brama_watch;
+/* roots: files or folders, there or not; "-" is left out. Copied. */
+BRAMA_MUST_USE enum brama_err brama_watch_new(struct brama_watch **out, uv_loop_t *loop,
+                                              const brama_str *roots, size_t root_count,
+                                              brama_watch_changed *changed, void *ctx);
+/* The loop must turn once more. */
+void brama_watch_free(struct brama_watch *watch);
+
+#endif
