@@ -1,0 +1,244 @@
+#include "expect.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/publish.h"
+#include "agent/tls.h"
+#include "policy/facts.h"
+
+struct place {
+    char dir[32];
+    struct brama__state state;
+    struct brama__publisher publisher;
+};
+
+static void open_place(struct place *p)
+{
+    struct brama_diag diag = {0};
+    if (brama__state_open(&p->state, brama_str_c(p->dir), &diag) != BRAMA_OK ||
+        brama__publisher_open(&p->publisher, &p->state, &diag) != BRAMA_OK)
+        fail_msg("%s", diag.what);
+}
+
+static void close_place(struct place *p)
+{
+    brama__publisher_close(&p->publisher);
+    brama__state_close(&p->state);
+}
+
+static void set_up(struct place *p)
+{
+    *p = (struct place){.dir = "/tmp/brama-state-XXXXXX"};
+    assert_non_null(mkdtemp(p->dir));
+    open_place(p);
+}
+
+static void tear_down(struct place *p)
+{
+    char command[64];
+    close_place(p);
+    snprintf(command, sizeof(command), "rm -r %s", p->dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void path_in(char out[128], const struct place *p, const char *name)
+{
+    snprintf(out, 128, "%s/%s", p->dir, name);
+}
+
+static bool exists(const struct place *p, const char *name)
+{
+    char path[128];
+    path_in(path, p, name);
+    return access(path, F_OK) == 0;
+}
+
+static void leave(const struct place *p, const char *name)
+{
+    char path[128];
+    path_in(path, p, name);
+    FILE *f = fopen(path, "w");
+    assert_true(f != NULL && fputs("half", f) >= 0 && fclose(f) == 0);
+}
+
+/* Facts without anything in them, under the number that comes next; one byte changed if flip isn't
+ * 0. */
+static enum brama_err publish(struct place *p, size_t flip, uint64_t number)
+{
+    struct brama_buf bytes;
+    struct brama_diag diag = {0};
+    const struct brama_facts_keyset_in keyset = {.url = BRAMA_LIT("https://a.example/keys")};
+    const struct brama_facts_in in = {.keysets = &keyset, .keyset_count = 1};
+    uint64_t next = brama__publish_next(&p->publisher, BRAMA_PACK_FACTS);
+    brama_buf_init(&bytes, NULL, 1 << 20);
+    assert_int_equal(brama_facts_build(&bytes, number, &in), BRAMA_OK);
+    if (flip != 0)
+        bytes.p[bytes.n - flip] ^= 1;
+    enum brama_err err =
+        brama__publish(&p->publisher, BRAMA_PACK_FACTS, next, brama_buf_str(&bytes), &diag);
+    EXPECT("an error says why", (err != BRAMA_OK) == (diag.what[0] != '\0'));
+    brama_buf_deinit(&bytes);
+    return err;
+}
+
+static uint64_t in_control(const struct place *p)
+{
+    return atomic_load(&p->publisher.control->facts);
+}
+
+static void what_is_published_is_named_and_told(void **state)
+{
+    (void)state;
+    struct place p;
+    struct stat st;
+    char path[128];
+    set_up(&p);
+    assert_int_equal(publish(&p, 0, 1), BRAMA_OK);
+    assert_int_equal(in_control(&p), 1);
+    EXPECT("the file is there", exists(&p, "facts.1"));
+    EXPECT("the temporary one isn't", !exists(&p, "facts.1.tmp"));
+    path_in(path, &p, "facts.1");
+    assert_int_equal(stat(path, &st), 0);
+    EXPECT("nobody may write it, nor the others read", (st.st_mode & 0337) == 0);
+    close_place(&p);
+    open_place(&p);
+    EXPECT("the numbers survive the agent", in_control(&p) == 1);
+    tear_down(&p);
+}
+
+static void a_bad_file_is_never_told(void **state)
+{
+    (void)state;
+    struct place p;
+    set_up(&p);
+    assert_int_equal(publish(&p, 0, 1), BRAMA_OK);
+    EXPECT("a flipped bit", publish(&p, 3, 2) == BRAMA_ERR_INVALID);
+    EXPECT("what was in force stays", in_control(&p) == 1 && exists(&p, "facts.1"));
+    EXPECT("and nothing is left", !exists(&p, "facts.2") && !exists(&p, "facts.2.tmp"));
+    EXPECT("another number inside", publish(&p, 0, 2) == BRAMA_ERR_INVALID);
+    EXPECT("a good one goes on with a number never used", publish(&p, 0, 4) == BRAMA_OK);
+    assert_int_equal(in_control(&p), 4);
+    tear_down(&p);
+}
+
+static void litter_of_a_crash_is_removed_and_its_numbers_are_used_up(void **state)
+{
+    (void)state;
+    struct place p;
+    set_up(&p);
+    assert_int_equal(publish(&p, 0, 1), BRAMA_OK);
+    close_place(&p);
+    leave(&p, "facts.7");     /* named, but the crash came before the store */
+    leave(&p, "facts.9.tmp"); /* before the name */
+    leave(&p, "facts.x");     /* somebody else's */
+    leave(&p, "policy.3.tmp");
+    open_place(&p);
+    EXPECT("the published one stays", exists(&p, "facts.1"));
+    EXPECT("the others go", !exists(&p, "facts.7") && !exists(&p, "facts.9.tmp"));
+    EXPECT("of both kinds", !exists(&p, "policy.3.tmp"));
+    EXPECT("what isn't ours stays", exists(&p, "facts.x"));
+    assert_int_equal(brama__publish_next(&p.publisher, BRAMA_PACK_FACTS), 10);
+    assert_int_equal(brama__publish_next(&p.publisher, BRAMA_PACK_POLICY), 4);
+    tear_down(&p);
+}
+
+/* A worker's page as the module writes it; the lock says that it lives. */
+static int worker(const struct place *p, uint64_t facts)
+{
+    char path[128];
+    struct brama_worker_page page = {.magic = {'B', 'R', 'A', 'M', 'A', 'W', 'R', 'K'},
+                                     .format = BRAMA_PAGES_FORMAT};
+    atomic_store(&page.facts, facts);
+    path_in(path, p, BRAMA_STATE_WORKERS "/5");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && ftruncate(fd, BRAMA_PAGE_BYTES) == 0);
+    assert_int_equal(pwrite(fd, &page, sizeof(page), 0), sizeof(page));
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    return fd;
+}
+
+static void files_go_when_every_worker_has_left_them(void **state)
+{
+    (void)state;
+    struct place p;
+    set_up(&p);
+    for (uint64_t n = 1; n <= 4; n++)
+        assert_int_equal(publish(&p, 0, n), BRAMA_OK);
+    int fd = worker(&p, 2);
+    assert_int_equal(brama__publish_workers(&p.publisher).live, 1);
+    assert_int_equal(brama__publish_workers(&p.publisher).current, 0);
+    brama__publish_collect(&p.publisher);
+    EXPECT("the one before the worker's goes", !exists(&p, "facts.1"));
+    EXPECT("the worker's and all newer ones stay",
+           exists(&p, "facts.2") && exists(&p, "facts.3") && exists(&p, "facts.4"));
+    close(fd);
+    assert_int_equal(brama__publish_workers(&p.publisher).live, 0);
+    brama__publish_collect(&p.publisher);
+    EXPECT("a dead worker holds nothing", !exists(&p, "facts.2"));
+    EXPECT("the two newest stay", exists(&p, "facts.3") && exists(&p, "facts.4"));
+    tear_down(&p);
+}
+
+static void a_second_agent_is_told_of_the_first(void **state)
+{
+    (void)state;
+    struct place p;
+    struct brama__state second;
+    struct brama_diag diag = {0};
+    char pid[32];
+    set_up(&p);
+    assert_int_equal(brama__state_open(&second, brama_str_c(p.dir), &diag), BRAMA_ERR_EXISTS);
+    brama__state_close(&second);
+    snprintf(pid, sizeof(pid), "process %ld,", (long)getpid());
+    EXPECT("by its pid", strstr(diag.what, pid) != NULL);
+    tear_down(&p);
+}
+
+static void a_certificate_is_made_once_and_kept(void **state)
+{
+    (void)state;
+    struct place p;
+    struct brama__tls tls;
+    struct brama_diag diag = {0};
+    char first[1024];
+    brama_str domain = BRAMA_STR("test.local"), none = BRAMA_NIL;
+    set_up(&p);
+    if (brama__tls_open(&tls, &p.state, none, none, domain, &diag) != BRAMA_OK)
+        fail_msg("%s", diag.what);
+    EXPECT_STR("for all hosts of the domain", tls.cert.name, BRAMA_STR("*.test.local"));
+    EXPECT("no key in the chain",
+           brama_str_find_str(tls.cert.chain_pem, BRAMA_STR("PRIVATE")) == tls.cert.chain_pem.n);
+    assert_true(tls.cert.chain_pem.n < sizeof(first));
+    memcpy(first, tls.cert.chain_pem.p, tls.cert.chain_pem.n);
+    brama_str before = {first, tls.cert.chain_pem.n};
+    EXPECT("nothing to renew", !brama__tls_look(&tls, &diag));
+    brama__tls_close(&tls);
+    assert_int_equal(brama__tls_open(&tls, &p.state, none, none, domain, &diag), BRAMA_OK);
+    EXPECT_STR("the same the next time", tls.cert.chain_pem, before);
+    brama__tls_close(&tls);
+    assert_int_equal(brama__tls_open(&tls, &p.state, none, none, BRAMA_STR("x"), &diag), BRAMA_OK);
+    EXPECT("another one for another domain", !brama_str_eq(tls.cert.chain_pem, before));
+    brama__tls_close(&tls);
+    brama_str missing = BRAMA_STR("/nonexistent.pem");
+    assert_int_equal(brama__tls_open(&tls, &p.state, missing, missing, domain, &diag),
+                     BRAMA_ERR_INVALID);
+    EXPECT_STR("a given file that isn't there is named", diag.where.file, missing);
+    brama__tls_close(&tls);
+    tear_down(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_published_is_named_and_told),
+        cmocka_unit_test(a_bad_file_is_never_told),
+        cmocka_unit_test(litter_of_a_crash_is_removed_and_its_numbers_are_used_up),
+        cmocka_unit_test(files_go_when_every_worker_has_left_them),
+        cmocka_unit_test(a_second_agent_is_told_of_the_first),
+        cmocka_unit_test(a_certificate_is_made_once_and_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

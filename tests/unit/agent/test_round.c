@@ -1,0 +1,214 @@
+#include "expect.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/round.h"
+#include "policy/pages.h"
+
+#define RULE(name, path)                                                                           \
+    "apiVersion: gateway.kyma-project.io/v2\n"                                                     \
+    "kind: APIRule\n"                                                                              \
+    "metadata: {name: " name "}\n"                                                                 \
+    "spec:\n"                                                                                      \
+    "  hosts: [" name "]\n"                                                                        \
+    "  gateway: kyma-system/kyma-gateway\n"                                                        \
+    "  service: {name: app, port: 80}\n"                                                           \
+    "  rules: [{path: " path ", methods: [GET], noAuth: true}]\n"
+
+struct place {
+    char base[32], rules[64], state_dir[64];
+    brama_str root;
+    struct brama_inputs inputs;
+    struct brama__state state;
+    struct brama__goods goods;
+};
+
+static void open_place(struct place *p)
+{
+    struct brama_diag diag = {0};
+    if (brama__state_open(&p->state, brama_str_c(p->state_dir), &diag) != BRAMA_OK)
+        fail_msg("%s", diag.what);
+    assert_int_equal(brama__goods_open(&p->goods, &p->state), BRAMA_OK);
+}
+
+static void close_place(struct place *p)
+{
+    brama__goods_close(&p->goods);
+    brama__state_close(&p->state);
+}
+
+static void set_up(struct place *p)
+{
+    *p = (struct place){.base = "/tmp/brama-round-XXXXXX",
+                        .inputs = {.ns = BRAMA_LIT("default"), .domain = BRAMA_LIT("localhost")}};
+    assert_non_null(mkdtemp(p->base));
+    snprintf(p->rules, sizeof(p->rules), "%s/rules", p->base);
+    snprintf(p->state_dir, sizeof(p->state_dir), "%s/state", p->base);
+    assert_int_equal(mkdir(p->rules, 0700), 0);
+    p->root = brama_str_c(p->rules);
+    open_place(p);
+}
+
+static void tear_down(struct place *p)
+{
+    char command[64];
+    close_place(p);
+    snprintf(command, sizeof(command), "rm -r %s", p->base);
+    assert_int_equal(system(command), 0);
+}
+
+static void put(const struct place *p, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", p->rules, name);
+    FILE *f = fopen(path, "w");
+    assert_true(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static bool is_kept(const struct place *p, const char *name)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/" BRAMA_STATE_GOOD "/default.%s.json", p->state_dir, name);
+    return access(path, F_OK) == 0;
+}
+
+/* What is in force of each APIRule after a reading: "name:form:route ..." in the policy's order,
+ * form as a letter: c(urrent), g(ood), n(one). */
+static void read_all(struct place *p, char out[256])
+{
+    struct brama__round_in in = {
+        .inputs = &p->inputs, .roots = &p->root, .root_count = 1, .goods = &p->goods};
+    struct brama__round *r;
+    size_t n = 0;
+    assert_true(brama__round_read(&r, &in));
+    assert_int_equal(brama__round_compile(r, &in, 1), BRAMA_OK);
+    assert_int_equal(brama_policy_verify(&r->policy), BRAMA_OK);
+    out[0] = '\0';
+    for (uint32_t i = 0; i < brama_pack_count(&r->policy.pack, BRAMA_T_APIRULE); i++) {
+        const struct brama_p_apirule *a =
+            BRAMA_ROW(&r->policy.pack, BRAMA_T_APIRULE, i, struct brama_p_apirule);
+        brama_str path = BRAMA_NIL;
+        for (uint32_t j = 0; j < brama_pack_count(&r->policy.pack, BRAMA_T_RULE); j++) {
+            const struct brama_p_rule *rule =
+                BRAMA_ROW(&r->policy.pack, BRAMA_T_RULE, j, struct brama_p_rule);
+            if (rule->apirule == i)
+                path = brama_pack_text(&r->policy.pack, rule->path);
+        }
+        n += (size_t)snprintf(out + n, 256 - n, "%s%.*s:%c:%.*s", n != 0 ? " " : "",
+                              BRAMA_FMT(brama_pack_text(&r->policy.pack, a->name)),
+                              a->form == BRAMA_FORM_CURRENT     ? 'c'
+                              : a->form == BRAMA_FORM_LAST_GOOD ? 'g'
+                                                                : 'n',
+                              BRAMA_FMT(path));
+    }
+    assert_int_equal(brama__round_settle(r, &p->goods), 0);
+    brama__round_free(r);
+}
+
+static void only_absence_takes_a_rule_away(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *text; /* of a.yaml; NULL: removed */
+        const char *want;
+        bool kept;
+    } steps[] = {
+        {"a good file", RULE("a", "/x"), "a:c:/x b:c:/b", true},
+        {"not YAML", "kind: [", "b:c:/b a:g:/x", true},
+        {"empty", "", "b:c:/b a:g:/x", true},
+        {"blank", " \n\n", "b:c:/b a:g:/x", true},
+        {"YAML, but no object", "- 1\n", "b:c:/b a:g:/x", true},
+        {"healed, and another", RULE("a", "/y"), "a:c:/y b:c:/b", true},
+        {"an APIRule that isn't valid",
+         "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: a}\n"
+         "spec:\n  hosts: [a]\n  gateway: kyma-system/kyma-gateway\n"
+         "  rules: [{path: /z, methods: [GET], noAuth: true}]\n",
+         "a:g:/y b:c:/b", true},
+        {"a file without it", "# nothing here any more\n", "b:c:/b", false},
+        {"broken when there is no good form", "kind: [", "b:c:/b", false},
+        {"back", RULE("a", "/x"), "a:c:/x b:c:/b", true},
+        {"the file is gone", NULL, "b:c:/b", false},
+    };
+    struct place p;
+    char got[256], path[128];
+    set_up(&p);
+    put(&p, "b.yaml", RULE("b", "/b"));
+    snprintf(path, sizeof(path), "%s/a.yaml", p.rules);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(steps); i++) {
+        if (steps[i].text != NULL)
+            put(&p, "a.yaml", steps[i].text);
+        else
+            unlink(path);
+        read_all(&p, got);
+        EXPECT_STR(steps[i].name, brama_str_c(got), brama_str_c(steps[i].want));
+        EXPECT(steps[i].name, is_kept(&p, "a") == steps[i].kept);
+        /* A restart changes nothing. */
+        close_place(&p);
+        open_place(&p);
+        read_all(&p, got);
+        EXPECT_STR(steps[i].name, brama_str_c(got), brama_str_c(steps[i].want));
+    }
+    tear_down(&p);
+}
+
+static void a_root_that_vanishes_keeps_its_rules(void **state)
+{
+    (void)state;
+    struct place p;
+    char got[256], away[80];
+    set_up(&p);
+    put(&p, "a.yaml", RULE("a", "/x"));
+    read_all(&p, got);
+    snprintf(away, sizeof(away), "%s.away", p.rules);
+    assert_int_equal(rename(p.rules, away), 0);
+    read_all(&p, got);
+    EXPECT_STR("away", brama_str_c(got), BRAMA_STR("a:g:/x"));
+    assert_int_equal(mkdir(p.rules, 0700), 0);
+    read_all(&p, got);
+    EXPECT_STR("back, and empty", brama_str_c(got), BRAMA_STR(""));
+    tear_down(&p);
+}
+
+static void a_damaged_good_form_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } rows[] = {
+        {"nothing", ""},
+        {"half of it", "{\"handler\":\"istio\",\"file\":\"x\",\"line\":1,\"manifest\":{"},
+        {"another object", "{\"handler\":\"istio\",\"file\":\"x\",\"line\":1,\"manifest\":{}}"},
+        {"a list", "[]"},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct place p;
+        char got[256], path[160];
+        set_up(&p);
+        put(&p, "a.yaml", RULE("a", "/x"));
+        read_all(&p, got);
+        close_place(&p);
+        snprintf(path, sizeof(path), "%s/" BRAMA_STATE_GOOD "/default.a.json", p.state_dir);
+        FILE *f = fopen(path, "w");
+        assert_true(f != NULL && fputs(rows[i].text, f) >= 0 && fclose(f) == 0);
+        open_place(&p);
+        put(&p, "a.yaml", "kind: [");
+        read_all(&p, got);
+        EXPECT(rows[i].name, strstr(got, ":g:") == NULL);
+        put(&p, "a.yaml", RULE("a", "/x"));
+        read_all(&p, got);
+        EXPECT_STR(rows[i].name, brama_str_c(got), BRAMA_STR("a:c:/x"));
+        tear_down(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_absence_takes_a_rule_away),
+        cmocka_unit_test(a_root_that_vanishes_keeps_its_rules),
+        cmocka_unit_test(a_damaged_good_form_is_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
