@@ -91,11 +91,11 @@ async function main() {
   const back = nginx('workload', workload(workloadPort));
   const front = nginx('plain', plain(plainPort, workloadPort));
   const gw = await gateway({
-    services: { 'bench.shop': workloadPort },
+    services: { 'bench.shop': workloadPort, 'open.shop': workloadPort }, // two: a token counts for all rules of its workload
     files: {
       'rules.yaml': documents(
         apiRule({ name: 'jwt', host: 'bench', service: { name: 'bench', port: 80 }, rules: [{ path: '/jwt/{**}', jwt: istioJwt(issuer, `${keys.url}/jwks`, { scopes: ['read'] }) }] }),
-        apiRule({ name: 'open', host: 'open', service: { name: 'bench', port: 80 }, rules: [{ path: '/jwt/{**}', noAuth: true }] }),
+        apiRule({ name: 'open', host: 'open', service: { name: 'open', port: 80 }, rules: [{ path: '/jwt/{**}', noAuth: true }] }),
       ),
     },
   });

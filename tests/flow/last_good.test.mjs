@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway, verb } from './lib/gateway.mjs';
-import { until, temporary } from './lib/place.mjs';
+import { freePort, temporary, until } from './lib/place.mjs';
 import { apiRule, apiRuleV1 } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
 
@@ -88,6 +88,6 @@ test('start: broken rules are no reason to stay away, a missing path is (exit 2)
   writeFileSync(path.join(dir, 'rules/bad.yaml'), 'kind: [');
   const started = await gateway({ rules: path.join(dir, 'rules'), services: { 'httpbin.shop': upstream.port } });
   await started.stop();
-  const end = await verb(['run', '-f', path.join(dir, 'absent'), '--listen', '127.0.0.1:0', '--state', path.join(dir, 'state')]);
+  const end = await verb(['run', '-f', path.join(dir, 'absent'), '--listen', `127.0.0.1:${await freePort()}`, '--state', path.join(dir, 'state')]);
   assert.equal(end.code, 2, end.err);
 });

@@ -9,7 +9,7 @@ import { curl } from './lib/curl.mjs';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway, runEnv, verb } from './lib/gateway.mjs';
 import { brama, freePort, sleep, temporary, until } from './lib/place.mjs';
-import { shell, start } from './lib/process.mjs';
+import { start } from './lib/process.mjs';
 import { apiRule } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
 
@@ -120,6 +120,7 @@ test('a killed agent: workers serve on, the next agent takes over, stop ends an 
   assert.equal(answer.status, 200);
   assert.equal((await g.ask('/livez')).status, 200);
   const next = await fresh({ state: g.state, rules: g.rules, ports: g });
+  assert.equal(nginxOf(next), master, 'the same nginx, adopted');
   await expectExchange(next, { request: { target: '/x' }, status: 200, upstream });
   next.process.child.kill('SIGKILL');
   await next.process.ended;
@@ -130,18 +131,40 @@ test('a killed agent: workers serve on, the next agent takes over, stop ends an 
   assert.ok(!(await listens(g.port)));
 });
 
-test('the access log is on standard output unless a file is named', async () => {
-  const dir = temporary();
-  const [port, admin] = [await freePort(), await freePort()];
-  const log = path.join(dir, 'out');
-  const line = `exec ${brama} run -f ${dir} --state ${dir}/state --listen 127.0.0.1:${port} --admin 127.0.0.1:${admin} --workers 1 >${log}`;
-  const agent = start('bash', ['-c', line], { env: runEnv });
-  await until('readyz', async () => (await curl(`http://127.0.0.1:${admin}/readyz`)).status === 200, { timeout: 20_000 });
-  await curl(`http://127.0.0.1:${port}/x`);
-  const entry = await until('the line', async () => {
-    const { out } = await shell(`grep '^{' ${log} | head -1`);
-    return out && JSON.parse(out);
-  });
-  assert.equal(entry.reason, 'no_host');
-  await agent.stop();
+test('another nginx.conf: the next agent drains the old one and starts its own', async () => {
+  const g = await fresh();
+  const master = nginxOf(g);
+  g.process.child.kill('SIGKILL');
+  await g.process.ended;
+  const next = await fresh({ state: g.state, rules: g.rules, ports: { ...g, logFile: undefined } });
+  assert.notEqual(nginxOf(next), master);
+  await until('the old one to be gone', () => !alive(master));
+  await expectExchange(next, { request: { target: '/x' }, status: 200, upstream });
 });
+
+for (const [what, redirect] of [['a file', '>'], ['a pipe', '| cat >'], ['a socket, as under systemd', undefined]]) {
+  test(`the access log is on standard output: ${what}`, async () => {
+    const dir = temporary();
+    const [port, admin] = [await freePort(), await freePort()];
+    const log = path.join(dir, 'out');
+    const args = ['run', '-f', dir, '--state', `${dir}/state`, '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`, '--workers', '1'];
+    const line = `echo $$ >${dir}/pid; exec ${brama} ${args.join(' ')}`;
+    const agent = redirect ? start('bash', ['-c', `bash -c '${line}' ${redirect} ${log}`], { env: runEnv }) : start('bash', ['-c', line], { env: runEnv });
+    try {
+      await until('readyz', async () => {
+        if (agent.over) throw Object.assign(new Error(agent.err), { final: true });
+        return (await curl(`http://127.0.0.1:${admin}/readyz`)).status === 200;
+      }, { timeout: 20_000 });
+      await curl(`http://127.0.0.1:${port}/x`);
+      const entry = await until('the line', () => {
+        const text = redirect ? readFileSync(log, 'utf8') : agent.out;
+        const first = text.split('\n').find((l) => l.startsWith('{') && l.endsWith('}'));
+        return first && JSON.parse(first);
+      });
+      assert.equal(entry.reason, 'no_host');
+    } finally {
+      if (!agent.over) process.kill(Number(readFileSync(`${dir}/pid`, 'utf8')), 'SIGTERM');
+      await agent.ended;
+    }
+  });
+}

@@ -27,8 +27,8 @@ export const unprivileged = { uid: 65534, gid: 65534 }; // nobody, nogroup
 
 /**
  * files: {name: YAML text} of the rules folder; services: {'NAME.NS[:PORT]': port or 'host:port'};
- * tls: also listen with TLS; as: {uid, gid} to start as; args: more flags; state, rules: folders to
- * take over from another gateway. Resolves when /readyz says yes; `wait: false` doesn't wait.
+ * tls: also listen with TLS; as: {uid, gid} to start as; args: more flags; state, rules, ports:
+ * to take over from another gateway. Resolves when /readyz says yes; `wait: false` doesn't wait.
  */
 export async function gateway({
   files = {},
@@ -48,7 +48,7 @@ export async function gateway({
     rules: rules ?? path.join(base, 'rules'),
     state: state ?? path.join(base, 'state'),
     domain,
-    logFile: path.join(base, 'access.log'),
+    logFile: ports?.logFile ?? path.join(base, 'access.log'),
     port: ports?.port ?? (await freePort()),
     adminPort: ports?.adminPort ?? (await freePort()),
     tlsPort: tls ? (ports?.tlsPort ?? (await freePort())) : undefined,
