@@ -28,7 +28,8 @@ struct brama_gw_list;
 
 struct brama_gw_main {
     ngx_str_t state_dir;
-    ngx_open_file_t *access_log;
+    ngx_open_file_t *access_log; /* NULL: none, or standard output */
+    bool log_to_stdout;
     ngx_int_t server_name_index; /* of $ssl_server_name */
     struct brama_slot *slot;     /* this worker's; NULL in the master */
 };

@@ -163,6 +163,13 @@ static void count(struct brama_slot *slot, enum brama_reason reason)
     slot->counted = counts;
 }
 
+static ngx_fd_t log_fd(const struct brama_gw_main *conf)
+{
+    if (conf->log_to_stdout)
+        return STDOUT_FILENO;
+    return conf->access_log != NULL ? conf->access_log->fd : NGX_INVALID_FILE;
+}
+
 ngx_int_t brama_gw_log_handler(ngx_http_request_t *r)
 {
     struct brama_gw_main *conf = brama_gw_main(r);
@@ -172,11 +179,12 @@ ngx_int_t brama_gw_log_handler(ngx_http_request_t *r)
         return NGX_OK;
     enum brama_reason reason = reason_of(r, ctx);
     count(conf->slot, reason);
-    if (conf->access_log == NULL || conf->access_log->fd == NGX_INVALID_FILE)
+    ngx_fd_t fd = log_fd(conf);
+    if (fd == NGX_INVALID_FILE)
         return NGX_OK;
     write_line(r, ctx, &conf->slot->line, reason);
     brama_str line = brama_buf_str(&conf->slot->line);
     if (brama_buf_err(&conf->slot->line) == BRAMA_OK)
-        (void)ngx_write_fd(conf->access_log->fd, brama_gw_ngx(line).data, line.n);
+        (void)ngx_write_fd(fd, brama_gw_ngx(line).data, line.n);
     return NGX_OK;
 }

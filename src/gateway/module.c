@@ -112,9 +112,15 @@ static char *set_access_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t *words = cf->args->elts;
 
     (void)cmd;
-    if (main_conf->access_log != NULL) {
+    if (main_conf->access_log != NULL || main_conf->log_to_stdout) {
         static char twice[] = "is duplicate";
         return twice;
+    }
+    /* Inherited, not opened: a socket can't be opened by a path (systemd gives one), and somebody
+     * else's pipe only by its owner. */
+    if (brama_str_eq(brama_gw_str(words[1]), BRAMA_STR("/dev/stdout"))) {
+        main_conf->log_to_stdout = true;
+        return NGX_CONF_OK;
     }
     main_conf->access_log = ngx_conf_open_file(cf->cycle, &words[1]);
     return main_conf->access_log != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
