@@ -9,11 +9,12 @@ import { shell, start } from './lib/process.mjs';
 
 async function demo(examples) {
   const port = async () => String(await freePort());
+  const dir = temporary('brama-demo');
   const args = [
-    path.join(root, 'scripts/demo.py'), '--examples', examples, '--dir', temporary('brama-demo'),
+    path.join(root, 'scripts/demo.py'), '--examples', examples, '--dir', dir,
     '--port', await port(), '--admin-port', await port(), '--httpbin-port', await port(),
   ];
-  const it = start('python3', args);
+  const it = start('python3', args, { outFile: path.join(dir, 'out') });
   await until('the demo to be ready', () => {
     if (it.over) throw Object.assign(new Error(it.out + it.err), { final: true });
     return it.out.includes('Ctrl-C');

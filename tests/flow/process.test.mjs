@@ -137,8 +137,8 @@ test('another nginx.conf: the next agent drains the old one and starts its own',
   g.process.child.kill('SIGKILL');
   await g.process.ended;
   const next = await fresh({ state: g.state, rules: g.rules, ports: { ...g, logFile: undefined } });
-  assert.notEqual(nginxOf(next), master);
-  await until('the old one to be gone', () => !alive(master));
+  await until('the old one to be gone', () => !alive(master)); // until then it answers, too, and is as ready
+  await until('nginx.pid to name the new one', () => alive(nginxOf(next)));
   await expectExchange(next, { request: { target: '/x' }, status: 200, upstream });
 });
 

@@ -1,5 +1,6 @@
 // Programs that a test starts: each is ended by its pid, at the latest when the test's process ends.
 import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 
 const living = new Set();
 process.on('exit', () => {
@@ -12,18 +13,24 @@ process.on('exit', () => {
   }
 });
 
-/** A program in the background. `.out` and `.err` grow; `.ended` resolves to {code, signal}. */
-export function start(program, args, { env = {}, cwd, uid, gid, stdin = 'ignore' } = {}) {
+/** A program in the background. `.out` and `.err` grow; `.ended` resolves to {code, signal}. Its
+ * standard output is a socket, or outFile. */
+export function start(program, args, { env = {}, cwd, uid, gid, stdin = 'ignore', outFile } = {}) {
+  const outFd = outFile === undefined ? undefined : openSync(outFile, 'w');
   const child = spawn(program, args, {
     cwd,
     uid,
     gid,
     env: { ...process.env, ...env },
-    stdio: [stdin, 'pipe', 'pipe'],
+    stdio: [stdin, outFd ?? 'pipe', 'pipe'],
   });
   const it = { child, pid: child.pid, out: '', err: '', over: false, ended: null };
   living.add(child);
-  child.stdout.setEncoding('utf8').on('data', (text) => (it.out += text));
+  if (outFd !== undefined) {
+    closeSync(outFd);
+    Object.defineProperty(it, 'out', { get: () => readFileSync(outFile, 'utf8') });
+  }
+  child.stdout?.setEncoding('utf8').on('data', (text) => (it.out += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (it.err += text));
   it.ended = new Promise((resolve) => {
     child.once('error', (error) => {
