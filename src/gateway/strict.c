@@ -1,7 +1,7 @@
 /* What nginx 1.22 reads too laxly is refused, so that nobody behind or before us can read the same
  * bytes in another way: RFC 9112 sections 2.2, 3 and 5. Works on the bytes that nginx's parser left
- * in its buffers. HTTP/2 has its own framing; there only names are looked at. Sizes,
- * Host and Connection are the engine's to judge.
+ * in its buffers. HTTP/2 has its own framing; there only names are looked at. Sizes, Host and
+ * Connection are the engine's to judge.
  */
 #include "gateway/gateway.h"
 
@@ -62,11 +62,30 @@ static bool last_line_ok(ngx_http_request_t *r)
     return b->pos - b->start >= 2 && b->pos[-1] == LF && b->pos[-2] == CR;
 }
 
+/* RFC 9113 section 8.2.2: a connection's own headers make an HTTP/2 request malformed. */
+static bool http2_header_ok(const ngx_table_elt_t *h)
+{
+    static const brama_str own[] = {
+        BRAMA_LIT("connection"), BRAMA_LIT("proxy-connection"),  BRAMA_LIT("keep-alive"),
+        BRAMA_LIT("upgrade"),    BRAMA_LIT("transfer-encoding"),
+    };
+    brama_str name = brama_gw_str(h->key);
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(own); i++) {
+        if (brama_str_eq_nocase(name, own[i]))
+            return false;
+    }
+    return !brama_str_eq_nocase(name, BRAMA_STR("te")) ||
+           brama_str_eq_nocase(brama_gw_str(h->value), BRAMA_STR("trailers"));
+}
+
 static bool header_ok(ngx_http_request_t *r, const ngx_table_elt_t *h)
 {
     if (!is_name(h->key))
         return false;
-    return r->stream != NULL || (has_colon(h) && line_end_ok(h));
+    if (r->stream != NULL)
+        return http2_header_ok(h);
+    return has_colon(h) && line_end_ok(h);
 }
 
 static bool headers_ok(ngx_http_request_t *r)
