@@ -1,0 +1,153 @@
+#include "expect.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source/watch.h"
+
+#define PROMPT_MS 500 /* on a busy machine; half of what the look each second alone would take */
+
+struct setup {
+    uv_loop_t loop;
+    uv_timer_t limit;
+    struct brama_watch *watch;
+    char base[32], root[48], file[64];
+    unsigned told;
+    bool late;
+};
+
+static void changed(void *ctx)
+{
+    struct setup *s = ctx;
+    s->told++;
+    uv_stop(&s->loop);
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+    struct setup *s = timer->data;
+    s->late = true;
+    uv_stop(&s->loop);
+}
+
+static void put(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_true(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static void set_up(struct setup *s, bool by_file)
+{
+    *s = (struct setup){.base = "/tmp/brama-watch-XXXXXX"};
+    assert_non_null(mkdtemp(s->base));
+    snprintf(s->root, sizeof(s->root), "%s/rules", s->base);
+    snprintf(s->file, sizeof(s->file), "%s/a.yaml", s->root);
+    assert_int_equal(mkdir(s->root, 0700), 0);
+    put(s->file, "1");
+    uv_loop_init(&s->loop);
+    uv_timer_init(&s->loop, &s->limit);
+    s->limit.data = s;
+    const brama_str roots[] = {brama_str_c(by_file ? s->file : s->root), BRAMA_LIT("-")};
+    assert_int_equal(brama_watch_new(&s->watch, &s->loop, roots, 2, changed, s), BRAMA_OK);
+}
+
+static void tear_down(struct setup *s)
+{
+    char command[64];
+    brama_watch_free(s->watch);
+    uv_close((uv_handle_t *)&s->limit, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&s->loop), 0);
+    snprintf(command, sizeof(command), "rm -r %s", s->base);
+    assert_int_equal(system(command), 0);
+}
+
+static bool is_told_within(struct setup *s, uint64_t ms)
+{
+    s->told = 0;
+    s->late = false;
+    uv_update_time(&s->loop);
+    uv_timer_start(&s->limit, on_limit, ms, 0);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_timer_stop(&s->limit);
+    return s->told != 0;
+}
+
+static void an_edit_is_told_promptly_and_once(void **state)
+{
+    (void)state;
+    for (int by_file = 0; by_file < 2; by_file++) {
+        struct setup s;
+        char other[64];
+        set_up(&s, by_file != 0);
+        EXPECT("nothing has changed", !is_told_within(&s, 1200));
+        put(s.file, "22");
+        EXPECT("an edit", is_told_within(&s, PROMPT_MS));
+        EXPECT("told once", !is_told_within(&s, 1200));
+        snprintf(other, sizeof(other), "%s/new", s.root);
+        put(other, "333");
+        assert_int_equal(rename(other, s.file), 0);
+        EXPECT("another file in its place", is_told_within(&s, PROMPT_MS));
+        assert_int_equal(unlink(s.file), 0);
+        while (is_told_within(&s, 100)) {
+        }
+        put(s.file, "4");
+        EXPECT("a file that comes back", is_told_within(&s, PROMPT_MS));
+        tear_down(&s);
+    }
+}
+
+static void a_mounted_config_map_is_followed(void **state)
+{
+    (void)state;
+    struct setup s;
+    char path[96], next[96];
+    set_up(&s, false);
+    for (int i = 1; i <= 2; i++) {
+        snprintf(path, sizeof(path), "%s/..%d", s.root, i);
+        assert_int_equal(mkdir(path, 0700), 0);
+        snprintf(path, sizeof(path), "%s/..%d/m.yaml", s.root, i);
+        put(path, i == 1 ? "1" : "22");
+    }
+    snprintf(path, sizeof(path), "%s/..data", s.root);
+    assert_int_equal(symlink("..1", path), 0);
+    snprintf(next, sizeof(next), "%s/m.yaml", s.root);
+    assert_int_equal(symlink("..data/m.yaml", next), 0);
+    while (is_told_within(&s, 1200)) {
+    }
+    snprintf(next, sizeof(next), "%s/..next", s.root);
+    assert_int_equal(symlink("..2", next), 0);
+    assert_int_equal(rename(next, path), 0);
+    EXPECT("the link that all names go through", is_told_within(&s, PROMPT_MS));
+    tear_down(&s);
+}
+
+static void a_root_may_go_and_come_back(void **state)
+{
+    (void)state;
+    struct setup s;
+    char away[64];
+    set_up(&s, false);
+    snprintf(away, sizeof(away), "%s/away", s.base);
+    assert_int_equal(rename(s.root, away), 0);
+    EXPECT("gone", is_told_within(&s, 1500));
+    while (is_told_within(&s, 1200)) {
+    }
+    assert_int_equal(mkdir(s.root, 0700), 0);
+    EXPECT("back", is_told_within(&s, 1500));
+    while (is_told_within(&s, 1200)) {
+    }
+    put(s.file, "new");
+    EXPECT("and promptly again", is_told_within(&s, PROMPT_MS));
+    tear_down(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_edit_is_told_promptly_and_once),
+        cmocka_unit_test(a_mounted_config_map_is_followed),
+        cmocka_unit_test(a_root_may_go_and_come_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
