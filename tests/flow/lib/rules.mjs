@@ -13,7 +13,7 @@ export function apiRule({ name = 'httpbin', namespace = 'shop', host = 'httpbin'
       hosts: [host],
       gateway: 'kyma-system/kyma-gateway',
       service,
-      rules: rules.map((rule) => ({ methods: ['GET'], ...rule })),
+      rules: rules.map((rule) => ({ ...rule, methods: rule.methods ?? ['GET'] })),
       ...rest,
     },
   });
@@ -29,7 +29,7 @@ export function apiRuleV1({ name = 'httpbin', namespace = 'shop', host = 'httpbi
       host,
       gateway: 'kyma-system/kyma-gateway',
       service,
-      rules: rules.map((rule) => ({ methods: ['GET'], ...rule })),
+      rules: rules.map((rule) => ({ ...rule, methods: rule.methods ?? ['GET'] })),
       ...rest,
     },
   });
