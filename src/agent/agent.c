@@ -2,13 +2,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/nginx.h"
-#include "agent/round.h"
+#include "agent/say.h"
 #include "agent/tls.h"
 #include "source/watch.h"
 
@@ -40,28 +39,6 @@ struct agent {
     bool nginx_started, stopping;
     int exit_code;
 };
-
-static void say(const char *fmt, ...) BRAMA_PRINTF(1, 2);
-
-static void say(const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    flockfile(stderr);
-    fputs("brama: ", stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
-    funlockfile(stderr);
-    va_end(args);
-}
-
-static void say_diag(const struct brama_diag *diag)
-{
-    if (diag->where.file.n != 0)
-        say("%.*s: %s", BRAMA_FMT(diag->where.file), diag->what);
-    else
-        say("%s", diag->what);
-}
 
 static void end(struct agent *a, int exit_code)
 {
@@ -109,30 +86,8 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
 
 static void say_publish_error(enum brama_err err, const struct brama_diag *diag)
 {
-    say("what is in force stays: %s", diag->what[0] != '\0' ? diag->what : brama_err_text(err));
-}
-
-static bool has_line(const struct brama__round *r, brama_str line)
-{
-    for (size_t i = 0; r != NULL && i < r->complaints.n; i++) {
-        if (brama_str_eq(r->complaints.p[i], line))
-            return true;
-    }
-    return false;
-}
-
-/* Only what is new. */
-static void say_what_changed(const struct brama__round *before, const struct brama__round *now)
-{
-    for (size_t i = 0; i < now->complaints.n; i++) {
-        if (!has_line(before, now->complaints.p[i]))
-            say("%.*s", BRAMA_FMT(now->complaints.p[i]));
-    }
-    uint32_t count = brama_pack_count(&now->policy.pack, BRAMA_T_APIRULE);
-    if (before != NULL && before->errors == now->errors &&
-        brama_pack_count(&before->policy.pack, BRAMA_T_APIRULE) == count)
-        return;
-    say("%u APIRule%s, %zu with errors", count, count == 1 ? "" : "s", now->errors);
+    brama__say("what is in force stays: %s",
+               diag->what[0] != '\0' ? diag->what : brama_err_text(err));
 }
 
 static void start_nginx(struct agent *a)
@@ -142,7 +97,7 @@ static void start_nginx(struct agent *a)
         return;
     a->nginx_started = true;
     if (brama__nginx_start(&a->nginx, &diag) != BRAMA_OK) {
-        say_diag(&diag);
+        brama__say_diag(&diag);
         end(a, UNREACHABLE);
     }
 }
@@ -152,7 +107,7 @@ static void want_only_what_is_in_force(struct agent *a)
     const struct brama__round *r = a->in_force;
     if (brama_keysets_want(a->keysets, r->urls.p, r->urls.n) != BRAMA_OK ||
         brama_resolver_want(a->resolver, r->hosts.p, r->hosts.n) != BRAMA_OK)
-        say("%s", brama_err_text(BRAMA_ERR_NOMEM));
+        brama__say("%s", brama_err_text(BRAMA_ERR_NOMEM));
 }
 
 /* Facts first, then the policy that needs them. */
@@ -175,14 +130,14 @@ static void publish_next(struct agent *a)
             a->in_force->hash = 0;
         return;
     }
-    say_what_changed(a->in_force, r);
+    brama__say_what_changed(a->in_force, r);
     brama__round_free(a->in_force);
     a->in_force = r;
     a->next = NULL;
     want_only_what_is_in_force(a);
     size_t failed = brama__round_settle(r, &a->goods);
     if (failed != 0)
-        say("%zu last good forms couldn't be written: %s", failed, strerror(errno));
+        brama__say("%zu last good forms couldn't be written: %s", failed, strerror(errno));
     start_nginx(a);
 }
 
@@ -220,8 +175,8 @@ static void on_patience(uv_timer_t *timer)
 static void on_keyset(void *ctx, const struct brama_keyset *keyset)
 {
     if (keyset->problem.n != 0)
-        say("key set %.*s: %.*s%s", BRAMA_FMT(keyset->url), BRAMA_FMT(keyset->problem),
-            keyset->set != NULL ? "; the last good one stays" : "");
+        brama__say("key set %.*s: %.*s%s", BRAMA_FMT(keyset->url), BRAMA_FMT(keyset->problem),
+                   keyset->set != NULL ? "; the last good one stays" : "");
     facts_changed(ctx);
 }
 
@@ -231,7 +186,7 @@ static void on_host(void *ctx, brama_str host)
     size_t count;
     (void)brama_resolver_ips(a->resolver, host, &count);
     if (count == 0)
-        say("%.*s has no address", BRAMA_FMT(host));
+        brama__say("%.*s has no address", BRAMA_FMT(host));
     facts_changed(a);
 }
 
@@ -288,7 +243,7 @@ static void read_sources(struct agent *a)
         brama__round_free(r);
     }
     if (err != BRAMA_OK) {
-        say("what is in force stays: %s", brama_err_text(err));
+        brama__say("what is in force stays: %s", brama_err_text(err));
         return;
     }
     bool waits = brama_keysets_pending(a->keysets) != 0 || brama_resolver_pending(a->resolver) != 0;
@@ -315,7 +270,7 @@ static void on_tick(uv_timer_t *timer)
         if (brama__tls_look(&a->tls, &diag))
             facts_changed(a);
         else if (diag.what[0] != '\0')
-            say_diag(&diag);
+            brama__say_diag(&diag);
     }
     if (a->next == NULL && (a->in_force == NULL || a->in_force->hash == 0))
         read_sources(a);
@@ -327,22 +282,22 @@ static void on_serving(void *ctx, bool adopted)
     const struct agent *a = ctx;
     const struct brama_agent_options *o = a->options;
     if (adopted)
-        say("taken over from an earlier run, process %ld", (long)a->nginx.pid);
+        brama__say("taken over from an earlier run, process %ld", (long)a->nginx.pid);
     if (o->listen.n != 0)
-        say("listening on http://%.*s", BRAMA_FMT(o->listen));
+        brama__say("listening on http://%.*s", BRAMA_FMT(o->listen));
     if (o->tls_listen.n != 0)
-        say("listening on https://%.*s", BRAMA_FMT(o->tls_listen));
+        brama__say("listening on https://%.*s", BRAMA_FMT(o->tls_listen));
     if (o->admin.n != 0)
-        say("admin on http://%.*s", BRAMA_FMT(o->admin));
+        brama__say("admin on http://%.*s", BRAMA_FMT(o->admin));
 }
 
 static void on_failed(void *ctx, const char *why)
 {
     brama_str rest = brama_str_c(why), line;
-    say("nginx didn't start:");
+    brama__say("nginx didn't start:");
     while (brama_str_next(&rest, '\n', &line)) {
         if (line.n != 0)
-            say("  %.*s", BRAMA_FMT(line));
+            brama__say("  %.*s", BRAMA_FMT(line));
     }
     end(ctx, UNREACHABLE);
 }
@@ -350,7 +305,7 @@ static void on_failed(void *ctx, const char *why)
 static void on_died(void *ctx, unsigned again_s)
 {
     (void)ctx;
-    say("nginx has ended by itself; started again in %u s", again_s);
+    brama__say("nginx has ended by itself; started again in %u s", again_s);
 }
 
 static void on_gone(void *ctx)
@@ -363,7 +318,7 @@ static void on_signal(uv_signal_t *handle, int number)
     struct agent *a = handle->data;
     (void)number;
     if (!a->stopping)
-        say("ending, requests under way have %u s", a->nginx.drain_s);
+        brama__say("ending, requests under way have %u s", a->nginx.drain_s);
     bool again = a->stopping;
     a->stopping = true;
     brama__nginx_stop(&a->nginx, again);
@@ -383,7 +338,7 @@ static int find_roots(struct agent *a)
         stdin_asked = stdin_asked || brama_str_eq(in->paths[i], BRAMA_STR("-"));
     }
     if (stdin_asked && brama_files_stdin(&a->stdin_text, &a->arena) != BRAMA_OK) {
-        say("standard input can't be read");
+        brama__say("standard input can't be read");
         return UNUSABLE;
     }
     return DONE;
@@ -399,7 +354,8 @@ static int check_roots(struct agent *a)
     if (brama_files_read(&files, &arena, a->roots, a->root_count, &a->stdin_text) != BRAMA_OK)
         code = BUG;
     else if (files.broken_count != 0) {
-        say("%.*s: %.*s", BRAMA_FMT(files.broken[0].name), BRAMA_FMT(files.broken[0].problem));
+        brama__say("%.*s: %.*s", BRAMA_FMT(files.broken[0].name),
+                   BRAMA_FMT(files.broken[0].problem));
         code = UNUSABLE;
     }
     brama_arena_deinit(&arena);
@@ -418,9 +374,9 @@ static int code_of(enum brama_err err, const struct brama_diag *diag)
     if (err == BRAMA_OK)
         return DONE;
     if (diag->what[0] != '\0')
-        say_diag(diag);
+        brama__say_diag(diag);
     else
-        say("%s", brama_err_text(err));
+        brama__say("%s", brama_err_text(err));
     return err == BRAMA_ERR_NOMEM || err == BRAMA_ERR_BUG ? BUG : UNREACHABLE;
 }
 
@@ -446,7 +402,7 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
     if (err == BRAMA_OK && o->tls_listen.n != 0)
         err = brama__tls_open(&a->tls, &a->state, o->tls_cert, o->tls_key, o->inputs.domain, &diag);
     if (err == BRAMA_ERR_INVALID) {
-        say_diag(&diag);
+        brama__say_diag(&diag);
         return UNUSABLE;
     }
     if (err == BRAMA_OK)
@@ -512,7 +468,7 @@ int brama_agent_run(const struct brama_agent_options *options)
     struct agent *a = calloc(1, sizeof(*a));
     if (a == NULL || uv_loop_init(&a->loop) != 0) {
         free(a);
-        say("%s", brama_err_text(BRAMA_ERR_NOMEM));
+        brama__say("%s", brama_err_text(BRAMA_ERR_NOMEM));
         return BUG;
     }
     struct brama_http_resolver resolver = {lookup, a};

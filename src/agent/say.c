@@ -1,0 +1,52 @@
+#include "agent/say.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define LINE_BYTES 4096
+
+/* Texts of files and of other people's servers are among it: they don't steer a terminal, and a
+ * line stays a line. */
+void brama__say(const char *fmt, ...)
+{
+    char line[LINE_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    for (char *p = line; *p != '\0'; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    }
+    fprintf(stderr, "brama: %s\n", line);
+}
+
+void brama__say_diag(const struct brama_diag *diag)
+{
+    if (diag->where.file.n != 0)
+        brama__say("%.*s: %s", BRAMA_FMT(diag->where.file), diag->what);
+    else
+        brama__say("%s", diag->what);
+}
+
+static bool has_line(const struct brama__round *r, brama_str line)
+{
+    for (size_t i = 0; r != NULL && i < r->complaints.n; i++) {
+        if (brama_str_eq(r->complaints.p[i], line))
+            return true;
+    }
+    return false;
+}
+
+void brama__say_what_changed(const struct brama__round *before, const struct brama__round *now)
+{
+    for (size_t i = 0; i < now->complaints.n; i++) {
+        if (!has_line(before, now->complaints.p[i]))
+            brama__say("%.*s", BRAMA_FMT(now->complaints.p[i]));
+    }
+    uint32_t count = brama_pack_count(&now->policy.pack, BRAMA_T_APIRULE);
+    if (before != NULL && before->errors == now->errors &&
+        brama_pack_count(&before->policy.pack, BRAMA_T_APIRULE) == count)
+        return;
+    brama__say("%u APIRule%s, %zu with errors", count, count == 1 ? "" : "s", now->errors);
+}

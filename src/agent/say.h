@@ -1,0 +1,15 @@
+/* What the agent says on standard error: a line each, calm, and nothing twice. */
+#ifndef BRAMA_AGENT_SAY_H
+#define BRAMA_AGENT_SAY_H
+
+#include "agent/round.h"
+
+/* "brama: " and the text. */
+void brama__say(const char *fmt, ...) BRAMA_PRINTF(1, 2);
+/* With the file that it is about, if any. */
+void brama__say_diag(const struct brama_diag *diag);
+/* Of a round that goes into force: complaints that the one before (NULL: none) didn't have, and how
+ * many APIRules there are where that differs. */
+void brama__say_what_changed(const struct brama__round *before, const struct brama__round *now);
+
+#endif
