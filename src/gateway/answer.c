@@ -1,5 +1,6 @@
 /* Is the head of a workload's answer one that everybody reads alike? nginx 1.22 takes two lengths,
- * a length beside chunks, a 101 that nobody asked for, and no HTTP at all (as HTTP/0.9). */
+ * a length beside chunks, a 101 that nobody asked for, any other 1xx as the last word, and no HTTP
+ * at all (as HTTP/0.9). */
 #include "gateway/gateway.h"
 
 static bool framing_ok(const ngx_http_upstream_t *u)
@@ -29,12 +30,17 @@ static bool framing_ok(const ngx_http_upstream_t *u)
     return lengths + codings <= 1;
 }
 
+static bool status_ok(const ngx_http_upstream_t *u, const struct brama_gw_ctx *ctx)
+{
+    return u->headers_in.status_n >= NGX_HTTP_OK ||
+           (u->headers_in.status_n == NGX_HTTP_SWITCHING_PROTOCOLS && ctx->websocket);
+}
+
 bool brama_gw_answer_ok(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
 {
     ngx_http_upstream_t *u = r->upstream;
 
-    if (u->headers_in.status_n != 0 && framing_ok(u) &&
-        (u->headers_in.status_n != NGX_HTTP_SWITCHING_PROTOCOLS || ctx->websocket))
+    if (status_ok(u, ctx) && framing_ok(u))
         return true;
     ctx->failure = BRAMA_GW_PROTOCOL_ERROR;
     r->http_version = ctx->http_version; /* nginx took "no HTTP" for the client's version, too */

@@ -32,7 +32,9 @@ u_char *brama_gw_error_log(ngx_http_request_t *r, ngx_http_request_t *sr, u_char
 
 static enum brama_reason reason_of(ngx_http_request_t *r, const struct brama_gw_ctx *ctx)
 {
-    if (r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST || !r->header_sent)
+    if (!r->header_sent && r->headers_out.status == NGX_HTTP_BAD_REQUEST)
+        return BRAMA_REASON_BAD_REQUEST; /* its body went wrong on the way: cut without an answer */
+    if (!r->header_sent || r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
         return BRAMA_REASON_CLIENT_GONE;
     if (ctx == NULL)
         return BRAMA_REASON_BAD_REQUEST;
