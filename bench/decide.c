@@ -120,7 +120,7 @@ static void run(const struct bench *b, const char *name, const char *target, bra
 
     must(brama_memory_new(&memory, &options) == BRAMA_OK, "memory");
     brama_arena_init(&arena, NULL, 1 << 20);
-    struct brama_engine engine = {&b->policy, &b->facts, memory};
+    struct brama_engine engine = {.policy = &b->policy, .facts = &b->facts, .memory = memory};
     brama_decide(&d, &engine, &request, &arena, NULL);
     must(d.verdict == BRAMA_VERDICT_ALLOW, brama_reason_name(d.reason));
     clock_t start = clock();

@@ -15,7 +15,7 @@ static const struct brama_usage usage = {
     .synopsis = "brama explain -f PATH.. [METHOD] URL [FLAGS]",
     .about = "Say what would become of a request, step by step. The rule files are judged\n"
              "alone; key sets are fetched, nothing else is sent. The URL is taken as it is,\n"
-             "byte for byte.\n"
+             "byte for byte. Without --service, where a workload is doesn't matter.\n"
              "Exit code: 0 allowed, 1 refused, 2 unusable rules or URL, 69 a key set that was\n"
              "needed can't be had.",
     .example = "  brama explain -f rules/ GET http://httpbin.localhost/headers \\\n"
@@ -30,6 +30,7 @@ struct wish {
     struct brama_request request;
     struct brama_secrets secrets;
     bool as_json;
+    bool any_upstream; /* nobody said where workloads are: that isn't the question then */
 };
 
 const char *brama_verdict_name(enum brama_verdict verdict)
@@ -135,12 +136,8 @@ static int print(struct brama_cli *cli, struct wish *wish, const struct brama_ex
 static brama_str upstream_of(struct brama_cli *cli, const struct brama_policy *policy,
                              const struct brama_decision *d)
 {
-    const struct brama_p_route *route =
-        BRAMA_ROW(&policy->pack, BRAMA_T_ROUTE, d->route, struct brama_p_route);
     const struct brama_p_upstream *up =
-        route == NULL
-            ? NULL
-            : BRAMA_ROW(&policy->pack, BRAMA_T_UPSTREAM, route->upstream, struct brama_p_upstream);
+        BRAMA_ROW(&policy->pack, BRAMA_T_UPSTREAM, d->upstream_row, struct brama_p_upstream);
 
     if (up == NULL)
         return BRAMA_NIL;
@@ -152,7 +149,8 @@ static brama_str upstream_of(struct brama_cli *cli, const struct brama_policy *p
 static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_offline *offline)
 {
     struct brama_memory_options options = {.regexes_max = 4096, .keys_max = 100};
-    struct brama_engine engine = {.policy = &offline->policy, .facts = &offline->facts};
+    struct brama_engine engine = {
+        .policy = &offline->policy, .facts = &offline->facts, .any_upstream = wish->any_upstream};
     struct brama_decision decision = {0};
     struct brama_trace trace;
 
@@ -297,6 +295,7 @@ int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
     if (code != BRAMA_EXIT_OK)
         return code;
     wish.as_json = format == 1;
+    wish.any_upstream = rules.services.n == 0;
     wish.request.now_s = (int64_t)now_s;
     find_secrets(&wish);
     return explain(cli, &wish, &inputs);

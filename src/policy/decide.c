@@ -170,6 +170,16 @@ static bool add_upstream_headers(struct brama__case *c, const struct brama_p_oat
     return true;
 }
 
+static void trace_upstream(struct brama__case *c, const struct brama_p_upstream *u, bool known)
+{
+    enum brama_trace_outcome outcome = known                     ? BRAMA_TRACE_PASS
+                                       : c->engine->any_upstream ? BRAMA_TRACE_INFO
+                                                                 : BRAMA_TRACE_FAIL;
+    brama_str ns = brama_pack_text(c->policy, u->ns), name = brama_pack_text(c->policy, u->name);
+    brama_trace_add(c->trace, "upstream", outcome, BRAMA_NIL, BRAMA_NIL, "%.*s/%.*s:%u%s",
+                    BRAMA_FMT(ns), BRAMA_FMT(name), u->port, known ? "" : ": no address is known");
+}
+
 /* Everything said yes: say where to, and let the request pass. */
 static void allow(struct brama__case *c, const struct brama_p_oathkeeper *ok)
 {
@@ -178,19 +188,15 @@ static void allow(struct brama__case *c, const struct brama_p_oathkeeper *ok)
         BRAMA_ROW(c->policy, BRAMA_T_UPSTREAM, row, struct brama_p_upstream);
     const struct brama_f_upstream *facts =
         u != NULL ? brama_facts_upstream(c->engine->facts, u->id) : NULL;
+    bool known = facts != NULL && facts->addresses.count != 0;
 
     if (u != NULL)
-        brama_trace_add(c->trace, "upstream",
-                        facts != NULL && facts->addresses.count != 0 ? BRAMA_TRACE_PASS
-                                                                     : BRAMA_TRACE_FAIL,
-                        BRAMA_NIL, brama_pack_text(c->policy, u->name),
-                        "%.*s/%.*s:%u, %u addresses", BRAMA_FMT(brama_pack_text(c->policy, u->ns)),
-                        BRAMA_FMT(brama_pack_text(c->policy, u->name)), u->port,
-                        facts != NULL ? facts->addresses.count : 0);
-    if (facts == NULL || facts->addresses.count == 0) {
+        trace_upstream(c, u, known);
+    if (!known && !c->engine->any_upstream) {
         brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_NO_UPSTREAM);
         return;
     }
+    c->out->upstream_row = row;
     c->out->target = forward_target(c);
     c->out->upstream = facts;
     c->out->timeout_s = c->route->timeout_s;
@@ -211,7 +217,8 @@ void brama_decide(struct brama_decision *out, const struct brama_engine *engine,
     struct brama__case c = {
         .engine = engine, .request = request, .arena = arena, .trace = trace, .out = out};
 
-    *out = (struct brama_decision){.route = BRAMA_NO_ROW, .status = 500};
+    *out =
+        (struct brama_decision){.route = BRAMA_NO_ROW, .upstream_row = BRAMA_NO_ROW, .status = 500};
     if (engine->policy == NULL || engine->facts == NULL || engine->memory == NULL) {
         brama__deny(&c, BRAMA__GATEWAY, BRAMA_REASON_NOT_CONFIGURED);
         return;

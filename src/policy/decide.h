@@ -62,6 +62,7 @@ struct brama_decision {
 
     /* ALLOW only. */
     brama_str target;                        /* normalised path and query: what to send */
+    uint32_t upstream_row;                   /* BRAMA_T_UPSTREAM */
     const struct brama_f_upstream *upstream; /* in facts: copy the addresses before letting go */
     const struct brama_header
         *upstream_headers; /* to set on the request, Host included if it differs */
@@ -93,6 +94,9 @@ struct brama_engine {
     const struct brama_policy *policy; /* NULL: nothing published yet; 503 */
     const struct brama_facts *facts;   /* NULL: likewise */
     struct brama_memory *memory;
+    /* Addresses are somebody else's matter: a workload without one is no refusal, and .upstream may
+     * be NULL with ALLOW. For explain; a gateway leaves it false. */
+    bool any_upstream;
 };
 
 /* All slices of *out are the arena's, the request's or static, but for .upstream, which is in

@@ -61,7 +61,7 @@ static void decide(const struct brama_policy *policy, const struct brama_facts *
     FUZZ_CHECK(brama_memory_new(&memory, &options) == BRAMA_OK);
     brama_arena_init(&arena, NULL, 1 << 22);
     brama_trace_init(&trace, &arena);
-    struct brama_engine engine = {policy, facts, memory};
+    struct brama_engine engine = {.policy = policy, .facts = facts, .memory = memory};
     for (int here = 0; here < 2; here++) {
         struct brama_request request = {.scheme = BRAMA_STR("http"),
                                         .method = BRAMA_STR("GET"),

@@ -119,7 +119,7 @@ const struct brama_decision *fixture_ask(struct fixture *f, const char *method, 
         list[n] = (struct brama_header){brama_str_head(line, colon),
                                         brama_str_trim(brama_str_from(line, colon + 1))};
     }
-    struct brama_engine engine = {&f->policy, &f->facts, f->memory};
+    struct brama_engine engine = {.policy = &f->policy, .facts = &f->facts, .memory = f->memory};
     struct brama_request request = {.scheme = BRAMA_STR("https"),
                                     .method = brama_str_c(method),
                                     .authority = brama_str_c(host),

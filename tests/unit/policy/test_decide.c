@@ -365,12 +365,31 @@ static void preflights_are_answered_and_responses_marked(void **state)
     fixture_deinit(&f);
 }
 
+static void without_addresses_only_explain_may_go_on(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, v2_rules);
+    struct brama_engine engine = {&f.policy, &f.facts, f.memory, true};
+    struct brama_request request = {.method = BRAMA_STR("GET"),
+                                    .authority = BRAMA_STR("orders.kyma.example"),
+                                    .target = BRAMA_STR("/gone")};
+    struct brama_decision d;
+    brama_decide(&d, &engine, &request, &f.arena, NULL);
+    EXPECT("asked without addresses",
+           d.verdict == BRAMA_VERDICT_ALLOW && d.upstream_row != BRAMA_NO_ROW);
+    engine.any_upstream = false;
+    brama_decide(&d, &engine, &request, &f.arena, NULL);
+    EXPECT("asked with them", d.verdict == BRAMA_VERDICT_DENY && d.status == 503);
+    fixture_deinit(&f);
+}
+
 static void without_a_policy_nobody_passes(void **state)
 {
     (void)state;
     struct brama_arena arena;
     struct brama_decision d;
-    struct brama_engine engine = {NULL, NULL, NULL};
+    struct brama_engine engine = {.memory = NULL};
     struct brama_request request = {.authority = BRAMA_STR("a"), .target = BRAMA_STR("/")};
     brama_arena_init(&arena, NULL, 1 << 16);
     brama_decide(&d, &engine, &request, &arena, NULL);
@@ -390,6 +409,7 @@ int test_decide(void)
         cmocka_unit_test(an_earlier_path_is_excluded_from_later_rules),
         cmocka_unit_test(v1beta1_in_istio_mode),
         cmocka_unit_test(preflights_are_answered_and_responses_marked),
+        cmocka_unit_test(without_addresses_only_explain_may_go_on),
         cmocka_unit_test(without_a_policy_nobody_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
