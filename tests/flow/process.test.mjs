@@ -149,7 +149,7 @@ for (const [what, redirect] of [['a file', '>'], ['a pipe', '| cat >'], ['a sock
     const log = path.join(dir, 'out');
     const args = ['run', '-f', dir, '--state', `${dir}/state`, '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`, '--workers', '1'];
     const line = `echo $$ >${dir}/pid; exec ${brama} ${args.join(' ')}`;
-    const agent = redirect ? start('bash', ['-c', `bash -c '${line}' ${redirect} ${log}`], { env: runEnv }) : start('bash', ['-c', line], { env: runEnv });
+    const agent = redirect ? start('bash', ['-c', `bash -c '${line}' ${redirect} ${log}`], { env: runEnv(dir) }) : start('bash', ['-c', line], { env: runEnv(dir) });
     try {
       await until('readyz', async () => {
         if (agent.over) throw Object.assign(new Error(agent.err), { final: true });

@@ -1,27 +1,37 @@
 // `brama run` on free loopback ports, with its own rules, state and end.
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { brama, freePort, temporary, until } from './place.mjs';
 import { curl } from './curl.mjs';
 import { run, start } from './process.mjs';
 
+// What a sanitizer has to say ends a program with a code that nothing else has.
+const SANITIZER_EXIT = 99;
+const options = (...more) => [`exitcode=${SANITIZER_EXIT}`, 'halt_on_error=1', ...more].join(':');
+const verbEnv = { ASAN_OPTIONS: options(), UBSAN_OPTIONS: options('print_stacktrace=1') };
+
 // A sanitized module needs the sanitizers' libraries in nginx, which knows nothing of them. What nginx
-// itself leaks at its end isn't ours.
-function sanitizers() {
+// itself leaks at its end isn't ours. Workers have no standard error that we see: reports go to files.
+function sanitizers(reports) {
   const libs = spawnSync('ldd', [brama], { encoding: 'utf8' }).stdout ?? '';
   const needed = [...libs.matchAll(/=> (\S*lib(?:asan|ubsan)\S*)/g)].map((m) => m[1]);
   if (needed.length === 0) return {};
   return {
     LD_PRELOAD: needed.join(':'),
-    ASAN_OPTIONS: 'detect_leaks=0:halt_on_error=1:abort_on_error=0',
-    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+    ASAN_OPTIONS: options('detect_leaks=0', `log_path=${reports}/asan`),
+    UBSAN_OPTIONS: options('print_stacktrace=1', `log_path=${reports}/ubsan`),
   };
 }
-export const runEnv = sanitizers();
+/** What `brama run` needs in its environment; reports: a folder that everybody can write. */
+export const runEnv = sanitizers;
 
 /** A verb of brama to its end. */
-export const verb = (args, options = {}) => run(brama, args, options);
+export async function verb(args, { env = {}, ...more } = {}) {
+  const end = await run(brama, args, { env: { ...verbEnv, ...env }, ...more });
+  if (end.code === SANITIZER_EXIT) throw new Error(`a sanitizer speaks: brama ${args.join(' ')}\n${end.err}`);
+  return end;
+}
 
 export const unprivileged = { uid: 65534, gid: 65534 }; // nobody, nogroup
 
@@ -71,7 +81,10 @@ export async function gateway({
     ...(tls ? ['--tls-listen', `127.0.0.1:${it.tlsPort}`] : []),
     ...args,
   ];
-  it.process = start(brama, runArgs, { env: { ...runEnv, ...env }, ...as });
+  const reports = path.join(base, 'reports');
+  mkdirSync(reports);
+  chmodSync(reports, 0o777);
+  it.process = start(brama, runArgs, { env: { ...runEnv(reports), ...env }, ...as });
   it.pid = it.process.pid;
   it.url = (host, target_, scheme = 'http') => `${scheme}://${host}.${domain}:${scheme === 'https' ? it.tlsPort : it.port}${target_}`;
   it.resolve = (host) => [it.port, it.tlsPort].filter(Boolean).map((port) => `${host}.${domain}:${port}:127.0.0.1`);
@@ -110,7 +123,7 @@ export async function gateway({
   it.stop = async (signal = 'SIGTERM') => {
     const end = await it.process.stop(signal);
     if (end.signal === 'SIGKILL' && existsSync(it.state)) await verb(['stop', '--state', it.state]);
-    complainAboutSanitizers(it);
+    complainAboutSanitizers(it, reports);
     return end;
   };
   if (wait) {
@@ -130,7 +143,8 @@ function sharedWithExplain(arg, i, args) {
   return shared.includes(arg) || shared.includes(args[i - 1]);
 }
 
-function complainAboutSanitizers(it) {
-  const text = it.process.err;
-  if (/AddressSanitizer|runtime error:/.test(text)) throw new Error(`a sanitizer speaks:\n${text}`);
+function complainAboutSanitizers(it, reports) {
+  const texts = readdirSync(reports).map((name) => readFileSync(path.join(reports, name), 'utf8'));
+  const text = [it.process.err, ...texts].filter((t) => /Sanitizer|runtime error:/.test(t)).join('\n');
+  if (text) throw new Error(`a sanitizer speaks:\n${text}`);
 }
