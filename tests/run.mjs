@@ -100,9 +100,8 @@ function node(name, files, env = {}) {
     // A suite, and the file itself in Node 18, is no test of its own, unless it failed by itself.
     const isTest = (data) => data.details?.type !== 'suite' && !data.name.endsWith('.test.mjs');
     stream.on('test:pass', (data) => {
-      if (!isTest(data)) return;
       if (data.skip !== undefined) counts.skipped++;
-      else counts.passed++;
+      else if (isTest(data)) counts.passed++;
     });
     stream.on('test:fail', (data) => {
       const ofChildren = data.details?.error?.failureType === 'subtestsFailed';

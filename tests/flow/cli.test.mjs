@@ -212,13 +212,6 @@ describe('a running gateway', () => {
     assert.match(text, new RegExp(`reason="allowed"[^}]*} ${allowed}$`, 'm'));
   });
 
-  test('refusals are remembered by request id, without a token', async () => {
-    const { response } = await expectExchange(gw, { request: { ...ask('one'), target: '/no' }, status: 404 });
-    const id = response.header('x-request-id');
-    const { text } = await gw.ask('/api/v1/refusals');
-    assert.ok(text.includes(id), text.slice(0, 500));
-  });
-
   test('stop ends it', async () => {
     const end = await verb(['stop', '--state', gw.state]);
     assert.equal(end.code, 0, end.err);
