@@ -77,6 +77,13 @@ static bool set_decided(ngx_http_request_t *r, const struct brama_gw_ctx *ctx)
     return true;
 }
 
+/* Of our own answers only: a workload's carries what the workload says (istio-jwt.md 4.3). */
+static bool set_request_id(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
+{
+    return set_out(r, BRAMA_STR("x-request-id"),
+                   (brama_str){ctx->request_id, sizeof(ctx->request_id)});
+}
+
 static ngx_int_t header_filter(ngx_http_request_t *r)
 {
     bool proxied = r->upstream != NULL && r->err_status == 0;
@@ -90,9 +97,7 @@ static ngx_int_t header_filter(ngx_http_request_t *r)
         return NGX_HTTP_BAD_GATEWAY;
     if (r->err_status != 0)
         brama_gw_refuse(r, ctx);
-    if (!set_server_and_date(r) || !set_decided(r, ctx) ||
-        !set_out(r, BRAMA_STR("x-request-id"),
-                 (brama_str){ctx->request_id, sizeof(ctx->request_id)}) ||
+    if (!set_server_and_date(r) || !set_decided(r, ctx) || (!proxied && !set_request_id(r, ctx)) ||
         (proxied && ctx->verdict == BRAMA_VERDICT_ALLOW && !set_service_time(r, ctx)))
         return NGX_ERROR;
     return next_header(r);

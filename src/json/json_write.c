@@ -92,10 +92,28 @@ static void add_escape(struct brama_buf *buf, uint32_t point)
     brama_buf_printf(buf, "\\u%04" PRIx32, point);
 }
 
+/* How much of the text's beginning stands in JSON as it is: printable ASCII, most of what is
+ * written. */
+static size_t plain_run(brama_str text)
+{
+    size_t n = 0;
+
+    while (n < text.n && text.p[n] >= 0x20 && text.p[n] < 0x7F && text.p[n] != '"' &&
+           text.p[n] != '\\')
+        n++;
+    return n;
+}
+
 static void add_quoted(struct brama_buf *buf, brama_str text)
 {
     brama_buf_add_c(buf, '"');
     while (text.n > 0) {
+        size_t plain = plain_run(text);
+        if (plain != 0) {
+            brama_buf_add(buf, brama_str_head(text, plain));
+            text = brama_str_from(text, plain);
+            continue;
+        }
         uint32_t point = 0;
         size_t n = brama__utf8_next(text, &point);
         if (n == 0)
@@ -131,8 +149,18 @@ void brama_json_str(struct brama_json_out *out, brama_str value)
 
 void brama_json_int(struct brama_json_out *out, int64_t value)
 {
+    char digits[20]; /* of -2^63 */
+    size_t at = sizeof(digits);
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
     before_value(out);
-    brama_buf_printf(out->buf, "%" PRId64, value);
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left != 0);
+    if (value < 0)
+        digits[--at] = '-';
+    brama_buf_add(out->buf, (brama_str){digits + at, sizeof(digits) - at});
 }
 
 void brama_json_bool(struct brama_json_out *out, bool value)
