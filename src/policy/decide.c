@@ -1,5 +1,7 @@
 #include "policy/decide.h"
 
+#include <string.h>
+
 #include "policy/inner.h"
 
 bool brama__text(const struct brama__case *c, struct brama_span span, uint32_t index,
@@ -48,18 +50,18 @@ static const struct brama_p_host *host_named(const struct brama_pack *p, brama_s
     return NULL;
 }
 
-/* Exact, else the longest "*.suffix". istio-jwt.md 4.4. */
+/* Exact, else the longest "*.suffix"; the star is at least one character. istio-jwt.md 4.4. */
 static const struct brama_p_host *find_host(struct brama__case *c)
 {
     const struct brama_p_host *h = host_named(c->policy, c->host);
-    brama_str rest = c->host;
-    while (h == NULL) {
-        size_t dot = brama_str_find(rest, '.');
-        if (dot == rest.n)
-            break;
-        brama_str suffix = brama_str_from(rest, dot); /* ".example.com" */
-        h = host_named(c->policy, brama_arena_printf(c->arena, "*%.*s", BRAMA_FMT(suffix)));
-        rest = brama_str_from(suffix, 1);
+    char name[BRAMA__HOST_MAX];
+    if (h == NULL)
+        memcpy(name, c->host.p, c->host.n);
+    for (size_t i = 1; h == NULL && i < c->host.n; i++) {
+        if (c->host.p[i] != '.')
+            continue;
+        name[i - 1] = '*'; /* what stands before it is no longer needed */
+        h = host_named(c->policy, (brama_str){name + i - 1, c->host.n - i + 1});
     }
     brama_trace_add(c->trace, "host", h != NULL ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
                     h != NULL ? brama_pack_text(c->policy, h->name) : BRAMA_NIL, c->host,
@@ -113,6 +115,39 @@ static uint32_t find_route(struct brama__case *c, const struct brama_p_host *hos
     return BRAMA_NO_ROW;
 }
 
+bool brama__in_doubt(struct brama__case *c)
+{
+    if (!brama_regexes_in_doubt(brama__memory_regexes(c->engine->memory)))
+        return false;
+    brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, BRAMA_STR("a match within its limits"),
+                    c->path.path, "a regular expression of a rule gave up on this path");
+    brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL);
+    return true;
+}
+
+void brama__deny_ambiguous(struct brama__case *c, brama_str reading)
+{
+    brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, c->path.path, reading,
+                    "a lenient backend would read the path as another rule's");
+    brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_AMBIGUOUS_PATH);
+}
+
+/* False, and the case has ended: a lenient backend would see another rule's path. */
+static bool all_readings_lead_to(struct brama__case *c, const struct brama_p_host *host,
+                                 uint32_t row)
+{
+    if (c->path.twisted) {
+        brama__deny_ambiguous(c, c->path.harsh);
+        return false;
+    }
+    for (size_t i = 0; i < c->path.reading_count; i++)
+        if (find_route(c, host, c->path.readings[i], false) != row) {
+            brama__deny_ambiguous(c, c->path.readings[i]);
+            return false;
+        }
+    return true;
+}
+
 /* Host and route: false, and the case has ended. */
 static bool match(struct brama__case *c)
 {
@@ -122,15 +157,15 @@ static bool match(struct brama__case *c)
         return false;
     }
     uint32_t row = find_route(c, host, c->path.path, c->trace != NULL);
-    if (c->path.ambiguous && find_route(c, host, c->path.harsh, false) != row) {
-        brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, c->path.path, c->path.harsh,
-                        "a lenient backend would read the path as another rule's");
-        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_AMBIGUOUS_PATH);
+    if (!all_readings_lead_to(c, host, row) || brama__in_doubt(c))
         return false;
-    }
     c->route =
         row != BRAMA_NO_ROW ? BRAMA_ROW(c->policy, BRAMA_T_ROUTE, row, struct brama_p_route) : NULL;
     if (c->route == NULL) {
+        brama_trace_add(c->trace, "route", BRAMA_TRACE_FAIL,
+                        BRAMA_STR("a rule for path and method"), c->path.path,
+                        "no rule of this host matches with method %.*s",
+                        BRAMA_FMT(brama_str_head(c->request->method, 32)));
         brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_NO_ROUTE);
         return false;
     }

@@ -6,6 +6,9 @@
 #include "policy/decide.h"
 #include "route/path.h"
 
+/* Bytes of a host name, RFC 1035 section 2.3.4: a longer one is nobody's. */
+#define BRAMA__HOST_MAX 255
+
 /* One decision under way. */
 struct brama__case {
     const struct brama_engine *engine;
@@ -33,6 +36,12 @@ void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
 /* A header for the response; its texts are the arena's or static. */
 void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value);
 void brama__add_upstream_header(struct brama__case *c, brama_str name, brama_str value);
+
+/* A lenient backend would read the path so, and it leads elsewhere: 400. */
+void brama__deny_ambiguous(struct brama__case *c, brama_str reading);
+/* True, and the case has ended: a regular expression couldn't be matched to its end. To be asked
+ * before anything is made of a "no match". */
+bool brama__in_doubt(struct brama__case *c);
 
 /* The first header of that name, or NULL; *count is how many there are. */
 const struct brama_header *brama__header(const struct brama_request *request, brama_str name,

@@ -90,6 +90,7 @@ struct brama_memory_counts brama_memory_counts(const struct brama_memory *memory
 void brama__memory_begin(struct brama_memory *memory)
 {
     memory->decision++;
+    brama_regexes_begin(memory->regexes);
 }
 
 #define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))

@@ -6,39 +6,64 @@
 
 #define KEYSETS_MAX 16
 
-/* None: 404; several: 500; there is no order among them. */
-static const struct brama_p_oathkeeper *only_match(struct brama__case *c)
+/* How many rules match this path and the method, and one of them. False: a row is missing. */
+static bool count_matches(struct brama__case *c, brama_str path, size_t *count,
+                          const struct brama_p_oathkeeper **match)
 {
-    const struct brama_p_oathkeeper *match = NULL;
-    brama_str decoded = brama_path_decoded(c->arena, c->path.path);
-    size_t count = 0;
+    brama_str decoded = brama_path_decoded(c->arena, path);
 
+    *count = 0;
+    *match = NULL;
     for (uint32_t i = 0; i < c->route->oathkeeper.count; i++) {
         const uint32_t *n =
             BRAMA_ROW(c->policy, BRAMA_T_NUMBERS, c->route->oathkeeper.first + i, uint32_t);
         const struct brama_p_oathkeeper *ok =
             n != NULL ? BRAMA_ROW(c->policy, BRAMA_T_OATHKEEPER, *n, struct brama_p_oathkeeper)
                       : NULL;
-        if (ok == NULL) {
-            brama__deny(c, BRAMA__ORY, BRAMA_REASON_INTERNAL);
-            return NULL;
-        }
+        if (ok == NULL)
+            return false;
         if ((ok->methods & c->method) == 0)
             continue;
         struct brama_pattern p = {(enum brama_pattern_kind)ok->path.kind,
                                   brama_pack_text(c->policy, ok->path.text)};
         if (!brama_pattern_match(&p, decoded, brama__memory_regexes(c->engine->memory)))
             continue;
-        match = ok;
-        count++;
+        *match = ok;
+        (*count)++;
     }
-    if (count == 1)
-        return match;
-    brama_trace_add(c->trace, "oathkeeper", BRAMA_TRACE_FAIL, BRAMA_STR("exactly one rule"),
-                    BRAMA_NIL, "%zu match this method and path", count);
-    brama__deny(c, BRAMA__ORY,
-                count == 0 ? BRAMA_REASON_OATHKEEPER_NO_RULE : BRAMA_REASON_OATHKEEPER_MANY_RULES);
-    return NULL;
+    return true;
+}
+
+/* None: 404; several: 500; there is no order among them. */
+static const struct brama_p_oathkeeper *only_match(struct brama__case *c)
+{
+    const struct brama_p_oathkeeper *match = NULL, *other = NULL;
+    size_t count = 0;
+
+    if (!count_matches(c, c->path.path, &count, &match)) {
+        brama__deny(c, BRAMA__ORY, BRAMA_REASON_INTERNAL);
+        return NULL;
+    }
+    if (brama__in_doubt(c))
+        return NULL;
+    if (count != 1) {
+        brama_trace_add(c->trace, "oathkeeper", BRAMA_TRACE_FAIL, BRAMA_STR("exactly one rule"),
+                        count == 0 ? BRAMA_STR("none") : BRAMA_STR("several"),
+                        "%zu match this method and path", count);
+        brama__deny(c, BRAMA__ORY,
+                    count == 0 ? BRAMA_REASON_OATHKEEPER_NO_RULE
+                               : BRAMA_REASON_OATHKEEPER_MANY_RULES);
+        return NULL;
+    }
+    for (size_t i = 0; i < c->path.reading_count; i++) {
+        if (!count_matches(c, c->path.readings[i], &count, &other) || other != match) {
+            brama__deny_ambiguous(c, c->path.readings[i]);
+            return NULL;
+        }
+        if (brama__in_doubt(c))
+            return NULL;
+    }
+    return match;
 }
 
 static bool hierarchic(brama_str granted, brama_str wanted)
@@ -276,8 +301,13 @@ bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeepe
         return false;
     /* The route's own rule, where it names the method, is the one that has to match. */
     const struct brama_p_rule *own = c->rule;
-    if (own != NULL && (own->methods & c->method) != 0 && match->rule != c->route->rule)
+    if (own != NULL && (own->methods & c->method) != 0 && match->rule != c->route->rule) {
+        brama_trace_add(
+            c->trace, "oathkeeper", BRAMA_TRACE_FAIL, brama_pack_text(c->policy, own->path),
+            c->path.path,
+            "the route's rule names this method, but its Oathkeeper Rule doesn't match");
         return refuse(c, BRAMA_REASON_OATHKEEPER_NO_RULE);
+    }
     brama__name_rule(c, match->rule);
     *rule = match;
     return satisfied(c, match);

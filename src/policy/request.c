@@ -29,13 +29,12 @@ static bool is_host_char(char c)
  * RFC 9110 section 7.2; an IPv6 literal keeps its brackets. */
 static brama_str read_host(struct brama_arena *arena, brama_str authority)
 {
-    brama_str host = brama_arena_copy(arena, authority);
     char *p = brama_arena_alloc(arena, authority.n + 1);
-    if (host.p == NULL || p == NULL)
+    if (p == NULL)
         return BRAMA_NIL;
     bool literal = authority.n != 0 && authority.p[0] == '[';
     size_t end = literal ? brama_str_find(authority, ']') + 1 : brama_str_find(authority, ':');
-    if (end > authority.n || end == 0)
+    if (end > authority.n || end == 0 || end > BRAMA__HOST_MAX)
         return BRAMA_NIL;
     brama_str rest = brama_str_from(authority, end);
     uint64_t port = 0;
@@ -124,6 +123,6 @@ bool brama__check_request(struct brama__case *c)
     }
     c->method = brama_method_by_name(r->method);
     brama_trace_add(c->trace, "path", BRAMA_TRACE_PASS, BRAMA_NIL, c->path.path, "normalised%s",
-                    c->path.ambiguous ? "; lenient backends read it differently" : "");
+                    c->path.ambiguous ? "; lenient backends may read it differently" : "");
     return true;
 }

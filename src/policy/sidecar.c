@@ -338,24 +338,24 @@ static bool host_matches(brama_str pattern, brama_str host)
             brama_str_ends(host, brama_str_from(pattern, 1)));
 }
 
-static bool path_matches(struct brama__case *c, const struct brama_p_pattern *row)
+static bool path_matches(struct brama__case *c, const struct brama_p_pattern *row, brama_str path)
 {
     struct brama_pattern p = {(enum brama_pattern_kind)row->kind,
                               brama_pack_text(c->policy, row->text)};
-    return brama_pattern_match(&p, c->path.path, brama__memory_regexes(c->engine->memory));
+    return brama_pattern_match(&p, path, brama__memory_regexes(c->engine->memory));
 }
 
 /* Does this rule of an AuthorizationPolicy let the request pass? istio-jwt.md 3.1 to 3.4. */
-static bool policy_matches(struct brama__case *c, const struct brama_p_ap *ap,
+static bool policy_matches(struct brama__case *c, const struct brama_p_ap *ap, brama_str path,
                            const struct brama_claims *claims)
 {
-    if ((ap->methods & c->method) == 0 || !path_matches(c, &ap->path) ||
+    if ((ap->methods & c->method) == 0 || !path_matches(c, &ap->path, path) ||
         !host_matches(brama_pack_text(c->policy, ap->host), c->host))
         return false;
     for (uint32_t i = 0; i < ap->not_paths.count; i++) {
         const struct brama_p_pattern *p =
             BRAMA_ROW(c->policy, BRAMA_T_PATTERN, ap->not_paths.first + i, struct brama_p_pattern);
-        if (p == NULL || path_matches(c, p))
+        if (p == NULL || path_matches(c, p, path))
             return false;
     }
     if (ap->from == BRAMA_AP_INGRESS)
@@ -370,7 +370,7 @@ static bool policy_matches(struct brama__case *c, const struct brama_p_ap *ap,
     return false;
 }
 
-static bool union_allows(struct brama__case *c, const struct brama_claims *claims)
+static bool union_allows(struct brama__case *c, brama_str path, const struct brama_claims *claims)
 {
     const struct brama_p_workload *w =
         BRAMA_ROW(c->policy, BRAMA_T_WORKLOAD, c->route->workload, struct brama_p_workload);
@@ -383,7 +383,7 @@ static bool union_allows(struct brama__case *c, const struct brama_claims *claim
             n != NULL ? BRAMA_ROW(c->policy, BRAMA_T_AP, *n, struct brama_p_ap) : NULL;
         if (ap == NULL)
             return false;
-        if (policy_matches(c, ap, claims))
+        if (policy_matches(c, ap, path, claims))
             return true;
     }
     return false;
@@ -407,11 +407,17 @@ bool brama__ask_sidecar(struct brama__case *c)
     } else if (v.count != 0) {
         claims = &v.found[0].token.jwt->claims;
     }
-    if (!union_allows(c, claims)) {
-        brama_trace_add(c->trace, "policy", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
+    if (!union_allows(c, c->path.path, claims)) {
+        brama_trace_add(c->trace, "policy", BRAMA_TRACE_FAIL, BRAMA_STR("a policy that allows it"),
+                        c->path.path,
                         "no AuthorizationPolicy of the workload allows this host, method and path");
         brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_POLICY_DENIED);
         return false;
     }
+    for (size_t i = 0; i < c->path.reading_count; i++)
+        if (!union_allows(c, c->path.readings[i], claims)) {
+            brama__deny_ambiguous(c, c->path.readings[i]);
+            return false;
+        }
     return true;
 }

@@ -10,24 +10,39 @@ static int hex(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Percent-decoding of a query value; "+" is a blank. A broken escape stays as it is. */
+/* The octet at text.p[*i], percent-decoded, a "+" as a blank; *i moves behind it. A broken escape
+ * stays as it is. */
+static char next_octet(brama_str text, size_t *i)
+{
+    char c = text.p[*i];
+    if (c == '%' && text.n - *i > 2 && hex(text.p[*i + 1]) >= 0 && hex(text.p[*i + 2]) >= 0) {
+        c = (char)(hex(text.p[*i + 1]) * 16 + hex(text.p[*i + 2]));
+        *i += 3;
+        return c;
+    }
+    (*i)++;
+    return c == '+' ? ' ' : c;
+}
+
 static brama_str decode_value(struct brama_arena *arena, brama_str text)
 {
     char *p = brama_arena_alloc(arena, text.n + 1);
     size_t n = 0;
     if (p == NULL)
         return BRAMA_NIL;
-    for (size_t i = 0; i < text.n; i++) {
-        bool escape = text.p[i] == '%' && text.n - i > 2 && hex(text.p[i + 1]) >= 0 &&
-                      hex(text.p[i + 2]) >= 0;
-        if (escape) {
-            p[n++] = (char)(hex(text.p[i + 1]) * 16 + hex(text.p[i + 2]));
-            i += 2;
-        } else {
-            p[n++] = text.p[i] == '+' ? ' ' : text.p[i];
-        }
-    }
+    for (size_t i = 0; i < text.n;)
+        p[n++] = next_octet(text, &i);
     return (brama_str){p, n};
+}
+
+/* Is that the name, once decoded? Allocates nothing: a query may hold thousands of parameters. */
+static bool is_name(brama_str text, brama_str name)
+{
+    size_t i = 0, n = 0;
+    while (i < text.n && n < name.n)
+        if (next_octet(text, &i) != name.p[n++])
+            return false;
+    return i == text.n && n == name.n;
 }
 
 /* The first value of a query parameter; {NULL, 0} if there is none. */
@@ -36,7 +51,7 @@ static brama_str find_param(struct brama__case *c, brama_str name, bool *several
     brama_str rest = c->path.has_query ? c->path.query : BRAMA_NIL, pair, found = BRAMA_NIL;
     while (brama_str_next(&rest, '&', &pair)) {
         size_t eq = brama_str_find(pair, '=');
-        if (!brama_str_eq(decode_value(c->arena, brama_str_head(pair, eq)), name))
+        if (!is_name(brama_str_head(pair, eq), name))
             continue;
         if (found.p != NULL)
             *several = true;

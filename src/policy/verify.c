@@ -59,11 +59,12 @@ static bool key_may(const struct search *s, const struct brama_f_key *key)
 static bool verifies(struct search *s, const struct brama_f_key *key)
 {
     const struct brama_jwt *jwt = s->token->jwt;
+    if (s->trials == TRIALS_MAX)
+        return false;
+    s->trials++; /* a remembered token gets the same answer as a new one */
     if (s->token->remembered)
         return s->token->alg == jwt->alg &&
                memcmp(s->token->thumbprint, key->thumbprint, sizeof(key->thumbprint)) == 0;
-    if (s->trials++ == TRIALS_MAX)
-        return false;
     struct brama_pkey *pkey = brama__memory_key(s->c->engine->memory, s->c->engine->facts, key);
     struct brama_verified v = {false};
     if (pkey != NULL)
@@ -114,7 +115,7 @@ static bool search_set(struct search *s, uint64_t id)
             memcpy(s->token->thumbprint, key->thumbprint, sizeof(key->thumbprint));
             return true;
         }
-        if (s->dialect == BRAMA__ORY) /* the first key of that kid decides */
+        if (s->dialect == BRAMA__ORY)
             return false;
     }
     return false;
@@ -148,8 +149,11 @@ enum brama_jwt_status brama__token_verify(struct brama__case *c, struct brama__t
     const struct brama_jwt *jwt = token->jwt;
 
     for (size_t i = 0; i < wish->keyset_count; i++) {
-        if (!search_set(&s, wish->keysets[i]))
+        if (!search_set(&s, wish->keysets[i])) {
+            if (s.dialect == BRAMA__ORY && s.matched != 0)
+                break; /* the first key of that kid decides, whichever set it is in */
             continue;
+        }
         if (!token->remembered) {
             brama__memory_keep(c->engine->memory, jwt->token, jwt->alg, token->thumbprint);
             token->remembered = true;

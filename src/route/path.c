@@ -160,38 +160,92 @@ static size_t decode_once_more(char *p, size_t n)
     return to;
 }
 
-/* Cut ";..." off every segment and merge slashes. */
-static size_t cut_and_merge(char *p, size_t n)
+/* ";..." cut off every segment, slashes merged: each if asked for. */
+static size_t cut_and_merge(char *out, brama_str text, bool cut, bool merge)
 {
     size_t to = 0;
     bool cutting = false;
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] == '/')
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '/')
             cutting = false;
-        else if (p[i] == ';')
+        else if (cut && text.p[i] == ';')
             cutting = true;
-        if (cutting || (p[i] == '/' && to != 0 && p[to - 1] == '/'))
+        if (cutting || (merge && text.p[i] == '/' && to != 0 && out[to - 1] == '/'))
             continue;
-        p[to++] = p[i];
+        out[to++] = text.p[i];
     }
     return to;
 }
 
-static enum brama_path_fault read_harsh(struct brama_path *out, struct brama_arena *arena)
+static bool has_dot_segment(brama_str path)
 {
-    enum { ROUNDS = 4 }; /* nobody decodes more often; a path that still changes is refused */
-    brama_str copy = brama_arena_copy(arena, out->path);
+    brama_str rest = path, segment;
+    while (brama_str_next(&rest, '/', &segment))
+        if (brama_str_eq(segment, BRAMA_STR(".")) || brama_str_eq(segment, BRAMA_STR("..")))
+            return true;
+    return false;
+}
+
+/* A separator, or the percent sign of one, that is encoded within a parameter: cutting first and
+ * decoding first lead to different segments. Or separators encoded in two ways: some decode one of
+ * them only. */
+static bool has_hidden_separator(brama_str path)
+{
+    bool parameter = false, slash = false, backslash = false;
+    for (size_t i = 0; i < path.n; i++) {
+        int c = path.p[i] == '%' ? escaped(path, i) : -1;
+        if (path.p[i] == '/')
+            parameter = false;
+        else if (path.p[i] == ';' || c == ';')
+            parameter = true;
+        slash = slash || c == '/';
+        backslash = backslash || c == '\\';
+        if (parameter && (c == '/' || c == '\\' || c == '%'))
+            return true;
+    }
+    return slash && backslash;
+}
+
+/* One text that some backend sees, in the four ways to read it. */
+static enum brama_path_fault add_readings(struct brama_path *out, struct brama_arena *arena,
+                                          brama_str text)
+{
+    for (int way = 0; way < 4; way++) {
+        char *p = brama_arena_alloc(arena, text.n + 1);
+        if (p == NULL)
+            return BRAMA_PATH_NOMEM;
+        size_t n = cut_and_merge(p, text, way & 1, way & 2);
+        out->twisted = out->twisted || has_dot_segment((brama_str){p, n});
+        enum brama_path_fault fault = resolve_dots(p, &n);
+        if (fault != BRAMA_PATH_OK)
+            return fault;
+        out->harsh = (brama_str){p, n};
+        brama_str last =
+            out->reading_count != 0 ? out->readings[out->reading_count - 1] : out->path;
+        if (!brama_str_eq(out->harsh, last) && !brama_str_eq(out->harsh, out->path))
+            out->readings[out->reading_count++] = out->harsh;
+    }
+    return BRAMA_PATH_OK;
+}
+
+static enum brama_path_fault read_lenient(struct brama_path *out, struct brama_arena *arena)
+{
     char *p = brama_arena_alloc(arena, out->path.n + 1);
-    if (copy.p == NULL || p == NULL)
+    if (p == NULL)
         return BRAMA_PATH_NOMEM;
-    memcpy(p, copy.p, copy.n);
-    size_t n = copy.n;
-    for (int round = 0;; round++) {
+    memcpy(p, out->path.p, out->path.n);
+    size_t n = out->path.n;
+    for (int layer = 0;; layer++) {
+        if (layer > BRAMA_PATH_LAYERS_MAX) /* a path that still changes is refused */
+            return BRAMA_PATH_PERCENT;
+        brama_str text = {p, n};
+        out->twisted = out->twisted || has_hidden_separator(text);
+        enum brama_path_fault fault = add_readings(out, arena, text);
+        if (fault != BRAMA_PATH_OK)
+            return fault;
         size_t less = decode_once_more(p, n);
         if (less == n)
             break;
-        if (round == ROUNDS)
-            return BRAMA_PATH_PERCENT;
         n = less;
     }
     for (size_t i = 0; i < n; i++) {
@@ -201,10 +255,7 @@ static enum brama_path_fault read_harsh(struct brama_path *out, struct brama_are
         if (is_control(c))
             return BRAMA_PATH_CONTROL;
     }
-    n = cut_and_merge(p, n);
-    enum brama_path_fault fault = resolve_dots(p, &n);
-    out->harsh = (brama_str){p, n};
-    return fault;
+    return BRAMA_PATH_OK;
 }
 
 static enum brama_path_fault read_query(struct brama_path *out, brama_str target)
@@ -245,7 +296,7 @@ enum brama_path_fault brama_path_read(struct brama_path *out, struct brama_arena
         return fault;
     out->path = out->harsh = (brama_str){p, n};
     out->ambiguous = has_other_reading(out->path);
-    return out->ambiguous ? read_harsh(out, arena) : BRAMA_PATH_OK;
+    return out->ambiguous ? read_lenient(out, arena) : BRAMA_PATH_OK;
 }
 
 const char *brama_path_fault_text(enum brama_path_fault fault)

@@ -23,14 +23,25 @@ enum brama_path_fault {
     BRAMA_PATH_NOMEM
 };
 
+/* Layers of encoding that anybody undoes, and one text; each with and without parameters, with and
+ * without merged slashes. */
+#define BRAMA_PATH_LAYERS_MAX 4
+#define BRAMA_PATH_READINGS_MAX ((BRAMA_PATH_LAYERS_MAX + 1) * 4)
+
 struct brama_path {
     brama_str path;  /* normalised, without query; begins with "/" */
     brama_str query; /* as received, without "?" */
     bool has_query;
-    /* The reading of the most lenient backend: decoded once more, slashes merged, ";..." cut from
-     * segments, dots resolved. Equal to path where there is only one reading. */
-    bool ambiguous; /* path has %2F, %5C, %25, // or ; */
-    brama_str harsh;
+    /* How lenient backends may read it: decoded further, ";..." cut from segments, slashes merged
+     * or not, dots resolved. Every one of them must lead to the same rule. */
+    bool ambiguous; /* path has %2F, %5C, %25, %3B, // or ; */
+    brama_str readings[BRAMA_PATH_READINGS_MAX];
+    size_t reading_count; /* 0 where there is only one reading */
+    brama_str harsh;      /* the one that all of it was done to; path, where there is only one */
+    /* Too many readings to list them all, and nobody honest sends one: a dot segment that only a
+     * lenient backend sees, a separator hidden in a parameter, or separators encoded in two ways.
+     */
+    bool twisted;
 };
 
 /* target: origin-form as received (path and query). All memory is the arena's. */

@@ -57,7 +57,9 @@ enum brama_err brama_pattern_of_regex(struct brama_pattern *out, brama_str path,
 static const brama_str any_segment = BRAMA_LIT("{*}");
 static const brama_str any_text = BRAMA_LIT("{**}");
 
-/* The regular expression that Kyma writes for a v2 path; apirule.md section 4.5. */
+/* The regular expression that Kyma writes for a v2 path; apirule.md section 4.5. Its operators take
+ * all that a normalised path can hold, so they are written without the alternation that a
+ * backtracking engine would need a level of stack a character for. */
 static brama_str v2_regex(struct brama_arena *arena, brama_str path)
 {
     brama_str out = BRAMA_STR("");
@@ -66,10 +68,10 @@ static brama_str v2_regex(struct brama_arena *arena, brama_str path)
         brama_str text = brama_str_head(path, at), op = BRAMA_STR("");
         path = brama_str_from(path, at);
         if (brama_str_starts(path, any_text)) {
-            op = BRAMA_STR("([A-Za-z0-9-._~!$&'()*+,;=:@/]|%[0-9a-fA-F]{2})*");
+            op = BRAMA_STR(".*");
             path = brama_str_from(path, any_text.n);
         } else if (brama_str_starts(path, any_segment)) {
-            op = BRAMA_STR("([A-Za-z0-9-._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+");
+            op = BRAMA_STR("[^/]+");
             path = brama_str_from(path, any_segment.n);
         }
         out = brama_arena_printf(arena, "%.*s%.*s%.*s", BRAMA_FMT(out), BRAMA_FMT(text),

@@ -31,6 +31,12 @@ struct brama_regexes; /* compiled regular expressions, one cache a worker */
 struct brama_regexes *brama_regexes_new(size_t max);
 void brama_regexes_free(struct brama_regexes *cache);
 
+/* Since begin: was there a match that couldn't be brought to its end (a limit, no memory, an
+ * expression that doesn't compile)? It counted as "no", and where a "no" leads to the next rule,
+ * whoever asked must refuse. */
+void brama_regexes_begin(struct brama_regexes *cache);
+bool brama_regexes_in_doubt(const struct brama_regexes *cache);
+
 /* v1alpha1 and v1beta1 paths as a VirtualService regex: literals, prefixes ("/.*", "/a/.*",
  * "/a(.*)") become their own kinds. BRAMA_ERR_INVALID: not in RE2's syntax, or PCRE2 refuses it. */
 BRAMA_MUST_USE enum brama_err brama_pattern_of_regex(struct brama_pattern *out, brama_str path,
@@ -45,7 +51,7 @@ BRAMA_MUST_USE enum brama_err brama_pattern_of_v2(struct brama_pattern *out,
  * (istio-jwt.md 3.3, 3.5). On a normalised path the templates of both places mean the same. */
 void brama_pattern_of_istio(struct brama_pattern *out, brama_str path);
 
-/* False also where a regex ran into its match limit: a doubt is a no. */
+/* False also where a regex ran into its match limit; brama_regexes_in_doubt() then says so. */
 bool brama_pattern_match(const struct brama_pattern *pattern, brama_str path,
                          struct brama_regexes *regexes);
 

@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Steps of one match: far more than any honest path needs, and under a millisecond. */
+/* Steps of one match: far more than any honest path needs, and about a millisecond. Without
+ * just-in- time code each step of a repeated group is a level of its own, so depth has the same
+ * limit. */
 #define MATCH_LIMIT 100000
-#define DEPTH_LIMIT 1000
-#define REGEX_MAX 4096 /* bytes of one expression */
+#define HEAP_LIMIT_KIB 8192
+#define JIT_STACK_BYTES (1024 * 1024) /* the default of 32 KiB is too little for a path of 2 KiB   \
+                                       */
+#define REGEX_MAX 4096                /* bytes of one expression */
 
 #define WAYS 4 /* places an expression may have; when all are taken the first one goes */
 
@@ -23,6 +27,8 @@ struct brama_regexes {
     size_t max;
     pcre2_match_data *match;
     pcre2_match_context *limits;
+    pcre2_jit_stack *stack; /* NULL: the default one */
+    bool doubt;
 };
 
 struct brama_regexes *brama_regexes_new(size_t max)
@@ -39,7 +45,10 @@ struct brama_regexes *brama_regexes_new(size_t max)
         return NULL;
     }
     pcre2_set_match_limit(c->limits, MATCH_LIMIT);
-    pcre2_set_depth_limit(c->limits, DEPTH_LIMIT);
+    pcre2_set_depth_limit(c->limits, MATCH_LIMIT);
+    pcre2_set_heap_limit(c->limits, HEAP_LIMIT_KIB);
+    c->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK_BYTES, NULL);
+    pcre2_jit_stack_assign(c->limits, NULL, c->stack);
     return c;
 }
 
@@ -59,6 +68,7 @@ void brama_regexes_free(struct brama_regexes *cache)
     free(cache->entries);
     pcre2_match_data_free(cache->match);
     pcre2_match_context_free(cache->limits);
+    pcre2_jit_stack_free(cache->stack);
     free(cache);
 }
 
@@ -182,13 +192,26 @@ static struct entry *find(struct brama_regexes *cache, brama_str regex)
     return place;
 }
 
+void brama_regexes_begin(struct brama_regexes *cache)
+{
+    cache->doubt = false;
+}
+
+bool brama_regexes_in_doubt(const struct brama_regexes *cache)
+{
+    return cache->doubt;
+}
+
 bool brama_regexes_match(struct brama_regexes *cache, brama_str regex, brama_str subject)
 {
     if (cache == NULL || regex.n == 0)
         return false;
     struct entry *e = find(cache, regex);
-    if (e == NULL || e->code == NULL)
-        return false;
-    return pcre2_match(e->code, (PCRE2_SPTR)(subject.n != 0 ? subject.p : ""), subject.n, 0, 0,
-                       cache->match, cache->limits) >= 0;
+    int rc = PCRE2_ERROR_NOMEMORY;
+    if (e != NULL && e->code != NULL)
+        rc = pcre2_match(e->code, (PCRE2_SPTR)(subject.n != 0 ? subject.p : ""), subject.n, 0, 0,
+                         cache->match, cache->limits);
+    if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+        cache->doubt = true;
+    return rc >= 0;
 }

@@ -17,25 +17,37 @@ static struct brama_jwks *make_set(const struct brama_pkey *key)
     return set;
 }
 
-static void build_facts(struct fixture *f)
+static struct brama_jwks *set_of(brama_str url, const struct fixture_set *sets, size_t count)
 {
-    struct brama_jwks *set = make_set(f->key);
-    uint32_t sets = brama_pack_count(&f->policy.pack, BRAMA_T_KEYSET);
+    struct brama_jwks *set = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (brama_str_eq(url, brama_str_c(sets[i].url)))
+            assert_int_equal(brama_jwks_load(&set, brama_str_c(sets[i].json), NULL), BRAMA_OK);
+    return set;
+}
+
+void fixture_facts(struct fixture *f, const struct fixture_set *sets, size_t count)
+{
+    struct brama_jwks *set = make_set(f->key), *own[16] = {NULL};
+    uint32_t urls = brama_pack_count(&f->policy.pack, BRAMA_T_KEYSET);
     uint32_t ups = brama_pack_count(&f->policy.pack, BRAMA_T_UPSTREAM);
     struct brama_facts_keyset_in keysets[16] = {{.set = NULL}};
     struct brama_facts_upstream_in upstreams[16] = {{.id = 0}};
     struct brama_f_address address = {.family = 2, .port = 8000, .ip = {127, 0, 0, 1}};
 
-    assert_true(sets <= 16 && ups <= 16);
-    for (uint32_t i = 0; i < sets; i++) {
+    assert_true(urls <= 16 && ups <= 16);
+    for (uint32_t i = 0; i < urls; i++) {
         const struct brama_p_keyset *k =
             BRAMA_ROW(&f->policy.pack, BRAMA_T_KEYSET, i, struct brama_p_keyset);
         brama_str url = brama_pack_text(&f->policy.pack, k->url);
         bool never = brama_str_ends(url, BRAMA_STR("/never"));
+        own[i] = set_of(url, sets, count);
         keysets[i] = (struct brama_facts_keyset_in){.url = url,
                                                     .state = BRAMA_KEYSET_FRESH,
                                                     .fetched_at_s = NOW - 12,
-                                                    .set = never ? NULL : set};
+                                                    .set = own[i] != NULL ? own[i]
+                                                           : never        ? NULL
+                                                                          : set};
     }
     for (uint32_t i = 0; i < ups; i++) {
         const struct brama_p_upstream *u =
@@ -45,11 +57,15 @@ static void build_facts(struct fixture *f)
             !brama_str_eq(brama_pack_text(&f->policy.pack, u->name), BRAMA_STR("gone"))};
     }
     struct brama_facts_in in = {
-        .keysets = keysets, .keyset_count = sets, .upstreams = upstreams, .upstream_count = ups};
+        .keysets = keysets, .keyset_count = urls, .upstreams = upstreams, .upstream_count = ups};
+    brama_buf_deinit(&f->facts_bytes);
+    brama_buf_init(&f->facts_bytes, NULL, 1 << 24);
     assert_int_equal(brama_facts_build(&f->facts_bytes, 1, &in), BRAMA_OK);
     assert_int_equal(brama_facts_open(&f->facts, f->facts_bytes.p, f->facts_bytes.n), BRAMA_OK);
     assert_int_equal(brama_facts_verify(&f->facts), BRAMA_OK);
     brama_jwks_free(set);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(own); i++)
+        brama_jwks_free(own[i]);
 }
 
 void fixture_init(struct fixture *f, const char *yaml)
@@ -74,7 +90,7 @@ void fixture_init(struct fixture *f, const char *yaml)
     assert_int_equal(brama_policy_verify(&f->policy), BRAMA_OK);
     assert_int_equal(brama_pkey_generate(&f->key, BRAMA_ALG_RS256, 0, NULL), BRAMA_OK);
     assert_int_equal(brama_pkey_generate(&f->stranger, BRAMA_ALG_RS256, 0, NULL), BRAMA_OK);
-    build_facts(f);
+    fixture_facts(f, NULL, 0);
     struct brama_memory_options options = {.tokens_max = 64, .regexes_max = 16, .keys_max = 16};
     assert_int_equal(brama_memory_new(&f->memory, &options), BRAMA_OK);
 }
@@ -89,8 +105,26 @@ void fixture_deinit(struct fixture *f)
     brama_arena_deinit(&f->arena);
 }
 
+brama_str fixture_jwk(struct fixture *f, const struct brama_pkey *key, enum brama_alg alg,
+                      const char *kid)
+{
+    struct brama_buf jwk;
+    struct brama_jwk_wish wish = {brama_str_c(kid), BRAMA_STR("sig"), alg, BRAMA_NIL};
+    brama_buf_init(&jwk, NULL, 1 << 16);
+    assert_int_equal(brama_jwk_write(&jwk, key, &wish), BRAMA_OK);
+    brama_str text = brama_arena_copy(&f->arena, brama_buf_str(&jwk));
+    brama_buf_deinit(&jwk);
+    return text;
+}
+
 brama_str fixture_token(struct fixture *f, const struct brama_pkey *key, const char *header,
                         const char *payload)
+{
+    return fixture_token_by(f, key, BRAMA_ALG_RS256, header, payload);
+}
+
+brama_str fixture_token_by(struct fixture *f, const struct brama_pkey *key, enum brama_alg alg,
+                           const char *header, const char *payload)
 {
     struct brama_buf text, signature;
     brama_buf_init(&text, NULL, 1 << 16);
@@ -98,8 +132,7 @@ brama_str fixture_token(struct fixture *f, const struct brama_pkey *key, const c
     brama_b64url_encode(&text, brama_str_c(header));
     brama_buf_add_c(&text, '.');
     brama_b64url_encode(&text, brama_str_c(payload));
-    assert_int_equal(brama_pkey_sign(&signature, key, BRAMA_ALG_RS256, brama_buf_str(&text)),
-                     BRAMA_OK);
+    assert_int_equal(brama_pkey_sign(&signature, key, alg, brama_buf_str(&text)), BRAMA_OK);
     brama_buf_add_c(&text, '.');
     brama_b64url_encode(&text, brama_buf_str(&signature));
     brama_str token = brama_arena_copy(&f->arena, brama_buf_str(&text));

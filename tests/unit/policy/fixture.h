@@ -25,6 +25,18 @@ struct fixture {
 void fixture_init(struct fixture *f, const char *yaml);
 void fixture_deinit(struct fixture *f);
 
+/* A key set of its own for a URL of the rules, as JSON; all others stay fixture->key's. */
+struct fixture_set {
+    const char *url, *json;
+};
+void fixture_facts(struct fixture *f, const struct fixture_set *sets, size_t count);
+/* A JWK without kid, or with one; the arena's. */
+brama_str fixture_jwk(struct fixture *f, const struct brama_pkey *key, enum brama_alg alg,
+                      const char *kid);
+/* Signed with another algorithm than RS256. */
+brama_str fixture_token_by(struct fixture *f, const struct brama_pkey *key, enum brama_alg alg,
+                           const char *header, const char *payload);
+
 /* A compact token, alg RS256 unless header says more; payload is JSON text. */
 brama_str fixture_token(struct fixture *f, const struct brama_pkey *key, const char *header,
                         const char *payload);
@@ -43,5 +55,6 @@ brama_str fixture_upstream_header(const struct fixture *f, const char *name);
 int test_decide(void);
 int test_ory(void);
 int test_files(void);
+int test_attacks(void);
 
 #endif
