@@ -2,8 +2,8 @@
 //
 // Same nginx, same workload, one worker each, the same settings for headers, log, keep-alive and
 // streaming; rounds alternate, so that a slow minute of the machine meets both. CPU time is the
-// worker's own (utime + stime); user instructions, where the machine counts them, repeat better than
-// the clock. Prints figures and judges nothing.
+// worker's own (utime + stime). User instructions are callgrind's, of the same configurations without
+// a master: they repeat almost exactly, which the clock doesn't. Prints figures and judges nothing.
 //
 //   BENCH_ROUNDS (6), BENCH_SECONDS (3), BENCH_CONNECTIONS (16)
 import { spawnSync } from 'node:child_process';
@@ -67,17 +67,42 @@ function cpuOf(pid) {
 }
 
 async function load(url, headers, seconds, worker) {
-  const counting = start('perf', ['stat', '-x,', '-e', 'instructions:u', '-p', String(worker), '--', 'sleep', String(seconds + 0.3)]);
   const before = cpuOf(worker);
   const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, ...headers.flatMap((h) => ['-H', h]), url];
   const wrk = await run('wrk', args);
   const cpu = cpuOf(worker) - before;
-  await counting.ended;
   const requests = Number(/(\d+) requests in/.exec(wrk.out)?.[1]);
   const bad = /Non-2xx or 3xx responses: (\d+)/.exec(wrk.out)?.[1];
   if (!requests || bad) throw new Error(`wrk: ${wrk.out}${wrk.err}`);
-  const instructions = Number(counting.err.split(',')[0]);
-  return { requests, us: (cpu / requests) * 1e6, instructions: Number.isFinite(instructions) ? instructions / requests : undefined, rate: requests / seconds };
+  return { us: (cpu / requests) * 1e6, rate: requests / seconds };
+}
+
+/** Instructions of a whole life of nginx with n requests on one connection. */
+async function life(conf, port, variant, n) {
+  const file = path.join(dir, 'counted.conf');
+  writeFileSync(file, conf);
+  const counted = start('valgrind', ['--tool=callgrind', `--callgrind-out-file=${dir}/callgrind.out`, 'nginx', '-c', file, '-p', dir]);
+  const url = new URL(variant.url);
+  const headers = variant.headers.flatMap((h) => ['-H', h]);
+  const ask = (query) => run('curl', ['-s', '-o', '/dev/null', '-w', '%{http_code} ', ...headers, `http://127.0.0.1:${port}${url.pathname}?c=${query}`]);
+  await until(`${variant.name} under valgrind`, async () => (await ask('0')).out === '200 ', { timeout: 60_000, every: 300 });
+  const { out } = await ask(`[1-${n}]`);
+  if (out !== '200 '.repeat(n)) throw new Error(`${variant.name}: ${out.slice(0, 100)}`);
+  await counted.stop('SIGQUIT', 60_000);
+  return Number(/Collected : (\d+)/.exec(counted.err)?.[1]);
+}
+
+/** Of one request: the difference of two lives, so that start and end don't count. */
+async function instructions(variant) {
+  const port = await freePort();
+  const conf = variant
+    .conf()
+    .replace(/^.*daemon off;/m, 'master_process off; $&')
+    .replace(/master_process on;/, '')
+    .replace(/^\s*pid .*;$/m, `pid ${dir}/counted.pid;`)
+    .replace(/(?<=listen 127\.0\.0\.1:)(\d+)/g, (text) => (Number(text) === Number(new URL(variant.url).port) ? port : port + 1));
+  const [few, many] = [await life(conf, port, variant, 200), await life(conf, port, variant, 1200)];
+  return (many - few) / 1000;
 }
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
@@ -104,10 +129,11 @@ async function main() {
 
   const bearer = `Authorization: Bearer ${token}`;
   const target = '/jwt/a/b?c=d';
+  const bramaConf = () => readFileSync(path.join(gw.state, 'nginx.conf'), 'utf8');
   const variants = [
-    { name: 'plain nginx', url: `http://127.0.0.1:${plainPort}${target}`, host: HOST, worker: childrenOf(front.pid)[0] },
-    { name: 'brama, noAuth', url: `http://127.0.0.1:${gw.port}${target}`, host: 'open.test.local', worker: childrenOf(bramaMaster)[0] },
-    { name: 'brama, JWT', url: `http://127.0.0.1:${gw.port}${target}`, host: HOST, worker: childrenOf(bramaMaster)[0] },
+    { name: 'plain nginx', conf: () => plain(plainPort, workloadPort), url: `http://127.0.0.1:${plainPort}${target}`, host: HOST, worker: childrenOf(front.pid)[0] },
+    { name: 'brama, noAuth', conf: bramaConf, url: `http://127.0.0.1:${gw.port}${target}`, host: 'open.test.local', worker: childrenOf(bramaMaster)[0] },
+    { name: 'brama, JWT', conf: bramaConf, url: `http://127.0.0.1:${gw.port}${target}`, host: HOST, worker: childrenOf(bramaMaster)[0] },
   ];
   for (const v of variants) {
     v.headers = [`Host: ${v.host}`, bearer];
@@ -123,11 +149,10 @@ async function main() {
   console.log('                     us CPU/request: median (min .. max)    ratio   user instructions/request   requests/s');
   for (const v of variants) {
     const us = usOf(v);
-    const counted = v.rounds.map((r) => r.instructions).filter(Boolean);
-    const instructions = counted.length ? `${Math.round(median(counted))}` : 'not counted here';
+    const counted = await instructions(v);
     console.log(
       `${v.name.padEnd(20)} ${median(us).toFixed(2).padStart(8)} (${Math.min(...us).toFixed(2)} .. ${Math.max(...us).toFixed(2)})`.padEnd(60) +
-        `${(median(us) / median(usOf(base))).toFixed(2).padStart(8)}   ${instructions.padStart(22)}   ${Math.round(median(v.rounds.map((r) => r.rate)))}`,
+        `${(median(us) / median(usOf(base))).toFixed(2).padStart(8)}   ${String(Math.round(counted)).padStart(22)}   ${Math.round(median(v.rounds.map((r) => r.rate)))}`,
     );
   }
   await gw.stop();
