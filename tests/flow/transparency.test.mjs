@@ -119,9 +119,11 @@ describe('answers', () => {
     assert.ok(!/nginx|<html>/i.test(broken.text), broken.text);
   });
 
-  test('x-envoy-upstream-service-time is there (4.3)', async () => {
+  test('x-envoy-upstream-service-time is there, x-request-id is not, unless the workload sent one (4.3)', async () => {
     answer(200, {});
-    await expectExchange(gw, { request: plain(), status: 200, headers: { 'x-envoy-upstream-service-time': /^\d+$/ }, upstream });
+    await expectExchange(gw, { request: plain(), status: 200, headers: { 'x-envoy-upstream-service-time': /^\d+$/, 'x-request-id': null }, upstream });
+    upstream.answer = (req, res) => res.writeHead(200, { 'x-request-id': req.headers['x-request-id'], 'x-mine': 'a' }).end();
+    await expectExchange(gw, { request: plain(), status: 200, headers: { 'x-request-id': /^[0-9a-f-]{36}$/, 'x-mine': 'a' }, upstream });
   });
 
   test('status, repeated headers, encoding and bytes pass as they are', async () => {

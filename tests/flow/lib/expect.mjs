@@ -22,11 +22,13 @@ export async function explain(gateway, { method = 'GET', url, headers = [] }) {
 // Reasons that only a running gateway can have: of workloads, connections and clients.
 const NOT_DECIDED = new Set(['upstream_failed', 'upstream_timeout', 'client_gone', 'bad_request', 'headers_too_large']);
 
-/** The log line of an answer: by X-Request-ID, which every refusal carries, else the next new line. */
-async function logLine(gateway, before, id) {
+/** The log line of an exchange: by X-Request-ID, which a refusal carries and a workload is told; where
+ * neither is to be had, the next new line of this method and path. */
+async function logLine(gateway, before, id, { method, target }) {
+  const path = target.split('?')[0];
   return until('the access log line', () => {
     const fresh = gateway.log().slice(before);
-    return id ? fresh.find((line) => line.request_id === id) : fresh[0];
+    return fresh.find((line) => (id ? line.request_id === id : line.method === method && line.path === path));
   }, { timeout: 3000 });
 }
 
@@ -69,7 +71,8 @@ export async function expectExchange(gateway, { request, status, body, headers =
     else assert.equal(actual, value, `header ${name}: ${got}`);
   }
 
-  const line = await logLine(gateway, logged, response.header('x-request-id'));
+  const id = response.header('x-request-id') ?? upstream?.seen[seenBefore]?.header?.('x-request-id');
+  const line = await logLine(gateway, logged, id, { method, target });
   assert.equal(line.response_code, status, `logged status: ${got}\n${JSON.stringify(line)}`);
   if (reason) assert.ok([reason].flat().includes(line.reason), `logged reason: ${line.reason}, not ${reason}: ${got}\n${JSON.stringify(line)}`);
   if (decision) assert.equal(line.decision, decision, `logged decision: ${got}`);
