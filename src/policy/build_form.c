@@ -286,6 +286,14 @@ static bool matches_any_method(const struct form *f, const struct brama_rule *ru
     return !any_strategy(rule, BRAMA_STRATEGY_NO_AUTH);
 }
 
+/* The prefix "/" and the regular expression ".*", without another condition. istio-jwt.md 4.5. */
+static bool is_catch_all(const struct form *f, const struct brama_p_route *route, brama_str path)
+{
+    return route->any_method &&
+           (brama_str_eq(path, BRAMA_STR(".*")) ||
+            (f->handler == BRAMA_HANDLER_ISTIO && brama_str_eq(path, BRAMA_STR("/*"))));
+}
+
 static void add_route(const struct form *f, size_t index, uint32_t rule_row, uint32_t workload)
 {
     struct brama__build *b = f->b;
@@ -321,8 +329,7 @@ static void add_route(const struct form *f, size_t index, uint32_t rule_row, uin
         .strip_cors = f->v2 || f->rule->cors.given};
     if (direct && strategy->kind == BRAMA_STRATEGY_JWT)
         d->row.authz = authz_rows(b, &strategy->istio);
-    d->last = d->row.any_method && brama_str_eq(d->path.text, BRAMA_STR("/")) &&
-              d->path.kind == BRAMA_PATTERN_PREFIX && brama_str_eq(rule->path, BRAMA_STR("/*"));
+    d->last = is_catch_all(f, &d->row, rule->path);
 }
 
 static void add_rule(const struct form *f, size_t index)

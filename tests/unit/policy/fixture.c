@@ -68,19 +68,14 @@ void fixture_facts(struct fixture *f, const struct fixture_set *sets, size_t cou
         brama_jwks_free(own[i]);
 }
 
-void fixture_init(struct fixture *f, const char *yaml)
+static void load_rules(struct fixture *f, const char *yaml)
 {
     struct brama_diag diag = {0};
-    *f = (struct fixture){.memory = NULL};
-    brama_arena_init(&f->arena, NULL, SIZE_MAX);
     brama_world_init(&f->world, &f->arena, &(struct brama_world_options){.ns = BRAMA_STR("shop")});
     if (brama_world_add(&f->world, BRAMA_STR("rules.yaml"), brama_str_c(yaml), &diag) != BRAMA_OK)
         fail_msg("%s", diag.what);
     brama_judge(&f->world, &(struct brama_judge_options){.domain = BRAMA_STR("kyma.example")});
     assert_int_equal(brama_compile_check(&f->world), BRAMA_OK);
-    for (const struct brama_apirule *r = f->world.rules; r != NULL; r = r->next)
-        if (!r->judged.valid)
-            printf("%.*s\n", BRAMA_FMT(r->judged.description));
 
     struct brama_compile_in in = {.world = &f->world, .domain = BRAMA_STR("kyma.example")};
     brama_buf_init(&f->policy_bytes, NULL, 1 << 24);
@@ -88,11 +83,31 @@ void fixture_init(struct fixture *f, const char *yaml)
     assert_int_equal(brama_policy_compile(&f->policy_bytes, 1, &in), BRAMA_OK);
     assert_int_equal(brama_policy_open(&f->policy, f->policy_bytes.p, f->policy_bytes.n), BRAMA_OK);
     assert_int_equal(brama_policy_verify(&f->policy), BRAMA_OK);
+}
+
+void fixture_init(struct fixture *f, const char *yaml)
+{
+    *f = (struct fixture){.memory = NULL};
+    brama_arena_init(&f->arena, NULL, SIZE_MAX);
+    load_rules(f, yaml);
+    for (const struct brama_apirule *r = f->world.rules; r != NULL; r = r->next)
+        if (!r->judged.valid)
+            printf("%.*s\n", BRAMA_FMT(r->judged.description));
     assert_int_equal(brama_pkey_generate(&f->key, BRAMA_ALG_RS256, 0, NULL), BRAMA_OK);
     assert_int_equal(brama_pkey_generate(&f->stranger, BRAMA_ALG_RS256, 0, NULL), BRAMA_OK);
     fixture_facts(f, NULL, 0);
     struct brama_memory_options options = {.tokens_max = 64, .regexes_max = 16, .keys_max = 16};
     assert_int_equal(brama_memory_new(&f->memory, &options), BRAMA_OK);
+}
+
+void fixture_reload(struct fixture *f, const char *yaml)
+{
+    brama_buf_deinit(&f->policy_bytes);
+    brama_buf_deinit(&f->facts_bytes);
+    brama_arena_deinit(&f->arena);
+    brama_arena_init(&f->arena, NULL, SIZE_MAX);
+    load_rules(f, yaml);
+    fixture_facts(f, NULL, 0);
 }
 
 void fixture_deinit(struct fixture *f)

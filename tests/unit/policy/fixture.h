@@ -24,6 +24,8 @@ struct fixture {
  * ends in /never isn't loaded. Every upstream has one address. */
 void fixture_init(struct fixture *f, const char *yaml);
 void fixture_deinit(struct fixture *f);
+/* Other rules for the same keys and memory; invalid APIRules among them aren't reported. */
+void fixture_reload(struct fixture *f, const char *yaml);
 
 /* A key set of its own for a URL of the rules, as JSON; all others stay fixture->key's. */
 struct fixture_set {
@@ -56,5 +58,6 @@ int test_decide(void);
 int test_ory(void);
 int test_files(void);
 int test_attacks(void);
+int test_property(void);
 
 #endif

@@ -100,6 +100,19 @@ static void an_exclusion_holds_in_every_reading(void **state)
     check(rules, "app.kyma.example", rows, BRAMA_ARRAY_LEN(rows));
 }
 
+/* istio-jwt.md 4.5: Istio moves a catch-all behind the others, wherever it was written */
+static void a_catch_all_comes_last(void **state)
+{
+    (void)state;
+    static const char rules[] = V1("app") "  - {path: \".*\", methods: [GET], accessStrategies: "
+                                          "[{handler: allow}]}\n" ORY_JWT("/admin", "[GET]");
+    static const struct row rows[] = {
+        {"what only it takes", "GET", "/x", BRAMA_REASON_ALLOWED},
+        {"what another rule takes", "GET", "/admin", BRAMA_REASON_TOKEN_MISSING},
+    };
+    check(rules, "app.kyma.example", rows, BRAMA_ARRAY_LEN(rows));
+}
+
 static brama_str repeat(struct fixture *f, const char *head, size_t n, const char *tail)
 {
     char *p = brama_arena_alloc(&f->arena, n + 1);
@@ -253,6 +266,7 @@ int test_attacks(void)
         cmocka_unit_test(every_lenient_reading_leads_to_the_same_rule),
         cmocka_unit_test(oathkeepers_rule_is_the_same_in_every_reading),
         cmocka_unit_test(an_exclusion_holds_in_every_reading),
+        cmocka_unit_test(a_catch_all_comes_last),
         cmocka_unit_test(an_expression_that_gives_up_opens_no_later_rule),
         cmocka_unit_test(a_token_without_kid_is_tried_under_eight_keys),
         cmocka_unit_test(the_first_key_of_a_kid_decides_in_oathkeeper),

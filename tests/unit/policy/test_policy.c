@@ -2,5 +2,5 @@
 
 int main(void)
 {
-    return test_files() + test_decide() + test_ory() + test_attacks();
+    return test_files() + test_decide() + test_ory() + test_attacks() + test_property();
 }
