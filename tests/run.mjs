@@ -51,7 +51,7 @@ function need(dir) {
     built.set(
       dir,
       dir === 'build-clang'
-        ? build(dir, { CC: 'clang' }, [...SANITIZED, '-Dfuzz=true', '-Dgateway=false', '-Dc_args=-fsanitize=fuzzer-no-link'])
+        ? build(dir, { CC: 'clang' }, [...SANITIZED, '-Dfuzz=true', '-Dc_args=-fsanitize=fuzzer-no-link'])
         : build(dir, { CC: 'gcc' }, SANITIZED),
     );
   }
