@@ -4,92 +4,85 @@
 #include "test_route.h"
 #include "json/read.h"
 
+static const struct {
+    const char *name;
+    brama_str target;
+    enum brama_path_fault fault;
+    brama_str path, query;
+} targets[] = {
+    {"a plain path stays", BRAMA_LIT("/a/b"), BRAMA_PATH_OK, BRAMA_LIT("/a/b"), {NULL, 0}},
+    {"the query isn't touched", BRAMA_LIT("/a?x=%2e%2e&y=[1]|{"), BRAMA_PATH_OK, BRAMA_LIT("/a"),
+     BRAMA_LIT("x=%2e%2e&y=[1]|{")},
+    {"unreserved escapes are decoded once",
+     BRAMA_LIT("/%61dmin/%7e"),
+     BRAMA_PATH_OK,
+     BRAMA_LIT("/admin/~"),
+     {NULL, 0}},
+    {"encoded dots are dots",
+     BRAMA_LIT("/public/%2e%2e/admin"),
+     BRAMA_PATH_OK,
+     BRAMA_LIT("/admin"),
+     {NULL, 0}},
+    {"dots at the end leave a slash",
+     BRAMA_LIT("/a/b/.."),
+     BRAMA_PATH_OK,
+     BRAMA_LIT("/a/"),
+     {NULL, 0}},
+    {"a dot at the end leaves a slash",
+     BRAMA_LIT("/a/."),
+     BRAMA_PATH_OK,
+     BRAMA_LIT("/a/"),
+     {NULL, 0}},
+    {"a trailing slash counts", BRAMA_LIT("/a/"), BRAMA_PATH_OK, BRAMA_LIT("/a/"), {NULL, 0}},
+    {"an encoded slash stays one",
+     BRAMA_LIT("/a%2Fb"),
+     BRAMA_PATH_OK,
+     BRAMA_LIT("/a%2Fb"),
+     {NULL, 0}},
+    {"three dots are a name",
+     BRAMA_LIT("/a/.../b"),
+     BRAMA_PATH_OK,
+     BRAMA_LIT("/a/.../b"),
+     {NULL, 0}},
+    {"climbing above the root", BRAMA_LIT("/.."), BRAMA_PATH_ABOVE_ROOT, {NULL, 0}, {NULL, 0}},
+    {"climbing above it later",
+     BRAMA_LIT("/a/../../admin"),
+     BRAMA_PATH_ABOVE_ROOT,
+     {NULL, 0},
+     {NULL, 0}},
+    {"a backslash", BRAMA_LIT("/public\\..\\admin"), BRAMA_PATH_BACKSLASH, {NULL, 0}, {NULL, 0}},
+    {"a fragment", BRAMA_LIT("/public/a#/../admin"), BRAMA_PATH_FRAGMENT, {NULL, 0}, {NULL, 0}},
+    {"a fragment behind the query", BRAMA_LIT("/a?b#c"), BRAMA_PATH_FRAGMENT, {NULL, 0}, {NULL, 0}},
+    {"an encoded NUL", BRAMA_LIT("/a%00"), BRAMA_PATH_CONTROL, {NULL, 0}, {NULL, 0}},
+    {"an encoded line feed", BRAMA_LIT("/a%0aX:"), BRAMA_PATH_CONTROL, {NULL, 0}, {NULL, 0}},
+    {"a raw control", BRAMA_LIT("/a\x01"), BRAMA_PATH_CONTROL, {NULL, 0}, {NULL, 0}},
+    {"a byte above ASCII", BRAMA_LIT("/\xc3\x8e"), BRAMA_PATH_BYTE, {NULL, 0}, {NULL, 0}},
+    {"an encoded one is fine",
+     BRAMA_LIT("/%C3%8E"),
+     BRAMA_PATH_OK,
+     BRAMA_LIT("/%C3%8E"),
+     {NULL, 0}},
+    {"a brace isn't RFC 3986's", BRAMA_LIT("/{a}"), BRAMA_PATH_BYTE, {NULL, 0}, {NULL, 0}},
+    {"half an escape", BRAMA_LIT("/a%2"), BRAMA_PATH_PERCENT, {NULL, 0}, {NULL, 0}},
+    {"no hex in the escape", BRAMA_LIT("/a%zz"), BRAMA_PATH_PERCENT, {NULL, 0}, {NULL, 0}},
+    {"a unicode escape of old", BRAMA_LIT("/%u002f"), BRAMA_PATH_PERCENT, {NULL, 0}, {NULL, 0}},
+    {"a star", BRAMA_LIT("*"), BRAMA_PATH_EMPTY, {NULL, 0}, {NULL, 0}},
+    {"nothing", BRAMA_LIT(""), BRAMA_PATH_EMPTY, {NULL, 0}, {NULL, 0}},
+    {"no slash in front", BRAMA_LIT("admin"), BRAMA_PATH_EMPTY, {NULL, 0}, {NULL, 0}},
+};
+
 static void targets_are_normalised_or_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        brama_str target;
-        enum brama_path_fault fault;
-        brama_str path, query;
-    } rows[] = {
-        {"a plain path stays", BRAMA_LIT("/a/b"), BRAMA_PATH_OK, BRAMA_LIT("/a/b"), {NULL, 0}},
-        {"the query isn't touched", BRAMA_LIT("/a?x=%2e%2e&y=[1]|{"), BRAMA_PATH_OK,
-         BRAMA_LIT("/a"), BRAMA_LIT("x=%2e%2e&y=[1]|{")},
-        {"unreserved escapes are decoded once",
-         BRAMA_LIT("/%61dmin/%7e"),
-         BRAMA_PATH_OK,
-         BRAMA_LIT("/admin/~"),
-         {NULL, 0}},
-        {"encoded dots are dots",
-         BRAMA_LIT("/public/%2e%2e/admin"),
-         BRAMA_PATH_OK,
-         BRAMA_LIT("/admin"),
-         {NULL, 0}},
-        {"dots at the end leave a slash",
-         BRAMA_LIT("/a/b/.."),
-         BRAMA_PATH_OK,
-         BRAMA_LIT("/a/"),
-         {NULL, 0}},
-        {"a dot at the end leaves a slash",
-         BRAMA_LIT("/a/."),
-         BRAMA_PATH_OK,
-         BRAMA_LIT("/a/"),
-         {NULL, 0}},
-        {"a trailing slash counts", BRAMA_LIT("/a/"), BRAMA_PATH_OK, BRAMA_LIT("/a/"), {NULL, 0}},
-        {"an encoded slash stays one",
-         BRAMA_LIT("/a%2Fb"),
-         BRAMA_PATH_OK,
-         BRAMA_LIT("/a%2Fb"),
-         {NULL, 0}},
-        {"three dots are a name",
-         BRAMA_LIT("/a/.../b"),
-         BRAMA_PATH_OK,
-         BRAMA_LIT("/a/.../b"),
-         {NULL, 0}},
-        {"climbing above the root", BRAMA_LIT("/.."), BRAMA_PATH_ABOVE_ROOT, {NULL, 0}, {NULL, 0}},
-        {"climbing above it later",
-         BRAMA_LIT("/a/../../admin"),
-         BRAMA_PATH_ABOVE_ROOT,
-         {NULL, 0},
-         {NULL, 0}},
-        {"a backslash",
-         BRAMA_LIT("/public\\..\\admin"),
-         BRAMA_PATH_BACKSLASH,
-         {NULL, 0},
-         {NULL, 0}},
-        {"a fragment", BRAMA_LIT("/public/a#/../admin"), BRAMA_PATH_FRAGMENT, {NULL, 0}, {NULL, 0}},
-        {"a fragment behind the query",
-         BRAMA_LIT("/a?b#c"),
-         BRAMA_PATH_FRAGMENT,
-         {NULL, 0},
-         {NULL, 0}},
-        {"an encoded NUL", BRAMA_LIT("/a%00"), BRAMA_PATH_CONTROL, {NULL, 0}, {NULL, 0}},
-        {"an encoded line feed", BRAMA_LIT("/a%0aX:"), BRAMA_PATH_CONTROL, {NULL, 0}, {NULL, 0}},
-        {"a raw control", BRAMA_LIT("/a\x01"), BRAMA_PATH_CONTROL, {NULL, 0}, {NULL, 0}},
-        {"a byte above ASCII", BRAMA_LIT("/\xc3\x8e"), BRAMA_PATH_BYTE, {NULL, 0}, {NULL, 0}},
-        {"an encoded one is fine",
-         BRAMA_LIT("/%C3%8E"),
-         BRAMA_PATH_OK,
-         BRAMA_LIT("/%C3%8E"),
-         {NULL, 0}},
-        {"a brace isn't RFC 3986's", BRAMA_LIT("/{a}"), BRAMA_PATH_BYTE, {NULL, 0}, {NULL, 0}},
-        {"half an escape", BRAMA_LIT("/a%2"), BRAMA_PATH_PERCENT, {NULL, 0}, {NULL, 0}},
-        {"no hex in the escape", BRAMA_LIT("/a%zz"), BRAMA_PATH_PERCENT, {NULL, 0}, {NULL, 0}},
-        {"a unicode escape of old", BRAMA_LIT("/%u002f"), BRAMA_PATH_PERCENT, {NULL, 0}, {NULL, 0}},
-        {"a star", BRAMA_LIT("*"), BRAMA_PATH_EMPTY, {NULL, 0}, {NULL, 0}},
-        {"nothing", BRAMA_LIT(""), BRAMA_PATH_EMPTY, {NULL, 0}, {NULL, 0}},
-        {"no slash in front", BRAMA_LIT("admin"), BRAMA_PATH_EMPTY, {NULL, 0}, {NULL, 0}},
-    };
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(targets); i++) {
         struct brama_arena arena;
         struct brama_path path;
         brama_arena_init(&arena, NULL, 1 << 16);
-        brama_str target = expect_exact(rows[i].target);
-        EXPECT(rows[i].name, brama_path_read(&path, &arena, target) == rows[i].fault);
-        if (rows[i].fault == BRAMA_PATH_OK) {
-            EXPECT_STR(rows[i].name, path.path, rows[i].path);
-            EXPECT_STR(rows[i].name, path.query, rows[i].query);
+        brama_str target = expect_exact(targets[i].target);
+        EXPECT(targets[i].name, brama_path_read(&path, &arena, target) == targets[i].fault);
+        if (targets[i].fault == BRAMA_PATH_OK) {
+            EXPECT_STR(targets[i].name, path.path, targets[i].path);
+            EXPECT_STR(targets[i].name, path.query, targets[i].query);
         }
         brama_arena_deinit(&arena);
         expect_free(target);
