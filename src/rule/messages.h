@@ -94,6 +94,7 @@
 /* Ours: findings, each with its code. */
 #define BRAMA__CODE_PLAIN_HTTP "BRAMA1001"
 #define BRAMA__TEXT_PLAIN_HTTP "plain http: whoever is on the way can choose the keys"
+#define BRAMA__TEXT_PLAIN_ISSUER "plain http: whoever is on the way can pose as this provider"
 #define BRAMA__CODE_DEPRECATED "BRAMA1002"
 #define BRAMA__TEXT_DEPRECATED "version %s of APIRule is deprecated; use version v2 instead"
 #define BRAMA__CODE_NO_SERVICE "BRAMA1003"

@@ -11,23 +11,26 @@ static void warn(struct brama_world *world, struct brama_where where, const char
 }
 
 static void warn_if_plain(struct brama_world *world, struct brama_where where, brama_str uri,
-                          brama_str attribute)
+                          brama_str attribute, brama_str text)
 {
     if (brama_str_eq_nocase(brama_str_head(uri, 7), BRAMA_STR("http://")))
-        warn(world, where, BRAMA__CODE_PLAIN_HTTP, attribute, BRAMA_STR(BRAMA__TEXT_PLAIN_HTTP));
+        warn(world, where, BRAMA__CODE_PLAIN_HTTP, attribute, text);
 }
 
 static void warn_list(struct brama_world *world, struct brama_where where, brama_str at,
-                      const char *key, struct brama_str_list uris)
+                      const char *key, struct brama_str_list uris, brama_str text)
 {
     for (size_t k = 0; k < uris.n; k++)
         warn_if_plain(world, where, uris.p[k],
-                      brama_arena_printf(world->arena, "%.*s.%s[%zu]", BRAMA_FMT(at), key, k));
+                      brama_arena_printf(world->arena, "%.*s.%s[%zu]", BRAMA_FMT(at), key, k),
+                      text);
 }
 
 static void warn_strategy(struct brama_world *world, const struct brama_apirule *rule, size_t i,
                           size_t j)
 {
+    const brama_str issuer = BRAMA_STR(BRAMA__TEXT_PLAIN_ISSUER);
+    const brama_str keys = BRAMA_STR(BRAMA__TEXT_PLAIN_HTTP);
     const struct brama_strategy *s = &rule->rules[i].strategies[j];
     brama_str at =
         brama__is_v1(rule)
@@ -40,12 +43,12 @@ static void warn_strategy(struct brama_world *world, const struct brama_apirule 
         brama_str path =
             brama_arena_printf(world->arena, "%.*s.authentications[%zu]", BRAMA_FMT(at), k);
         warn_if_plain(world, auth->where, auth->issuer,
-                      brama_arena_printf(world->arena, "%.*s.issuer", BRAMA_FMT(path)));
+                      brama_arena_printf(world->arena, "%.*s.issuer", BRAMA_FMT(path)), issuer);
         warn_if_plain(world, auth->where, auth->jwks_uri,
-                      brama_arena_printf(world->arena, "%.*s.jwksUri", BRAMA_FMT(path)));
+                      brama_arena_printf(world->arena, "%.*s.jwksUri", BRAMA_FMT(path)), keys);
     }
-    warn_list(world, s->where, at, "trusted_issuers", s->ory.trusted_issuers);
-    warn_list(world, s->where, at, "jwks_urls", s->ory.jwks_urls);
+    warn_list(world, s->where, at, "trusted_issuers", s->ory.trusted_issuers, issuer);
+    warn_list(world, s->where, at, "jwks_urls", s->ory.jwks_urls, keys);
 }
 
 static int by_name(const void *a, const void *b)
