@@ -41,6 +41,7 @@ const char *brama_verdict_name(enum brama_verdict verdict)
     case BRAMA_VERDICT_ANSWER:
         return "answer";
     case BRAMA_VERDICT_DENY:
+    case BRAMA_VERDICT_PARK:
         break;
     }
     return "deny";
@@ -48,7 +49,7 @@ const char *brama_verdict_name(enum brama_verdict verdict)
 
 static int exit_code_of(const struct brama_decision *d)
 {
-    if (d->verdict != BRAMA_VERDICT_DENY)
+    if (d->verdict == BRAMA_VERDICT_ALLOW || d->verdict == BRAMA_VERDICT_ANSWER)
         return BRAMA_EXIT_OK;
     return d->reason == BRAMA_REASON_KEYS_UNAVAILABLE ? BRAMA_EXIT_UNAVAILABLE : BRAMA_EXIT_NO;
 }

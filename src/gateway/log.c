@@ -62,6 +62,7 @@ static brama_str decision_name(const struct brama_gw_ctx *ctx)
     case BRAMA_VERDICT_ANSWER:
         return BRAMA_STR("answer");
     case BRAMA_VERDICT_DENY:
+    case BRAMA_VERDICT_PARK:
         break;
     }
     return BRAMA_STR("deny");

@@ -172,6 +172,22 @@ void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
                     brama_jwt_status_text(status));
 }
 
+void brama__park(struct brama__case *c, const uint64_t *keysets, size_t count)
+{
+    struct brama_decision *out = c->out;
+    if (!c->engine->may_park)
+        return;
+    for (size_t i = 0; i < count && out->wanted_count < BRAMA_WANTED_MAX; i++) {
+        size_t known = 0;
+        while (known < out->wanted_count && out->wanted[known] != keysets[i])
+            known++;
+        if (known == out->wanted_count)
+            out->wanted[out->wanted_count++] = keysets[i];
+    }
+    if (out->wanted_count != 0)
+        out->verdict = BRAMA_VERDICT_PARK; /* status and texts stay the refusal's */
+}
+
 void brama_decide_refusal(struct brama_decision *out, enum brama_reason reason,
                           struct brama_arena *arena)
 {

@@ -37,15 +37,22 @@ struct brama_request {
 enum brama_verdict {
     BRAMA_VERDICT_DENY = 0,
     BRAMA_VERDICT_ALLOW,
-    BRAMA_VERDICT_ANSWER /* answered here, as a preflight: nobody is let in */
+    BRAMA_VERDICT_ANSWER, /* answered here, as a preflight: nobody is let in */
+    BRAMA_VERDICT_PARK    /* DENY, unless one of .wanted, fetched anew, knows the token's key: wait
+                             for that and decide again, from the start */
 };
+
+#define BRAMA_WANTED_MAX 4 /* key sets that one request may ask for */
 
 struct brama_decision {
     enum brama_verdict verdict;
     enum brama_reason reason;
     enum brama_jwt_status jwt_status; /* where a token was refused, else BRAMA_JWT_OK */
-    uint16_t status;                  /* DENY and ANSWER: of the response */
-    brama_str content_type, body;     /* DENY and ANSWER; may be empty */
+    uint16_t status;                  /* all but ALLOW: of the response */
+    brama_str content_type, body;     /* all but ALLOW; may be empty */
+
+    uint64_t wanted[BRAMA_WANTED_MAX]; /* PARK only: ids of key sets */
+    size_t wanted_count;
 
     /* Headers to set on the response, whoever made it (CORS), and on a refusal (www-authenticate).
      */
@@ -97,6 +104,9 @@ struct brama_engine {
     /* Addresses are somebody else's matter: a workload without one is no refusal, and .upstream may
      * be NULL with ALLOW. For explain; a gateway leaves it false. */
     bool any_upstream;
+    /* This request may still wait for a key set: what would be refused for an unknown kid only is
+     * PARK. False for explain, and when the wait is over. */
+    bool may_park;
 };
 
 /* All slices of *out are the arena's, the request's or static, but for .upstream, which is in

@@ -33,6 +33,9 @@ void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_
  */
 void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
                        enum brama_jwt_status status);
+/* Behind a refusal: these key sets, fetched anew, might turn it. At most BRAMA_WANTED_MAX count;
+ * nothing happens where waiting isn't possible. */
+void brama__park(struct brama__case *c, const uint64_t *keysets, size_t count);
 /* A header for the response; its texts are the arena's or static. */
 void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value);
 void brama__add_upstream_header(struct brama__case *c, brama_str name, brama_str value);
@@ -80,6 +83,7 @@ struct brama__token {
     bool remembered;
     enum brama_alg alg;
     uint8_t thumbprint[BRAMA_THUMBPRINT_BYTES];
+    bool kid_unknown; /* it names a key that no loaded set of the last wish has */
 };
 void brama__token_read(struct brama__case *c, struct brama__token *out, brama_str token);
 /* Is it signed by a key that the wish allows now? BRAMA_JWT_OK only if so. Remembers a success. */

@@ -10,8 +10,10 @@
 struct found {
     brama_str text;
     struct brama__token token;
-    enum brama_jwt_status status;    /* Envoy's aggregate over the rules that watch its place */
-    const struct brama_p_auth *auth; /* that accepted it; NULL: none did */
+    enum brama_jwt_status status;      /* Envoy's aggregate over the rules that watch its place */
+    const struct brama_p_auth *auth;   /* that accepted it; NULL: none did */
+    uint64_t wanted[BRAMA_WANTED_MAX]; /* sets of its issuer that don't know its kid */
+    size_t wanted_count;
 };
 
 struct visit {
@@ -96,7 +98,10 @@ static enum brama_jwt_status check_token(struct brama__case *c, struct found *f,
     if (status != BRAMA_JWT_OK)
         return status;
     struct brama__key_wish wish = {BRAMA__ISTIO, &keyset->id, 1};
-    return brama__token_verify(c, &f->token, &wish);
+    status = brama__token_verify(c, &f->token, &wish);
+    if (f->token.kid_unknown && f->wanted_count < BRAMA_WANTED_MAX)
+        f->wanted[f->wanted_count++] = keyset->id;
+    return status;
 }
 
 /* Real errors beat "unknown issuer" beats "missed"; the last real one wins. istio-jwt.md 1.4. */
@@ -146,6 +151,17 @@ static void log_token(struct brama__case *c, const struct brama_jwt *jwt)
     c->out->kid = brama_arena_copy(c->arena, jwt->kid);
 }
 
+/* Refused for its tokens: would other keys help every one that isn't good? */
+static void park(struct visit *v)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (v->found[i].auth == NULL && v->found[i].wanted_count == 0)
+            return;
+    for (size_t i = 0; i < v->count; i++)
+        if (v->found[i].auth == NULL)
+            brama__park(v->c, v->found[i].wanted, v->found[i].wanted_count);
+}
+
 /* A token at a watched place must be good, on every path of the workload; none is fine here.
  * Stricter than Envoy, which stops at the first good one: every recognised token is verified. */
 static bool authenticate(struct visit *v)
@@ -172,6 +188,7 @@ static bool authenticate(struct visit *v)
     for (size_t i = 0; i < v->count; i++)
         if (v->found[i].auth == NULL) {
             brama__deny_token(c, BRAMA__ISTIO, v->found[i].status);
+            park(v);
             return false;
         }
     return true;

@@ -33,7 +33,8 @@ struct search {
     struct brama__token *token;
     enum brama__dialect dialect;
     size_t matched, trials;
-    bool loaded; /* some set was there */
+    bool loaded;   /* some set was there */
+    bool kid_seen; /* some key has the token's kid, whether it may serve or not */
 };
 
 static bool key_has_kid(const struct search *s, const struct brama_f_key *key)
@@ -106,6 +107,7 @@ static bool search_set(struct search *s, uint64_t id)
             BRAMA_ROW(&facts->pack, BRAMA_F_KEY, set->keys.first + i, struct brama_f_key);
         if (key == NULL)
             break;
+        s->kid_seen = s->kid_seen || (key->has_kid && key_has_kid(s, key));
         if (!key_may(s, key) || !type_fits(s, key))
             continue;
         s->matched++;
@@ -142,12 +144,19 @@ static void note_miss(const struct search *s, const struct brama__key_wish *wish
                         "no key of %.*s fits kid and alg", BRAMA_FMT(url));
 }
 
+/* No key of a set ever serves these: a set has public keys only. */
+static bool is_symmetric(enum brama_alg alg)
+{
+    return alg == BRAMA_ALG_HS256 || alg == BRAMA_ALG_HS384 || alg == BRAMA_ALG_HS512;
+}
+
 enum brama_jwt_status brama__token_verify(struct brama__case *c, struct brama__token *token,
                                           const struct brama__key_wish *wish)
 {
     struct search s = {.c = c, .token = token, .dialect = wish->dialect};
     const struct brama_jwt *jwt = token->jwt;
 
+    token->kid_unknown = false;
     for (size_t i = 0; i < wish->keyset_count; i++) {
         if (!search_set(&s, wish->keysets[i])) {
             if (s.dialect == BRAMA__ORY && s.matched != 0)
@@ -164,8 +173,11 @@ enum brama_jwt_status brama__token_verify(struct brama__case *c, struct brama__t
     note_miss(&s, wish);
     if (!s.loaded)
         return BRAMA_JWKS_FETCH_FAIL;
-    if (s.matched == 0)
+    if (s.matched == 0) {
+        token->kid_unknown =
+            jwt->has_kid && jwt->kid.n != 0 && !s.kid_seen && !is_symmetric(jwt->alg);
         return BRAMA_JWKS_KID_ALG_MISMATCH;
+    }
     return jwt->alg == BRAMA_ALG_EDDSA && jwt->signature.n != 64
                ? BRAMA_JWT_ED25519_SIGNATURE_LENGTH
                : BRAMA_JWT_VERIFICATION_FAIL;
