@@ -176,9 +176,8 @@ const struct brama_decision *fixture_ask(struct fixture *f, const char *method, 
                                     .header_count = n,
                                     .request_id = BRAMA_STR("id-1"),
                                     .now_s = NOW};
-    struct brama_trace trace;
-    brama_trace_init(&trace, &f->arena);
-    brama_decide(&f->decision, &engine, &request, &f->arena, &trace);
+    brama_trace_init(&f->trace, &f->arena);
+    brama_decide(&f->decision, &engine, &request, &f->arena, &f->trace);
     struct brama_decision untraced;
     brama_decide(&untraced, &engine, &request, &f->arena, NULL);
     assert_int_equal(untraced.verdict, f->decision.verdict); /* watching changes nothing */

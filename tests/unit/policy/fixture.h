@@ -18,6 +18,7 @@ struct fixture {
     struct brama_memory *memory;
     struct brama_pkey *key, *stranger; /* RSA: of the key sets, and of nobody */
     struct brama_decision decision;
+    struct brama_trace trace; /* of the last question */
 };
 
 /* Rules compiled, and every key set named in them filled with fixture->key (kid "k1"); a URL that
@@ -59,5 +60,6 @@ int test_ory(void);
 int test_files(void);
 int test_attacks(void);
 int test_property(void);
+int test_vectors(void);
 
 #endif

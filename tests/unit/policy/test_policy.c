@@ -2,5 +2,6 @@
 
 int main(void)
 {
-    return test_files() + test_decide() + test_ory() + test_attacks() + test_property();
+    return test_files() + test_decide() + test_ory() + test_attacks() + test_property() +
+           test_vectors();
 }
