@@ -9,10 +9,12 @@ import glob
 import http.server
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -29,7 +31,7 @@ DOMAIN = "localhost"
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", default="examples/first", help="the rule files")
-    parser.add_argument("--dir", default=".run", help="where key, tokens and state go")
+    parser.add_argument("--dir", default=".run", help="where key and tokens go")
     parser.add_argument("--port", type=int, default=8080, help="of the gateway; another if it is taken")
     parser.add_argument("--admin-port", type=int, default=9901)
     parser.add_argument("--httpbin-port", type=int, default=8000)
@@ -190,6 +192,10 @@ def main():
     inputs = shlex.join(["-f", options.examples, "--domain", DOMAIN])
     mapped = "".join(f" \\\n    --service {shlex.quote(s)}" for s in services)
 
+    # The workers of a gateway that root starts are nobody, and root's home is closed to them.
+    state = tempfile.mkdtemp(prefix="brama-run-")
+    os.chmod(state, 0o755)
+
     stop = lambda *_: sys.exit(0)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -201,7 +207,7 @@ def main():
             start_new_session=True))
         children.append(subprocess.Popen(
             [BRAMA, "run", *shlex.split(inputs), *shlex.split(mapped.replace("\\\n", "")),
-             "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}", "--state", os.path.join(options.dir, "state")],
+             "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}", "--state", os.path.join(state, "state")],
             start_new_session=True))
         wait_for(f"http://127.0.0.1:{httpbin}/get", children)
         wait_for(f"http://127.0.0.1:{admin}/readyz", children)
@@ -209,6 +215,7 @@ def main():
         children[1].wait()
     finally:
         end(children)
+        shutil.rmtree(state, ignore_errors=True)
 
 
 if __name__ == "__main__":
