@@ -370,7 +370,8 @@ static void without_addresses_only_explain_may_go_on(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, v2_rules);
-    struct brama_engine engine = {&f.policy, &f.facts, f.memory, true};
+    struct brama_engine engine = {
+        .policy = &f.policy, .facts = &f.facts, .memory = f.memory, .any_upstream = true};
     struct brama_request request = {.method = BRAMA_STR("GET"),
                                     .authority = BRAMA_STR("orders.kyma.example"),
                                     .target = BRAMA_STR("/gone")};
