@@ -140,6 +140,13 @@ void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_
                     brama_str_c(brama_reason_name(reason)), "%u", out->status);
 }
 
+void brama__deny_several(struct brama__case *c, enum brama__dialect dialect)
+{
+    brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("one token"),
+                    BRAMA_STR("several"), "a second copy at the same place, or too many places");
+    brama__deny(c, dialect, BRAMA_REASON_TOKEN_SEVERAL);
+}
+
 /* Bearer realm="<scheme>://<authority><path>"; the path is cut at 256 bytes. istio-jwt.md 2.11. */
 static brama_str www_authenticate(struct brama__case *c)
 {

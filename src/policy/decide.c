@@ -64,8 +64,9 @@ static const struct brama_p_host *find_host(struct brama__case *c)
         h = host_named(c->policy, (brama_str){name + i - 1, c->host.n - i + 1});
     }
     brama_trace_add(c->trace, "host", h != NULL ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
-                    h != NULL ? brama_pack_text(c->policy, h->name) : BRAMA_NIL, c->host,
-                    h != NULL ? "served" : "no APIRule in force serves this host");
+                    h != NULL ? brama_pack_text(c->policy, h->name)
+                              : BRAMA_STR("a host of an APIRule in force"),
+                    c->host, h != NULL ? "served" : "no APIRule in force serves this host");
     return h;
 }
 

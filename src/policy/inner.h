@@ -36,6 +36,8 @@ void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
 /* Behind a refusal: these key sets, fetched anew, might turn it. At most BRAMA_WANTED_MAX count;
  * nothing happens where waiting isn't possible. */
 void brama__park(struct brama__case *c, const uint64_t *keysets, size_t count);
+/* More than one credential at a place: nobody can say which one counts. */
+void brama__deny_several(struct brama__case *c, enum brama__dialect dialect);
 /* A header for the response; its texts are the arena's or static. */
 void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value);
 void brama__add_upstream_header(struct brama__case *c, brama_str name, brama_str value);

@@ -235,7 +235,7 @@ static bool check_alg_and_kid(struct brama__case *c, const struct brama_p_ory *o
         return refuse(c, BRAMA_REASON_ALG_NOT_ALLOWED);
     }
     if (!jwt->has_kid || jwt->kid.n == 0) {
-        brama_trace_add(c->trace, "kid", BRAMA_TRACE_FAIL, BRAMA_STR("a kid"), BRAMA_NIL,
+        brama_trace_add(c->trace, "kid", BRAMA_TRACE_FAIL, BRAMA_STR("a kid"), BRAMA_STR("none"),
                         "Oathkeeper needs one in the token's header");
         return refuse(c, BRAMA_REASON_KID_MISSING);
     }
@@ -272,8 +272,10 @@ static bool check_jwt(struct brama__case *c, const struct brama_p_ory *ory)
     brama_str text = brama__find_ory_token(c, &place, &several);
     struct brama__token token;
 
-    if (several)
-        return refuse(c, BRAMA_REASON_TOKEN_SEVERAL);
+    if (several) {
+        brama__deny_several(c, BRAMA__ORY);
+        return false;
+    }
     if (text.n == 0) {
         brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("a token"), BRAMA_NIL,
                         "none at the place that the rule names");

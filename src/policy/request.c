@@ -116,7 +116,8 @@ bool brama__check_request(struct brama__case *c)
     }
     enum brama_path_fault fault = brama_path_read(&c->path, c->arena, r->target);
     if (fault != BRAMA_PATH_OK) {
-        brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL, "%s",
+        brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, BRAMA_STR("a path that is normalised"),
+                        brama_str_head(r->target, brama_str_find(r->target, '?')), "%s",
                         brama_path_fault_text(fault));
         brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_BAD_PATH);
         return false;

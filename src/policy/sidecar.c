@@ -83,7 +83,7 @@ static enum brama_jwt_status check_token(struct brama__case *c, struct found *f,
     if (keyset == NULL)
         return BRAMA_JWKS_FETCH_FAIL;
     if (issuer.n != 0 && !brama_str_eq(jwt->claims.iss, issuer)) {
-        brama_trace_add(c->trace, "issuer", BRAMA_TRACE_FAIL, issuer, jwt->claims.iss,
+        brama_trace_add(c->trace, "issuer", BRAMA_TRACE_INFO, issuer, jwt->claims.iss,
                         "another issuer");
         return BRAMA_JWT_UNKNOWN_ISSUER;
     }
@@ -125,13 +125,13 @@ static bool judge_auth(struct visit *v, const struct brama_p_auth *auth)
     size_t n = brama__find_tokens(c, &place, tokens, BRAMA_ARRAY_LEN(tokens), &several);
 
     if (several) {
-        brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_TOKEN_SEVERAL);
+        brama__deny_several(c, BRAMA__ISTIO);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
         struct found *f = find_or_add(v, tokens[i]);
         if (f == NULL) {
-            brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_TOKEN_SEVERAL);
+            brama__deny_several(c, BRAMA__ISTIO);
             return false;
         }
         enum brama_jwt_status status = check_token(c, f, auth);
@@ -162,6 +162,21 @@ static void park(struct visit *v)
             brama__park(v->c, v->found[i].wanted, v->found[i].wanted_count);
 }
 
+/* The issuers that the workload takes tokens from, for the trace. */
+static void trace_unknown_issuer(struct brama__case *c, const struct brama_p_workload *w,
+                                 brama_str issuer)
+{
+    brama_str list = BRAMA_STR("");
+    for (uint32_t i = 0; c->trace != NULL && i < w->auths.count; i++) {
+        const struct brama_p_auth *auth = auth_row(c, w->auths, i);
+        if (auth == NULL)
+            break;
+        list = brama_arena_printf(c->trace->arena, "%.*s%s%.*s", BRAMA_FMT(list), i != 0 ? " " : "",
+                                  BRAMA_FMT(brama_pack_text(c->policy, auth->issuer)));
+    }
+    brama_trace_add(c->trace, "issuer", BRAMA_TRACE_FAIL, list, issuer, "another issuer");
+}
+
 /* A token at a watched place must be good, on every path of the workload; none is fine here.
  * Stricter than Envoy, which stops at the first good one: every recognised token is verified. */
 static bool authenticate(struct visit *v)
@@ -187,6 +202,8 @@ static bool authenticate(struct visit *v)
         log_token(c, v->found[i].token.jwt);
     for (size_t i = 0; i < v->count; i++)
         if (v->found[i].auth == NULL) {
+            if (v->found[i].status == BRAMA_JWT_UNKNOWN_ISSUER)
+                trace_unknown_issuer(c, w, v->found[i].token.jwt->claims.iss);
             brama__deny_token(c, BRAMA__ISTIO, v->found[i].status);
             park(v);
             return false;
@@ -337,7 +354,8 @@ static const struct brama_claims *satisfy_jwt(struct visit *v)
         }
         if (claims->sub.n == 0) {
             why = BRAMA_REASON_SUBJECT_MISSING;
-            brama_trace_add(c->trace, "sub", BRAMA_TRACE_FAIL, BRAMA_STR("a subject"), BRAMA_NIL,
+            brama_trace_add(c->trace, "sub", BRAMA_TRACE_FAIL, BRAMA_STR("a subject"),
+                            BRAMA_STR("none"),
                             "this token has no sub; Istio's requestPrincipals need one");
             continue;
         }
