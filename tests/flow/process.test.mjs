@@ -1,7 +1,7 @@
 // How it starts, ends and stays alone.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
@@ -129,6 +129,14 @@ test('a killed agent: workers serve on, the next agent takes over, stop ends an 
   assert.equal(end.code, 0, end.err);
   await until('nginx to be gone', () => !alive(orphan) && !alive(master));
   assert.ok(!(await listens(g.port)));
+});
+
+// A home is closed to everybody else, and a gateway that root starts has workers that are nobody.
+test('state below a folder that only its owner may enter', { skip: process.getuid() !== 0 && 'only root\'s workers are somebody else' }, async () => {
+  const home = temporary('brama-home');
+  chmodSync(home, 0o700);
+  const g = await fresh({ state: path.join(home, 'state') });
+  await expectExchange(g, { request: { target: '/x' }, status: 200, upstream });
 });
 
 test('another nginx.conf: the next agent drains the old one and starts its own', async () => {
