@@ -125,6 +125,8 @@ static struct brama_span pack_keys(struct brama_packer *p, const struct brama_jw
     struct brama_span span = {brama_packer_count(p, BRAMA_F_KEY), 0};
     for (size_t i = 0; set != NULL && i < set->count; i++) {
         const struct brama_jwk *k = &set->keys[i];
+        if (brama_buf_err(spki) == BRAMA_ERR_NOMEM)
+            break; /* of an earlier key: sticks, so that there's no file without it */
         brama_buf_reset(spki);
         brama_pkey_to_spki(spki, k->pkey);
         if (brama_buf_err(spki) != BRAMA_OK || spki->n == 0)
@@ -186,9 +188,10 @@ static enum brama_err pack_keysets(struct brama_packer *p, const struct brama_fa
         qsort(order, in->keyset_count, sizeof(*order), compare_ids);
     for (size_t i = 0; order != NULL && i < in->keyset_count; i++)
         pack_keyset(p, &in->keysets[order[i].index], order[i].id, &spki);
+    bool complete = order != NULL && brama_buf_err(&spki) != BRAMA_ERR_NOMEM;
     brama_buf_deinit(&spki);
     brama_arena_deinit(&arena);
-    return order != NULL ? BRAMA_OK : BRAMA_ERR_NOMEM;
+    return complete ? BRAMA_OK : BRAMA_ERR_NOMEM;
 }
 
 static enum brama_err pack_upstreams(struct brama_packer *p, const struct brama_facts_in *in)

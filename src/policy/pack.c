@@ -173,9 +173,12 @@ struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
     uint64_t hash = brama_str_hash(text);
     struct stored *s = place(p->index, p->index_size, &p->text, hash, text);
     if (!s->used) {
-        *s = (struct stored){hash, {(uint32_t)p->text.n, (uint32_t)text.n}, true};
-        p->index_used++;
+        struct brama_ref ref = {(uint32_t)p->text.n, (uint32_t)text.n};
         brama_buf_add(&p->text, text);
+        if (brama_buf_err(&p->text) != BRAMA_OK) /* nothing to be found again; _finish says so */
+            return (struct brama_ref){0, 0};
+        *s = (struct stored){hash, ref, true};
+        p->index_used++;
     }
     return s->ref;
 }
