@@ -18,6 +18,8 @@ test: build node_modules/.package-lock.json
 
 # CPU time a request, beside plain nginx. Only figures; nothing is judged.
 bench: build
+	@ninja -C build bench/bench_decide
+	@build/bench/bench_decide
 	@node bench/bench.mjs
 
 # The fuzz targets for longer: FUZZ_SECONDS each.
