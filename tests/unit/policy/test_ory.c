@@ -24,77 +24,77 @@ static const char rules[] =
 #define NO_401 JSON("401", "Unauthorized", "The request could not be authorized")
 
 /* oathkeeper.md 2.8, 4.3; apirule.md 2.2 */
+static const struct {
+    const char *name, *method, *target, *header, *payload;
+    uint16_t status; /* 0: allowed */
+    enum brama_reason reason;
+    const char *body;
+} answers[] = {
+    {"the article's token has no sub and passes", "GET", "/here_location", KID,
+     "{\"iss\":\"http://poster\",\"jti\":\"1\",\"exp\":1800003600}", 0, BRAMA_REASON_ALLOWED, ""},
+    {"no token", "GET", "/here_location", NULL, NULL, 401, BRAMA_REASON_TOKEN_MISSING, NO_401},
+    {"expired this very second", "GET", "/here_location", KID,
+     "{\"iss\":\"http://poster\",\"exp\":1800000000}", 401, BRAMA_REASON_TOKEN_EXPIRED, NO_401},
+    {"a second left", "GET", "/here_location", KID,
+     "{\"iss\":\"http://poster\",\"exp\":1800000001}", 0, BRAMA_REASON_ALLOWED, ""},
+    {"issued in the future", "GET", "/here_location", KID,
+     "{\"iss\":\"http://poster\",\"iat\":1800000001}", 401, BRAMA_REASON_TOKEN_NOT_YET_VALID,
+     NO_401},
+    {"another issuer", "GET", "/here_location", KID, "{\"iss\":\"http://poste\"}", 401,
+     BRAMA_REASON_ISSUER_UNKNOWN, NO_401},
+    {"no kid", "GET", "/here_location", "{\"alg\":\"RS256\"}", "{\"iss\":\"http://poster\"}", 401,
+     BRAMA_REASON_KID_MISSING, NO_401},
+    {"an unknown kid", "GET", "/here_location", "{\"alg\":\"RS256\",\"kid\":\"k2\"}",
+     "{\"iss\":\"http://poster\"}", 401, BRAMA_REASON_KEY_UNKNOWN, NO_401},
+    {"an algorithm that isn't allowed", "GET", "/here_location",
+     "{\"alg\":\"HS256\",\"kid\":\"k1\"}", "{\"iss\":\"http://poster\"}", 401,
+     BRAMA_REASON_ALG_NOT_ALLOWED, NO_401},
+    {"none", "GET", "/here_location", "{\"alg\":\"none\",\"kid\":\"k1\"}",
+     "{\"iss\":\"http://poster\"}", 401, BRAMA_REASON_TOKEN_MALFORMED, NO_401},
+    {"scope and both audiences", "GET", "/scoped", KID,
+     "{\"scope\":\"x a.b\",\"aud\":[\"x\",\"z\"]}", 0, BRAMA_REASON_ALLOWED, ""},
+    {"a wildcard scope", "GET", "/scoped", KID, "{\"scp\":[\"a.*\"],\"aud\":[\"x\",\"z\"]}", 0,
+     BRAMA_REASON_ALLOWED, ""},
+    {"one audience of two", "GET", "/scoped", KID, "{\"scope\":\"a.b\",\"aud\":\"x\"}", 401,
+     BRAMA_REASON_AUDIENCE_MISSING, NO_401},
+    {"the first claim present decides", "GET", "/scoped", KID,
+     "{\"scp\":[\"q\"],\"scope\":\"a.b\",\"aud\":[\"x\",\"z\"]}", 401, BRAMA_REASON_SCOPE_MISSING,
+     NO_401},
+    {"a set that never loaded", "GET", "/down", KID, "{\"iss\":\"http://poster\"}", 503,
+     BRAMA_REASON_KEYS_UNAVAILABLE,
+     JSON("503", "Service Unavailable", "The upstream service is not available")},
+    {"another method is Oathkeeper's 404", "POST", "/here_location", NULL, NULL, 404,
+     BRAMA_REASON_OATHKEEPER_NO_RULE,
+     JSON("404", "Not Found", "The requested resource could not be found")},
+    {"one of two overlapping rules", "GET", "/same/a", NULL, NULL, 0, BRAMA_REASON_ALLOWED, ""},
+    {"both of them", "GET", "/same/xy", NULL, NULL, 500, BRAMA_REASON_OATHKEEPER_MANY_RULES,
+     JSON("500", "Internal Server Error",
+          "An internal server error occurred, please contact the system administrator")},
+    {"no_auth", "GET", "/free", NULL, NULL, 0, BRAMA_REASON_ALLOWED, ""},
+    {"no_auth's other methods have no route", "POST", "/free", NULL, NULL, 404,
+     BRAMA_REASON_NO_ROUTE, ""},
+    {"allow takes all methods", "DELETE", "/all", NULL, NULL, 0, BRAMA_REASON_ALLOWED, ""},
+};
+
 static void ory_rules_answer_as_oathkeeper_does(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name, *method, *target, *header, *payload;
-        uint16_t status; /* 0: allowed */
-        enum brama_reason reason;
-        const char *body;
-    } rows[] = {
-        {"the article's token has no sub and passes", "GET", "/here_location", KID,
-         "{\"iss\":\"http://poster\",\"jti\":\"1\",\"exp\":1800003600}", 0, BRAMA_REASON_ALLOWED,
-         ""},
-        {"no token", "GET", "/here_location", NULL, NULL, 401, BRAMA_REASON_TOKEN_MISSING, NO_401},
-        {"expired this very second", "GET", "/here_location", KID,
-         "{\"iss\":\"http://poster\",\"exp\":1800000000}", 401, BRAMA_REASON_TOKEN_EXPIRED, NO_401},
-        {"a second left", "GET", "/here_location", KID,
-         "{\"iss\":\"http://poster\",\"exp\":1800000001}", 0, BRAMA_REASON_ALLOWED, ""},
-        {"issued in the future", "GET", "/here_location", KID,
-         "{\"iss\":\"http://poster\",\"iat\":1800000001}", 401, BRAMA_REASON_TOKEN_NOT_YET_VALID,
-         NO_401},
-        {"another issuer", "GET", "/here_location", KID, "{\"iss\":\"http://poste\"}", 401,
-         BRAMA_REASON_ISSUER_UNKNOWN, NO_401},
-        {"no kid", "GET", "/here_location", "{\"alg\":\"RS256\"}", "{\"iss\":\"http://poster\"}",
-         401, BRAMA_REASON_KID_MISSING, NO_401},
-        {"an unknown kid", "GET", "/here_location", "{\"alg\":\"RS256\",\"kid\":\"k2\"}",
-         "{\"iss\":\"http://poster\"}", 401, BRAMA_REASON_KEY_UNKNOWN, NO_401},
-        {"an algorithm that isn't allowed", "GET", "/here_location",
-         "{\"alg\":\"HS256\",\"kid\":\"k1\"}", "{\"iss\":\"http://poster\"}", 401,
-         BRAMA_REASON_ALG_NOT_ALLOWED, NO_401},
-        {"none", "GET", "/here_location", "{\"alg\":\"none\",\"kid\":\"k1\"}",
-         "{\"iss\":\"http://poster\"}", 401, BRAMA_REASON_TOKEN_MALFORMED, NO_401},
-        {"scope and both audiences", "GET", "/scoped", KID,
-         "{\"scope\":\"x a.b\",\"aud\":[\"x\",\"z\"]}", 0, BRAMA_REASON_ALLOWED, ""},
-        {"a wildcard scope", "GET", "/scoped", KID, "{\"scp\":[\"a.*\"],\"aud\":[\"x\",\"z\"]}", 0,
-         BRAMA_REASON_ALLOWED, ""},
-        {"one audience of two", "GET", "/scoped", KID, "{\"scope\":\"a.b\",\"aud\":\"x\"}", 401,
-         BRAMA_REASON_AUDIENCE_MISSING, NO_401},
-        {"the first claim present decides", "GET", "/scoped", KID,
-         "{\"scp\":[\"q\"],\"scope\":\"a.b\",\"aud\":[\"x\",\"z\"]}", 401,
-         BRAMA_REASON_SCOPE_MISSING, NO_401},
-        {"a set that never loaded", "GET", "/down", KID, "{\"iss\":\"http://poster\"}", 503,
-         BRAMA_REASON_KEYS_UNAVAILABLE,
-         JSON("503", "Service Unavailable", "The upstream service is not available")},
-        {"another method is Oathkeeper's 404", "POST", "/here_location", NULL, NULL, 404,
-         BRAMA_REASON_OATHKEEPER_NO_RULE,
-         JSON("404", "Not Found", "The requested resource could not be found")},
-        {"one of two overlapping rules", "GET", "/same/a", NULL, NULL, 0, BRAMA_REASON_ALLOWED, ""},
-        {"both of them", "GET", "/same/xy", NULL, NULL, 500, BRAMA_REASON_OATHKEEPER_MANY_RULES,
-         JSON("500", "Internal Server Error",
-              "An internal server error occurred, please contact the system administrator")},
-        {"no_auth", "GET", "/free", NULL, NULL, 0, BRAMA_REASON_ALLOWED, ""},
-        {"no_auth's other methods have no route", "POST", "/free", NULL, NULL, 404,
-         BRAMA_REASON_NO_ROUTE, ""},
-        {"allow takes all methods", "DELETE", "/all", NULL, NULL, 0, BRAMA_REASON_ALLOWED, ""},
-    };
     struct fixture f;
     fixture_init(&f, rules);
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
-        brama_str token = rows[i].payload != NULL
-                              ? fixture_token(&f, f.key, rows[i].header, rows[i].payload)
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(answers); i++) {
+        brama_str token = answers[i].payload != NULL
+                              ? fixture_token(&f, f.key, answers[i].header, answers[i].payload)
                               : BRAMA_NIL;
         const struct brama_decision *d =
-            fixture_ask_with(&f, rows[i].method, "here.kyma.example", rows[i].target, token);
-        if (d->reason != rows[i].reason)
-            fail_msg("%s: got %s, want %s", rows[i].name, brama_reason_name(d->reason),
-                     brama_reason_name(rows[i].reason));
-        EXPECT(rows[i].name, (d->verdict == BRAMA_VERDICT_ALLOW) == (rows[i].status == 0));
-        if (rows[i].status != 0) {
-            EXPECT(rows[i].name, d->status == rows[i].status);
-            EXPECT_STR(rows[i].name, d->body, brama_str_c(rows[i].body));
-            EXPECT(rows[i].name, fixture_response_header(&f, "www-authenticate").n == 0);
+            fixture_ask_with(&f, answers[i].method, "here.kyma.example", answers[i].target, token);
+        if (d->reason != answers[i].reason)
+            fail_msg("%s: got %s, want %s", answers[i].name, brama_reason_name(d->reason),
+                     brama_reason_name(answers[i].reason));
+        EXPECT(answers[i].name, (d->verdict == BRAMA_VERDICT_ALLOW) == (answers[i].status == 0));
+        if (answers[i].status != 0) {
+            EXPECT(answers[i].name, d->status == answers[i].status);
+            EXPECT_STR(answers[i].name, d->body, brama_str_c(answers[i].body));
+            EXPECT(answers[i].name, fixture_response_header(&f, "www-authenticate").n == 0);
         }
     }
     fixture_deinit(&f);
