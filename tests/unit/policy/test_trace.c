@@ -67,67 +67,66 @@ static void check(struct fixture *f, const struct row *row, brama_str token,
     EXPECT(row->name, fail->expected.n + fail->actual.n + fail->note.n != 0);
 }
 
+static const struct row refusals[] = {
+    {"no host", "nobody.example", "/", NULL, NULL, "host", "a host of an APIRule in force",
+     "nobody.example"},
+    {"no route", "mesh.kyma.example", "/z", NULL, NULL, "route", "a rule for path and method",
+     "/z"},
+    {"bad path", "mesh.kyma.example", "/%zz", NULL, NULL, "path", "a path that is normalised",
+     "/%zz"},
+    {"no token", "mesh.kyma.example", "/x", NULL, NULL, "token", "a token", ""},
+    {"an issuer of nobody", "mesh.kyma.example", "/x", RS, "{\"iss\":\"evil\"," IN "}", "issuer",
+     NULL, NULL},
+    {"another rule's issuer", "mesh.kyma.example", "/x", RS,
+     "{\"iss\":\"third\",\"sub\":\"me\"," IN "}", "issuer", NULL, NULL},
+    {"expired", "mesh.kyma.example", "/x", RS, "{\"iss\":\"" ISS "\",\"exp\":1799999000}", "exp",
+     NULL, NULL},
+    {"not yet", "mesh.kyma.example", "/x", RS, "{\"iss\":\"" ISS "\",\"nbf\":1800000061}", "nbf",
+     NULL, NULL},
+    {"no subject", "mesh.kyma.example", "/x", RS, "{\"iss\":\"" ISS "\"," IN "}", "sub",
+     "a subject", "none"},
+    {"no scope", "mesh.kyma.example", "/x", RS,
+     "{\"iss\":\"" ISS "\",\"sub\":\"me\",\"scope\":\"write\"," IN "}", "scope", "read", "write"},
+    {"no audience", "mesh.kyma.example", "/x", RS,
+     "{\"iss\":\"" ISS "\",\"sub\":\"me\",\"scope\":\"read\",\"aud\":[\"a\",\"b\"]," IN "}",
+     "audience", NULL, NULL},
+    {"no such key", "mesh.kyma.example", "/x", "{\"alg\":\"RS256\",\"kid\":\"k9\"}",
+     "{\"iss\":\"" ISS "\"," IN "}", "key", "k9", "RS256"},
+    {"no keys yet", "mesh.kyma.example", "/never", RS, "{\"iss\":\"fourth\"," IN "}", "key", NULL,
+     NULL},
+    {"no address", "mesh.kyma.example", "/gone", NULL, NULL, "upstream", NULL, NULL},
+    {"ory: no token", "keeper.kyma.example", "/x", NULL, NULL, "token", "a token", ""},
+    {"ory: algorithm", "keeper.kyma.example", "/x", "{\"alg\":\"RS384\",\"kid\":\"k1\"}",
+     "{\"iss\":\"" ISS "\"}", "alg", NULL, NULL},
+    {"ory: kid", "keeper.kyma.example", "/x", "{\"alg\":\"RS256\"}", "{\"iss\":\"" ISS "\"}", "kid",
+     "a kid", "none"},
+    {"ory: expired", "keeper.kyma.example", "/x", RS, "{\"exp\":1799999000}", "exp", NULL, NULL},
+    {"ory: issued later", "keeper.kyma.example", "/x", RS, "{\"iat\":1800000009}", "nbf", NULL,
+     NULL},
+    {"ory: audience", "keeper.kyma.example", "/x", RS,
+     "{\"iss\":\"" ISS "\",\"aud\":[\"a\",\"b\"]}", "audience", NULL, NULL},
+    {"ory: issuer", "keeper.kyma.example", "/x", RS, "{\"iss\":\"evil\",\"aud\":\"orders\"}",
+     "issuer", ISS, "evil"},
+    {"ory: scope", "keeper.kyma.example", "/x", RS,
+     "{\"iss\":\"" ISS "\",\"aud\":\"orders\",\"scope\":\"a b\"}", "scope", NULL, NULL},
+    {"several of Oathkeeper's", "keeper.kyma.example", "/same/x", NULL, NULL, "oathkeeper",
+     "exactly one rule", "several"},
+    {"Oathkeeper's own", "keeper.kyma.example", "/a%20b", NULL, NULL, "oathkeeper", NULL, NULL},
+};
+
 static void every_refusal_names_its_cause(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
-        {"no host", "nobody.example", "/", NULL, NULL, "host", "a host of an APIRule in force",
-         "nobody.example"},
-        {"no route", "mesh.kyma.example", "/z", NULL, NULL, "route", "a rule for path and method",
-         "/z"},
-        {"bad path", "mesh.kyma.example", "/%zz", NULL, NULL, "path", "a path that is normalised",
-         "/%zz"},
-        {"no token", "mesh.kyma.example", "/x", NULL, NULL, "token", "a token", ""},
-        {"an issuer of nobody", "mesh.kyma.example", "/x", RS, "{\"iss\":\"evil\"," IN "}",
-         "issuer", NULL, NULL},
-        {"another rule's issuer", "mesh.kyma.example", "/x", RS,
-         "{\"iss\":\"third\",\"sub\":\"me\"," IN "}", "issuer", NULL, NULL},
-        {"expired", "mesh.kyma.example", "/x", RS, "{\"iss\":\"" ISS "\",\"exp\":1799999000}",
-         "exp", NULL, NULL},
-        {"not yet", "mesh.kyma.example", "/x", RS, "{\"iss\":\"" ISS "\",\"nbf\":1800000061}",
-         "nbf", NULL, NULL},
-        {"no subject", "mesh.kyma.example", "/x", RS, "{\"iss\":\"" ISS "\"," IN "}", "sub",
-         "a subject", "none"},
-        {"no scope", "mesh.kyma.example", "/x", RS,
-         "{\"iss\":\"" ISS "\",\"sub\":\"me\",\"scope\":\"write\"," IN "}", "scope", "read",
-         "write"},
-        {"no audience", "mesh.kyma.example", "/x", RS,
-         "{\"iss\":\"" ISS "\",\"sub\":\"me\",\"scope\":\"read\",\"aud\":[\"a\",\"b\"]," IN "}",
-         "audience", NULL, NULL},
-        {"no such key", "mesh.kyma.example", "/x", "{\"alg\":\"RS256\",\"kid\":\"k9\"}",
-         "{\"iss\":\"" ISS "\"," IN "}", "key", "k9", "RS256"},
-        {"no keys yet", "mesh.kyma.example", "/never", RS, "{\"iss\":\"fourth\"," IN "}", "key",
-         NULL, NULL},
-        {"no address", "mesh.kyma.example", "/gone", NULL, NULL, "upstream", NULL, NULL},
-        {"ory: no token", "keeper.kyma.example", "/x", NULL, NULL, "token", "a token", ""},
-        {"ory: algorithm", "keeper.kyma.example", "/x", "{\"alg\":\"RS384\",\"kid\":\"k1\"}",
-         "{\"iss\":\"" ISS "\"}", "alg", NULL, NULL},
-        {"ory: kid", "keeper.kyma.example", "/x", "{\"alg\":\"RS256\"}", "{\"iss\":\"" ISS "\"}",
-         "kid", "a kid", "none"},
-        {"ory: expired", "keeper.kyma.example", "/x", RS, "{\"exp\":1799999000}", "exp", NULL,
-         NULL},
-        {"ory: issued later", "keeper.kyma.example", "/x", RS, "{\"iat\":1800000009}", "nbf", NULL,
-         NULL},
-        {"ory: audience", "keeper.kyma.example", "/x", RS,
-         "{\"iss\":\"" ISS "\",\"aud\":[\"a\",\"b\"]}", "audience", NULL, NULL},
-        {"ory: issuer", "keeper.kyma.example", "/x", RS, "{\"iss\":\"evil\",\"aud\":\"orders\"}",
-         "issuer", ISS, "evil"},
-        {"ory: scope", "keeper.kyma.example", "/x", RS,
-         "{\"iss\":\"" ISS "\",\"aud\":\"orders\",\"scope\":\"a b\"}", "scope", NULL, NULL},
-        {"several of Oathkeeper's", "keeper.kyma.example", "/same/x", NULL, NULL, "oathkeeper",
-         "exactly one rule", "several"},
-        {"Oathkeeper's own", "keeper.kyma.example", "/a%20b", NULL, NULL, "oathkeeper", NULL, NULL},
-    };
     struct fixture f;
     fixture_init(&f, rules);
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
-        brama_str token = rows[i].payload != NULL
-                              ? fixture_token(&f, f.key, rows[i].header, rows[i].payload)
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(refusals); i++) {
+        brama_str token = refusals[i].payload != NULL
+                              ? fixture_token(&f, f.key, refusals[i].header, refusals[i].payload)
                               : BRAMA_NIL;
         brama_str line =
             brama_arena_printf(&f.arena, "Authorization: Bearer %.*s", BRAMA_FMT(token));
         const char *headers[] = {token.n != 0 ? line.p : NULL, NULL};
-        check(&f, &rows[i], token, headers);
+        check(&f, &refusals[i], token, headers);
     }
     brama_str token = fixture_token(&f, f.stranger, RS, "{\"iss\":\"" ISS "\"," IN "}");
     brama_str line = brama_arena_printf(&f.arena, "Authorization: Bearer %.*s", BRAMA_FMT(token));
