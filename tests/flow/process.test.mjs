@@ -1,6 +1,5 @@
 // How it starts, ends and stays alone.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -9,7 +8,7 @@ import { curl } from './lib/curl.mjs';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway, runEnv, verb } from './lib/gateway.mjs';
 import { brama, freePort, sleep, temporary, until } from './lib/place.mjs';
-import { start } from './lib/process.mjs';
+import { processInfo, start } from './lib/process.mjs';
 import { apiRule } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
 
@@ -91,8 +90,7 @@ test('--drain is the limit', async () => {
 test('Ctrl-C of a terminal reaches nginx only through brama', async () => {
   const g = await fresh();
   const master = nginxOf(g);
-  const session = (pid) => execFileSync('ps', ['-o', 'sid=', '-p', String(pid)], { encoding: 'utf8' }).trim();
-  assert.notEqual(session(master), session(g.pid));
+  assert.notEqual(processInfo(master).session, processInfo(g.pid).session);
 });
 
 test('a second agent on the same state exits 69 and names the first', async () => {

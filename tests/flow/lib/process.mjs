@@ -1,6 +1,6 @@
 // Programs that a test starts: each is ended by its pid, at the latest when the test's process ends.
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readdirSync, statSync } from 'node:fs';
 
 const living = new Set();
 process.on('exit', () => {
@@ -73,3 +73,22 @@ export async function run(program, args, { input, ...options } = {}) {
 export const shell = (line, options = {}) => run('bash', ['-c', line], options);
 
 export const have = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+
+/** {pid, parent, session, uid, command} of a process that lives, from /proc. */
+export function processInfo(pid) {
+  const [, parent, , session] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  return { pid: Number(pid), parent: Number(parent), session: Number(session), uid: statSync(`/proc/${pid}`).uid, command };
+}
+
+export function childrenOf(pid) {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return all.flatMap((name) => {
+    try {
+      const info = processInfo(name);
+      return info.parent === pid ? [info] : [];
+    } catch {
+      return []; // it has ended meanwhile
+    }
+  });
+}
