@@ -67,10 +67,11 @@ static void stop_if_done(struct waiting *w)
         uv_stop(&w->loop);
 }
 
-static void on_keyset(void *ctx, const struct brama_keyset *keyset)
+static void on_keyset(void *ctx, const struct brama_keyset *keyset, enum brama_keyset_event event)
 {
     (void)keyset;
-    stop_if_done(ctx);
+    if (event != BRAMA_KEYSET_ASKED)
+        stop_if_done(ctx);
 }
 
 static void on_host(void *ctx, brama_str host)

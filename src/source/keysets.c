@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "source/discovery.h"
+#include "source/forced.h"
 #include "source/kept.h"
 
 #define REFRESH_MIN_S 60
@@ -22,7 +23,11 @@ struct entry {
     struct brama_keysets *sets;
     bool wanted, in_flight, following; /* following: on the way to a jwks_uri */
     uint64_t due_ms;                   /* of the next fetch; loop time */
-    unsigned failures;                 /* in a row */
+    bool wished;                       /* and one out of turn: */
+    uint64_t wish_due_ms;
+    struct brama__forced forced;
+    bool out_of_turn, new_keys; /* of the fetch under way */
+    unsigned failures;          /* in a row */
     int64_t max_age_s;
     struct brama_jwks *set;
     struct brama_buf text; /* the set as fetched */
@@ -63,6 +68,22 @@ static bool is_file(const struct entry *e)
     return brama_str_eq_nocase(brama_str_head(e->told.url, 7), BRAMA_STR("file://"));
 }
 
+/* Is there a key that wasn't there before? What else changes in the text brings nobody in. */
+static bool has_new_key(const struct brama_jwks *set, const struct brama_jwks *old)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct brama_jwk *key = &set->keys[i];
+        size_t k = 0;
+        while (old != NULL && k < old->count &&
+               (memcmp(old->keys[k].thumbprint, key->thumbprint, sizeof(key->thumbprint)) != 0 ||
+                !brama_str_eq(old->keys[k].kid, key->kid)))
+            k++;
+        if (old == NULL || k == old->count)
+            return true;
+    }
+    return false;
+}
+
 /* The text is a good set: it is the one from now on. True also if it is the one that we have. */
 static bool adopt(struct entry *e, brama_str text, int64_t at_s, struct brama_diag *diag)
 {
@@ -88,6 +109,7 @@ static bool adopt(struct entry *e, brama_str text, int64_t at_s, struct brama_di
         brama_jwks_free(set);
         return false;
     }
+    e->new_keys = has_new_key(set, e->set);
     brama_jwks_free(e->set);
     brama_buf_deinit(&e->text);
     e->set = set;
@@ -123,6 +145,13 @@ static void remove_entry(struct entry *e)
     free_entry(e);
 }
 
+static void tell(const struct entry *e, enum brama_keyset_event event)
+{
+    const struct brama_keysets_options *o = &e->sets->options;
+    if (o->news != NULL)
+        o->news(o->ctx, &e->told, event);
+}
+
 /* A fetch is over: what it means for the set, and when the next one is due. */
 static void conclude(struct entry *e, const char *problem, bool changed)
 {
@@ -137,10 +166,12 @@ static void conclude(struct entry *e, const char *problem, bool changed)
     e->failures = problem[0] != '\0' ? e->failures + 1 : 0;
     snprintf(e->problem, sizeof(e->problem), "%s", problem);
     e->told.problem = brama_str_c(e->problem);
-    e->due_ms = uv_now(sets->options.loop) + delay_ms(e);
+    uint64_t now_ms = uv_now(sets->options.loop);
+    e->due_ms = now_ms + delay_ms(e);
+    if (e->out_of_turn || e->new_keys)
+        brama__forced_ended(&e->forced, now_ms, e->new_keys);
     run_due(sets);
-    if (news && sets->options.news != NULL)
-        sets->options.news(sets->options.ctx, &e->told);
+    tell(e, news ? BRAMA_KEYSET_NEWS : BRAMA_KEYSET_SAME);
 }
 
 static void take_set(struct entry *e, const struct brama_http_answer *answer)
@@ -165,16 +196,25 @@ static void take_set(struct entry *e, const struct brama_http_answer *answer)
 
 static void take(void *ctx, const struct brama_http_answer *answer);
 
-static void fetch(struct entry *e, brama_str url)
+static bool fetch(struct entry *e, brama_str url)
 {
     struct brama_keysets *sets = e->sets;
     e->in_flight = true;
-    if (brama_http_start(sets->http, url, &sets->options.http, take, e) != BRAMA_OK) {
-        /* No memory: later, quietly. */
-        e->in_flight = e->following = false;
-        e->failures++;
-        e->due_ms = uv_now(sets->options.loop) + delay_ms(e);
-    }
+    if (brama_http_start(sets->http, url, &sets->options.http, take, e) == BRAMA_OK)
+        return true;
+    /* No memory: later, quietly. */
+    e->in_flight = e->following = false;
+    e->failures++;
+    e->due_ms = uv_now(sets->options.loop) + delay_ms(e);
+    return false;
+}
+
+static void begin(struct entry *e)
+{
+    e->out_of_turn = e->wished;
+    e->wished = e->new_keys = false;
+    if (fetch(e, e->told.url))
+        tell(e, BRAMA_KEYSET_ASKED);
 }
 
 static void follow_discovery(struct entry *e, const struct brama_http_answer *answer)
@@ -187,7 +227,8 @@ static void follow_discovery(struct entry *e, const struct brama_http_answer *an
     enum brama_err err = brama__discovery_read(&uri, &arena, e->told.url, answer->body, &diag);
     if (err == BRAMA_OK) {
         e->following = true;
-        fetch(e, uri);
+        if (!fetch(e, uri))
+            tell(e, BRAMA_KEYSET_SAME);
     } else {
         conclude(e, diag.what[0] != '\0' ? diag.what : brama_err_text(err), false);
     }
@@ -217,10 +258,11 @@ static void run_due(struct brama_keysets *sets)
     for (struct entry *e = sets->first; e != NULL; e = e->next) {
         if (!e->wanted || e->in_flight)
             continue;
-        if (e->due_ms <= now_ms)
-            fetch(e, e->told.url);
-        else if (e->due_ms < next_ms)
-            next_ms = e->due_ms;
+        uint64_t due_ms = e->wished && e->wish_due_ms < e->due_ms ? e->wish_due_ms : e->due_ms;
+        if (due_ms <= now_ms)
+            begin(e);
+        else if (due_ms < next_ms)
+            next_ms = due_ms;
     }
     if (next_ms == UINT64_MAX)
         uv_timer_stop(&sets->timer);
@@ -332,6 +374,17 @@ enum brama_err brama_keysets_want(struct brama_keysets *sets, const brama_str *u
     uv_update_time(sets->options.loop);
     run_due(sets);
     return BRAMA_OK;
+}
+
+void brama_keysets_force(struct brama_keysets *sets, brama_str url)
+{
+    struct entry *e = find(sets, url);
+    if (e == NULL || !e->wanted || e->in_flight || e->wished)
+        return;
+    uv_update_time(sets->options.loop);
+    e->wished = true;
+    e->wish_due_ms = brama__forced_due(&e->forced, uv_now(sets->options.loop));
+    run_due(sets);
 }
 
 size_t brama_keysets_pending(const struct brama_keysets *sets)

@@ -11,7 +11,8 @@
  * at its jwks_uri. Each fetch reads both again.
  *
  * Refresh: after max-age of Cache-Control, at least 60 s and at most 24 h, 300 s where nothing is
- * said; files each second. After a failure 1, 2, 4 .. 60 s. One fetch a set at a time.
+ * said; files each second. After a failure 1, 2, 4 .. 60 s. Out of turn when somebody needs a key
+ * that isn't there, as often as source/forced.h lets him. One fetch a set at a time.
  */
 #ifndef BRAMA_SOURCE_KEYSETS_H
 #define BRAMA_SOURCE_KEYSETS_H
@@ -28,9 +29,15 @@ struct brama_keyset {
     uint64_t version;             /* counts sets that differed; 0: none */
 };
 
-/* The set has changed, or what there is to say about it. From the loop, never from within a call.
- */
-typedef void brama_keysets_news(void *ctx, const struct brama_keyset *keyset);
+/* Each ASKED is followed by one of the others, unless the set isn't wanted any more. */
+enum brama_keyset_event {
+    BRAMA_KEYSET_ASKED, /* a fetch begins; this one may also come from within a call */
+    BRAMA_KEYSET_SAME,  /* it has ended, and nothing is new */
+    BRAMA_KEYSET_NEWS   /* it has ended: the set has changed, or what there is to say about it */
+};
+/* From the loop. */
+typedef void brama_keysets_news(void *ctx, const struct brama_keyset *keyset,
+                                enum brama_keyset_event event);
 
 struct brama_keysets_options {
     uv_loop_t *loop;
@@ -50,6 +57,9 @@ void brama_keysets_free(struct brama_keysets *sets);
  * fetched at once. Repeated URLs count once. BRAMA_ERR_NOMEM: those before are still kept fresh. */
 BRAMA_MUST_USE enum brama_err brama_keysets_want(struct brama_keysets *sets, const brama_str *urls,
                                                  size_t count);
+/* Somebody has a token of a key that isn't in this set. A wish that comes while a fetch is under
+ * way is dropped: whoever still has it when that has ended asks again. Unknown URLs too. */
+void brama_keysets_force(struct brama_keysets *sets, brama_str url);
 /* How many have still not been asked. */
 size_t brama_keysets_pending(const struct brama_keysets *sets);
 

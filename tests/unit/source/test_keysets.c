@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "http/server.h"
+#include "source/forced.h"
 #include "source/keysets.h"
 #include "source/resolve.h"
 
@@ -26,8 +27,9 @@ struct setup {
     uv_timer_t limit;
     struct brama_keysets *sets;
     char dir[32];
-    unsigned news;
-    int status; /* what the server answers with */
+    unsigned events[BRAMA_KEYSET_NEWS + 1];
+    bool any_end; /* wait for ends of fetches that bring no news, too */
+    int status;   /* what the server answers with */
     brama_str body;
     char issuer[64]; /* of the discovery document */
     char jwks_uri[64];
@@ -51,12 +53,13 @@ static brama_str answer(void *ctx, brama_str target)
     return (brama_str){s->answer, (size_t)n};
 }
 
-static void told(void *ctx, const struct brama_keyset *keyset)
+static void told(void *ctx, const struct brama_keyset *keyset, enum brama_keyset_event event)
 {
     struct setup *s = ctx;
     (void)keyset;
-    s->news++;
-    uv_stop(&s->loop);
+    s->events[event]++;
+    if (event == BRAMA_KEYSET_NEWS || (event == BRAMA_KEYSET_SAME && s->any_end))
+        uv_stop(&s->loop);
 }
 
 static void too_late(uv_timer_t *timer)
@@ -297,11 +300,88 @@ static void a_file_is_looked_at_each_second(void **state)
     tear_down(&s);
 }
 
+/* The SETs differ in their keys; the space in the text only. */
+static void a_forced_fetch_waits_only_after_one_that_brought_no_key(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        brama_str body;
+        int status;
+        bool waits; /* about a second */
+    } rows[] = {
+        {"the first is at once", BRAMA_LIT(SET_TWO), 200, false},
+        {"after a new key too", BRAMA_LIT(SET_TWO), 200, false},
+        {"after nothing it waits", BRAMA_LIT(SET_TWO " "), 200, true},
+    };
+    struct setup s;
+    char url[128];
+    set_up(&s);
+    s.any_end = true;
+    open_sets(&s);
+    want(&s, "/set");
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/set", s.server.port);
+    brama_keysets_force(s.sets, brama_str_c(url));
+    brama_keysets_force(s.sets, BRAMA_STR("http://127.0.0.1/other"));
+    wait_for_news(&s);
+    EXPECT("a wish during a fetch, or for another set, is dropped", s.server.requests == 1);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        s.body = rows[i].body;
+        s.status = rows[i].status;
+        uint64_t start = uv_now(&s.loop);
+        brama_keysets_force(s.sets, brama_str_c(url));
+        brama_keysets_force(s.sets, brama_str_c(url));
+        wait_for_news(&s);
+        EXPECT(rows[i].name, (uv_now(&s.loop) - start >= 900) == rows[i].waits);
+        EXPECT(rows[i].name, s.server.requests == i + 2);
+    }
+    EXPECT("every fetch is told twice", s.events[BRAMA_KEYSET_ASKED] == s.server.requests);
+    EXPECT("at its end too", s.events[BRAMA_KEYSET_SAME] + s.events[BRAMA_KEYSET_NEWS] ==
+                                 s.events[BRAMA_KEYSET_ASKED]);
+    tear_down(&s);
+}
+
+/* Design section 2, "An unknown kid". */
+static void the_waits_grow_to_ten_seconds_and_are_forgotten(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        unsigned idle_s; /* from the end of the last fetch to the wish */
+        unsigned wait_s; /* from that end, or from the wish if it is later */
+        bool new_keys;
+    } rows[] = {
+        {"the first is at once", 0, 0, false},
+        {"1 s", 0, 1, false},
+        {"2 s", 0, 2, false},
+        {"4 s", 0, 4, false},
+        {"8 s", 0, 8, false},
+        {"10 s", 0, 10, false},
+        {"never more", 0, 10, false},
+        {"what is over isn't waited for", 12, 12, false},
+        {"a part of it is", 4, 10, false},
+        {"not quite a minute", 59, 59, false},
+        {"nothing forgotten", 0, 10, false},
+        {"a quiet minute", 60, 60, false},
+        {"forgotten", 0, 1, false},
+        {"a new key comes", 0, 2, true},
+        {"forgotten, too", 0, 0, false},
+        {"from the beginning", 0, 1, false},
+    };
+    struct brama__forced f = {0};
+    uint64_t now_ms = 5000;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        uint64_t due_ms = brama__forced_due(&f, now_ms + (uint64_t)rows[i].idle_s * 1000);
+        EXPECT(rows[i].name, due_ms == now_ms + (uint64_t)rows[i].wait_s * 1000);
+        now_ms = due_ms + 7; /* the fetch takes a while */
+        brama__forced_ended(&f, now_ms, rows[i].new_keys);
+    }
+}
+
 static void resolved(void *ctx, brama_str host)
 {
     struct setup *s = ctx;
     (void)host;
-    s->news++;
     uv_stop(&s->loop);
 }
 
@@ -342,6 +422,8 @@ int main(void)
         cmocka_unit_test(a_cold_start_has_the_last_good_set),
         cmocka_unit_test(a_discovery_document_must_be_its_issuers),
         cmocka_unit_test(a_file_is_looked_at_each_second),
+        cmocka_unit_test(a_forced_fetch_waits_only_after_one_that_brought_no_key),
+        cmocka_unit_test(the_waits_grow_to_ten_seconds_and_are_forgotten),
         cmocka_unit_test(hosts_have_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
