@@ -9,6 +9,7 @@
 #include "agent/nginx.h"
 #include "agent/say.h"
 #include "agent/tls.h"
+#include "agent/wanted.h"
 #include "source/watch.h"
 
 #define FIRST_FETCH_MS 2000 /* a policy waits this long for key sets and names it is new to */
@@ -24,6 +25,7 @@ struct agent {
     uv_timer_t tick, patience;
     struct brama__state state;
     struct brama__publisher publisher;
+    struct brama__wanted wanted;
     struct brama__goods goods;
     struct brama__tls tls;
     struct brama__nginx nginx;
@@ -153,9 +155,8 @@ static void facts_changed(struct agent *a)
     struct brama_diag diag = {0};
     if (a->stopping)
         return;
-    if (a->next != NULL) {
-        if (!is_patient(a))
-            publish_next(a);
+    if (a->next != NULL && !is_patient(a)) {
+        publish_next(a);
         return;
     }
     if (a->in_force == NULL)
@@ -172,12 +173,28 @@ static void on_patience(uv_timer_t *timer)
         publish_next(a);
 }
 
-static void on_keyset(void *ctx, const struct brama_keyset *keyset)
+static void on_keyset(void *ctx, const struct brama_keyset *keyset, enum brama_keyset_event event)
 {
-    if (keyset->problem.n != 0)
+    struct agent *a = ctx;
+    uint64_t id = brama_keyset_id(keyset->url), version = keyset->version;
+
+    if (event == BRAMA_KEYSET_ASKED) {
+        brama__wanted_asked(&a->wanted, a->keysets, id);
+        return;
+    }
+    if (event == BRAMA_KEYSET_NEWS && keyset->problem.n != 0)
         brama__say("key set %.*s: %.*s%s", BRAMA_FMT(keyset->url), BRAMA_FMT(keyset->problem),
                    keyset->set != NULL ? "; the last good one stays" : "");
-    facts_changed(ctx);
+    if (event == BRAMA_KEYSET_NEWS)
+        facts_changed(a); /* and with a new policy the set may have been let go */
+    brama__wanted_done(&a->wanted, id, version);
+}
+
+static void on_poke(void *ctx)
+{
+    struct agent *a = ctx;
+    if (!a->stopping)
+        brama__wanted_take(&a->wanted, a->keysets);
 }
 
 static void on_host(void *ctx, brama_str host)
@@ -274,6 +291,7 @@ static void on_tick(uv_timer_t *timer)
     }
     if (a->next == NULL && (a->in_force == NULL || a->in_force->hash == 0))
         read_sources(a);
+    brama__wanted_take(&a->wanted, a->keysets);
     brama__publish_collect(&a->publisher);
 }
 
@@ -344,24 +362,6 @@ static int find_roots(struct agent *a)
     return DONE;
 }
 
-/* A path that doesn't exist is a slip of the hand at the start, and an accident later. */
-static int check_roots(struct agent *a)
-{
-    struct brama_arena arena;
-    struct brama_files files;
-    int code = DONE;
-    brama_arena_init(&arena, NULL, (size_t)4 << 30);
-    if (brama_files_read(&files, &arena, a->roots, a->root_count, &a->stdin_text) != BRAMA_OK)
-        code = BUG;
-    else if (files.broken_count != 0) {
-        brama__say("%.*s: %.*s", BRAMA_FMT(files.broken[0].name),
-                   BRAMA_FMT(files.broken[0].problem));
-        code = UNUSABLE;
-    }
-    brama_arena_deinit(&arena);
-    return code;
-}
-
 static bool lookup(void *ctx, brama_str host, uint16_t port, brama_str *to_host, uint16_t *to_port)
 {
     struct agent *a = ctx;
@@ -392,10 +392,13 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
     if (err != BRAMA_OK)
         return code_of(err, &diag);
     int code = find_roots(a);
-    if (code == DONE)
-        code = check_roots(a);
     if (code != DONE)
         return code;
+    err = brama__round_check_roots(a->roots, a->root_count, &a->stdin_text, &diag);
+    if (err != BRAMA_OK) {
+        brama__say_diag(&diag);
+        return err == BRAMA_ERR_INVALID ? UNUSABLE : BUG;
+    }
     err = brama__publisher_open(&a->publisher, &a->state, &diag);
     if (err == BRAMA_OK)
         err = brama__nginx_open(&a->nginx, &a->loop, &a->state, &a->publisher, o, &events, &diag);
@@ -422,6 +425,8 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
         err = brama_resolver_new(&a->resolver, &a->loop, on_host, a);
     if (err == BRAMA_OK)
         err = brama_watch_new(&a->watch, &a->loop, a->roots, a->root_count, on_sources, a);
+    if (err == BRAMA_OK)
+        err = brama__wanted_open(&a->wanted, &a->loop, &a->publisher, on_poke, a, &diag);
     return code_of(err, &diag);
 }
 
@@ -449,6 +454,7 @@ static void close_all(struct agent *a)
     brama_keysets_free(a->keysets);
     brama_resolver_free(a->resolver);
     brama__nginx_close(&a->nginx);
+    brama__wanted_close(&a->wanted);
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(handles); i++)
         uv_close(handles[i], NULL);
     uv_run(&a->loop, UV_RUN_DEFAULT);
@@ -474,7 +480,8 @@ int brama_agent_run(const struct brama_agent_options *options)
     struct brama_http_resolver resolver = {lookup, a};
     signal(SIGPIPE, SIG_IGN);
     a->options = options;
-    a->state.dir_fd = a->state.lock_fd = a->state.nginx_lock_fd = a->publisher.poke_fd = -1;
+    a->state.dir_fd = a->state.lock_fd = a->state.nginx_lock_fd = a->publisher.poke_fd =
+        a->wanted.fd = -1;
     brama_arena_init(&a->arena, NULL, (size_t)1 << 26);
     brama_buf_init(&a->facts, NULL, BRAMA__FACTS_BYTES);
     start_loop_handles(a);

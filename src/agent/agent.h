@@ -19,6 +19,7 @@ struct brama_agent_options {
     brama_str self;       /* path of this program, for finding the module */
     unsigned workers;     /* 0: one a CPU */
     unsigned drain_s;     /* 0: 30; how long SIGTERM waits for requests under way */
+    unsigned kid_wait_ms; /* how long a request waits for a key set that may have its key; 0: never */
 };
 
 /* Until SIGTERM or SIGINT. The exit code of design section 5: 0, 2, 69, 70. Says what it does on

@@ -44,7 +44,8 @@ static void write_conf(struct brama__nginx *n)
         .access_log = o->access_log.n != 0 ? o->access_log : BRAMA_STR("/dev/stdout"),
         .user = brama_str_c(n->state->user),
         .workers = n->workers,
-        .drain_s = n->drain_s};
+        .drain_s = n->drain_s,
+        .kid_wait_ms = o->kid_wait_ms};
     brama_nginx_conf(&n->conf, &conf);
     add_module_mark(n); /* another build of the module isn't the one that an orphan runs */
 }

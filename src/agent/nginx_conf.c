@@ -62,6 +62,7 @@ static void http_settings(struct brama_buf *out, const struct brama_nginx_option
 
     directive(out, "brama_state", o->state_dir);
     directive(out, "brama_access_log", o->access_log);
+    brama_buf_printf(out, "brama_kid_wait %ums;\n", o->kid_wait_ms);
     line(out, "access_log off;");
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(temp); i++) {
         brama_buf_printf(out, "%s_temp_path \"", temp[i]);

@@ -12,6 +12,7 @@ struct brama_nginx_options {
     brama_str user;       /* of the workers; empty: not started as root */
     unsigned workers;     /* >= 1 */
     unsigned drain_s;     /* worker_shutdown_timeout */
+    unsigned kid_wait_ms;
 };
 
 void brama_nginx_conf(struct brama_buf *out, const struct brama_nginx_options *options);

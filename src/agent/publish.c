@@ -87,7 +87,7 @@ static enum brama_err make_control(const struct brama__state *state, struct bram
                                  .format = BRAMA_PAGES_FORMAT};
     unlinkat(state->dir_fd, temporary, 0);
     int fd = openat(state->dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool done = fd >= 0 && ftruncate(fd, BRAMA_PAGE_BYTES) == 0 &&
+    bool done = fd >= 0 && ftruncate(fd, BRAMA_CONTROL_BYTES) == 0 &&
                 pwrite(fd, &page, sizeof(page), 0) == (ssize_t)sizeof(page) &&
                 brama__state_give(state, fd) && fsync(fd) == 0 &&
                 renameat(state->dir_fd, temporary, state->dir_fd, BRAMA_STATE_CONTROL) == 0;
@@ -108,8 +108,8 @@ static struct brama_control *map_control(const struct brama__state *state)
     int fd = openat(state->dir_fd, BRAMA_STATE_CONTROL, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return NULL;
-    if (fstat(fd, &st) == 0 && st.st_size >= BRAMA_PAGE_BYTES && brama__state_give(state, fd))
-        page = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fstat(fd, &st) == 0 && st.st_size >= BRAMA_CONTROL_BYTES && brama__state_give(state, fd))
+        page = mmap(NULL, BRAMA_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     if (page == MAP_FAILED)
         return NULL;
@@ -117,7 +117,7 @@ static struct brama_control *map_control(const struct brama__state *state)
     if (memcmp(control->magic, "BRAMACTL", sizeof(control->magic)) == 0 &&
         control->format == BRAMA_PAGES_FORMAT)
         return control;
-    munmap(page, BRAMA_PAGE_BYTES);
+    munmap(page, BRAMA_CONTROL_BYTES);
     return NULL;
 }
 
@@ -144,7 +144,7 @@ enum brama_err brama__publisher_open(struct brama__publisher *p, const struct br
 void brama__publisher_close(struct brama__publisher *p)
 {
     if (p->control != NULL)
-        munmap(p->control, BRAMA_PAGE_BYTES);
+        munmap(p->control, BRAMA_CONTROL_BYTES);
     if (p->poke_fd >= 0)
         close(p->poke_fd);
     p->control = NULL;

@@ -17,6 +17,25 @@ static uint64_t hash_files(const struct brama_files *files)
     return hash;
 }
 
+enum brama_err brama__round_check_roots(const brama_str *roots, size_t count,
+                                        const brama_str *stdin_text, struct brama_diag *diag)
+{
+    struct brama_arena arena;
+    struct brama_files files;
+    brama_arena_init(&arena, NULL, ROUND_BYTES);
+    enum brama_err err = brama_files_read(&files, &arena, roots, count, stdin_text);
+    if (err != BRAMA_OK) {
+        brama_diag_set(diag, (struct brama_where){0}, "%s", brama_err_text(err));
+    } else if (files.broken_count != 0) {
+        err = BRAMA_ERR_INVALID;
+        /* The name is the caller's. */
+        brama_diag_set(diag, (struct brama_where){.file = files.broken[0].name}, "%.*s",
+                       BRAMA_FMT(files.broken[0].problem));
+    }
+    brama_arena_deinit(&arena);
+    return err;
+}
+
 bool brama__round_read(struct brama__round **out, const struct brama__round_in *in)
 {
     struct brama__round *r = calloc(1, sizeof(*r));

@@ -30,6 +30,11 @@ struct brama__round_in {
     struct brama__goods *goods;
 };
 
+/* A path that doesn't exist is a slip of the hand at the start, and an accident later.
+ * BRAMA_ERR_INVALID: diag names the first. */
+BRAMA_MUST_USE enum brama_err brama__round_check_roots(const brama_str *roots, size_t count,
+                                                       const brama_str *stdin_text,
+                                                       struct brama_diag *diag);
 /* Read only. False: no memory. */
 bool brama__round_read(struct brama__round **out, const struct brama__round_in *in);
 /* Judge and compile as policy number. */

@@ -60,7 +60,7 @@ static int check_addresses(struct brama_cli *cli, const struct brama_agent_optio
 
 static int run(struct brama_cli *cli, struct brama_agent_options *o,
                const struct brama_rule_args *rules, brama_str dir, uint64_t workers,
-               int64_t drain_ms)
+               int64_t drain_ms, int64_t kid_wait_ms)
 {
     struct brama_state state;
     int code = brama_rule_inputs(&o->inputs, cli, &usage, rules);
@@ -73,7 +73,10 @@ static int run(struct brama_cli *cli, struct brama_agent_options *o,
         return brama_usage_error(cli, &usage, "--workers is at most 64");
     if (drain_ms < 1000 || drain_ms > 86400000 || drain_ms % 1000 != 0)
         return brama_usage_error(cli, &usage, "--drain is from 1s to 24h in whole seconds");
+    if (kid_wait_ms > 60000)
+        return brama_usage_error(cli, &usage, "--kid-wait is at most 60s");
     o->workers = (unsigned)workers;
+    o->kid_wait_ms = (unsigned)kid_wait_ms;
     o->drain_s = (unsigned)(drain_ms / 1000);
     o->self = own_path(cli);
     brama_state_init(&state, cli, dir);
@@ -90,7 +93,7 @@ int brama_cmd_run(struct brama_cli *cli, int argc, char **argv)
                                     .admin = BRAMA_STR("127.0.0.1:9901")};
     brama_str dir = BRAMA_NIL;
     uint64_t workers = 0;
-    int64_t drain_ms = 30000;
+    int64_t drain_ms = 30000, kid_wait_ms = 2000;
     const struct brama_opt opts[] = {
         {.letter = 'f',
          .name = "filename",
@@ -146,11 +149,15 @@ int brama_cmd_run(struct brama_cli *cli, int argc, char **argv)
          .value = "TIME",
          .help = "for requests under way at the end: 30s",
          .duration_ms = &drain_ms},
+        {.name = "kid-wait",
+         .value = "TIME",
+         .help = "for a key that a token names and no set has: 2s",
+         .duration_ms = &kid_wait_ms},
     };
     struct brama_args args;
 
     brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
     if (args.stop)
         return args.exit_code;
-    return run(cli, &o, &rules, dir, workers, drain_ms);
+    return run(cli, &o, &rules, dir, workers, drain_ms, kid_wait_ms);
 }

@@ -1,5 +1,6 @@
 /* The access phase: ask the engine, keep what must outlive its answer, and act on it. */
 #include "gateway/gateway.h"
+#include "gateway/park.h"
 #include "gateway/slot.h"
 
 static brama_str keep(ngx_http_request_t *r, brama_str s)
@@ -119,9 +120,15 @@ ngx_int_t brama_gw_access_handler(ngx_http_request_t *r)
     if (!brama_gw_view(&request, r, ctx, &slot->arena))
         return brama_gw_send_refusal(r, ctx, BRAMA_REASON_INTERNAL);
     struct brama_engine engine = brama_slot_engine(slot);
+    engine.may_park = brama_gw_may_park(r, ctx);
     brama_decide(&d, &engine, &request, &slot->arena, NULL);
 
     keep_for_log(r, ctx, &d);
+    if (d.verdict == BRAMA_VERDICT_PARK) {
+        if (brama_gw_park(r, ctx, &d))
+            return NGX_AGAIN; /* and called again, to decide from the start */
+        d.verdict = BRAMA_VERDICT_DENY;
+    }
     if (!keep_for_response(r, ctx, &d))
         return brama_gw_send_refusal(r, ctx, BRAMA_REASON_INTERNAL);
     if (d.verdict != BRAMA_VERDICT_ALLOW) {

@@ -8,8 +8,8 @@
  *         server { brama_admin on; }
  *     }
  *
- * strict (POST_READ) -> access (decide) -> forward -> peer, pool -> filter -> log. Everything that
- * may pass comes through access.c; peer.c has no address for what access.c didn't allow.
+ * strict (POST_READ) -> access (decide; park) -> forward -> peer, pool -> filter -> log. Everything
+ * that may pass comes through access.c; peer.c has no address for what access.c didn't allow.
  */
 #ifndef BRAMA_GATEWAY_GATEWAY_H
 #define BRAMA_GATEWAY_GATEWAY_H
@@ -25,12 +25,14 @@
 
 struct brama_slot;
 struct brama_gw_list;
+struct brama_gw_wait;
 
 struct brama_gw_main {
     ngx_str_t state_dir;
     ngx_open_file_t *access_log; /* NULL: none, or standard output */
     bool log_to_stdout;
     ngx_int_t server_name_index; /* of $ssl_server_name */
+    ngx_msec_t kid_wait;         /* at most, for a key set that may have a token's key */
     struct brama_slot *slot;     /* this worker's; NULL in the master */
 };
 
@@ -77,6 +79,7 @@ struct brama_gw_ctx {
     bool swapping, swapped;
 
     /* For the way to the workload. */
+    struct brama_gw_wait *wait; /* park.c: for a key set; NULL: it never did */
     ngx_str_t host; /* Host to send, unless the decision names one */
     bool websocket;
     struct brama_gw_address *addresses;

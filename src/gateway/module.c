@@ -5,9 +5,12 @@
 
 #include "gateway/slot.h"
 
+#define KID_WAIT_MS 2000 /* where nothing is said */
+
 static ngx_int_t add_variables(ngx_conf_t *cf);
 static ngx_int_t install(ngx_conf_t *cf);
 static void *new_main(ngx_conf_t *cf);
+static char *init_main(ngx_conf_t *cf, void *data);
 static void *new_loc(ngx_conf_t *cf);
 static char *merge_loc(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t start_worker(ngx_cycle_t *cycle);
@@ -19,6 +22,8 @@ static ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, state_dir), NULL},
     {ngx_string("brama_access_log"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_access_log,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+    {ngx_string("brama_kid_wait"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
+     NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, kid_wait), NULL},
     {ngx_string("brama"), NGX_HTTP_SRV_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(struct brama_gw_loc, on), NULL},
     {ngx_string("brama_admin"), NGX_HTTP_SRV_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
@@ -31,6 +36,7 @@ static ngx_http_module_t context = {
     .preconfiguration = add_variables,
     .postconfiguration = install,
     .create_main_conf = new_main,
+    .init_main_conf = init_main,
     .create_loc_conf = new_loc,
     .merge_loc_conf = merge_loc,
 };
@@ -74,9 +80,20 @@ static void *new_main(ngx_conf_t *cf)
 {
     struct brama_gw_main *conf = ngx_pcalloc(cf->pool, sizeof(*conf));
 
-    if (conf != NULL)
+    if (conf != NULL) {
         conf->server_name_index = NGX_ERROR;
+        conf->kid_wait = NGX_CONF_UNSET_MSEC;
+    }
     return conf;
+}
+
+static char *init_main(ngx_conf_t *cf, void *data)
+{
+    struct brama_gw_main *conf = data;
+
+    (void)cf;
+    ngx_conf_init_msec_value(conf->kid_wait, KID_WAIT_MS);
+    return NGX_CONF_OK;
 }
 
 static void *new_loc(ngx_conf_t *cf)

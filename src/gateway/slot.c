@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "gateway/park.h"
 #include "gateway/pool.h"
 
 #define LOOK_AGAIN_MS 1000      /* a lost poke costs at most this */
@@ -158,6 +159,8 @@ static void claim_page(struct brama_slot *slot, struct brama_worker_page *page)
     page->pid = (int32_t)ngx_pid;
     atomic_store_explicit(&page->policy, 0, memory_order_relaxed);
     atomic_store_explicit(&page->facts, 0, memory_order_relaxed);
+    for (size_t i = 0; i < BRAMA_PAGE_WANTED; i++)
+        atomic_store_explicit(&page->wanted[i], 0, memory_order_relaxed);
     slot->page = page;
 }
 
@@ -257,7 +260,9 @@ static bool open_memory(struct brama_slot *slot)
     brama_buf_init(&slot->line, NULL, LINE_BYTES);
     brama_slot_random(slot, options.seed, sizeof(options.seed));
     slot->pool = brama_pool_new();
-    return slot->pool != NULL && brama_memory_new(&slot->memory, &options) == BRAMA_OK;
+    slot->park = brama_park_new(slot);
+    return slot->pool != NULL && slot->park != NULL &&
+           brama_memory_new(&slot->memory, &options) == BRAMA_OK;
 }
 
 struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir)
@@ -296,6 +301,7 @@ void brama_slot_close(struct brama_slot *slot)
     brama_mapped_unpin(slot->policy);
     brama_mapped_unpin(slot->facts);
     brama_pool_free(slot->pool);
+    brama_park_free(slot->park);
     brama_memory_free(slot->memory);
     brama_arena_deinit(&slot->arena);
     brama_buf_deinit(&slot->line);

@@ -16,6 +16,7 @@
 #include "policy/decide.h"
 #include "policy/pages.h"
 
+struct brama_park;
 struct brama_pool;
 
 /* One mapped file; lives while it is in force or pinned. */
@@ -45,6 +46,7 @@ struct brama_slot {
     struct brama_arena arena;           /* of the decision under way */
     struct brama_buf line;              /* of the log line under way */
     struct brama_pool *pool;            /* idle connections to workloads */
+    struct brama_park *park;            /* requests that wait for a key set */
     unsigned turn;                      /* where the next request starts in a list of addresses */
     uint8_t random[1024];
     size_t random_left;

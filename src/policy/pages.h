@@ -21,17 +21,34 @@
 #define BRAMA_STATE_WORKERS "workers" /* folder: <slot> (page, flock while alive), <slot>.sock */
 #define BRAMA_STATE_GOOD "good"       /* folder: <namespace>.<name>.json */
 #define BRAMA_STATE_KEYS "keys"       /* folder: <keyset id in hex>.json, last good sets */
+#define BRAMA_STATE_AGENT_SOCK "agent.sock" /* where a worker pokes the agent */
 #define BRAMA_STATE_RULES "rules"     /* folder: what `brama apply` wrote */
 
 #define BRAMA_WORKER_SLOTS 64
 #define BRAMA_PAGE_BYTES 4096
-#define BRAMA_PAGES_FORMAT 1
+#define BRAMA_CONTROL_BYTES 8192
+#define BRAMA_PAGES_FORMAT 2
+
+/* More sets than these are fetched and served like all others, but nobody waits for them. */
+#define BRAMA_CONTROL_KEYSETS 200
+#define BRAMA_PAGE_WANTED 16
+
+/* How far the fetches of a key set are. The counters never go back, whose they ever become. A fetch
+ * that begins after somebody looked is done when done > asked as he saw it. */
+struct brama_control_keyset {
+    _Atomic uint64_t id;      /* brama_keyset_id(); 0: nobody's */
+    _Atomic uint64_t version; /* of the set, as in facts */
+    _Atomic uint64_t asked;   /* fetches begun */
+    _Atomic uint64_t done;    /* fetches ended, counted when the facts with what they brought are out */
+};
 
 struct brama_control {
     char magic[8]; /* "BRAMACTL" */
     uint32_t format, unused;
     _Atomic uint64_t policy, facts; /* newest published numbers; 0: none; never reused */
+    struct brama_control_keyset keysets[BRAMA_CONTROL_KEYSETS];
 };
+_Static_assert(sizeof(struct brama_control) <= BRAMA_CONTROL_BYTES, "the control page");
 
 struct brama_worker_page {
     char magic[8]; /* "BRAMAWRK" */
@@ -41,6 +58,9 @@ struct brama_worker_page {
     _Atomic uint64_t problems;      /* files that couldn't be taken, ever */
     _Atomic uint64_t token_hits, token_misses;
     _Atomic uint64_t reasons[BRAMA_REASON_COUNT]; /* requests by reason */
+    /* Key sets that somebody waits for; 0: free. Set by the worker, taken by the agent. */
+    _Atomic uint64_t wanted[BRAMA_PAGE_WANTED];
 };
+_Static_assert(sizeof(struct brama_worker_page) <= BRAMA_PAGE_BYTES, "a worker's page");
 
 #endif

@@ -2,12 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/publish.h"
 #include "agent/tls.h"
+#include "agent/wanted.h"
 #include "policy/facts.h"
+#include "policy/policy.h"
 
 struct place {
     char dir[32];
@@ -182,6 +186,125 @@ static void files_go_when_every_worker_has_left_them(void **state)
     tear_down(&p);
 }
 
+struct wanting {
+    struct place place;
+    uv_loop_t loop;
+    struct brama_keysets *keysets;
+    struct brama__wanted wanted;
+    unsigned poked;
+};
+
+static void poked(void *ctx)
+{
+    struct wanting *w = ctx;
+    w->poked++;
+}
+
+static void open_wanted(struct wanting *w)
+{
+    struct brama_diag diag = {0};
+    if (brama__wanted_open(&w->wanted, &w->loop, &w->place.publisher, poked, w, &diag) != BRAMA_OK)
+        fail_msg("%s", diag.what);
+}
+
+static void start_wanting(struct wanting *w)
+{
+    const struct brama_keysets_options options = {.loop = &w->loop};
+    *w = (struct wanting){.poked = 0};
+    set_up(&w->place);
+    uv_loop_init(&w->loop);
+    assert_int_equal(brama_keysets_new(&w->keysets, &options), BRAMA_OK);
+    open_wanted(w);
+}
+
+static void end_wanting(struct wanting *w)
+{
+    brama__wanted_close(&w->wanted);
+    brama_keysets_free(w->keysets);
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&w->loop), 0);
+    tear_down(&w->place);
+}
+
+static struct brama_control_keyset *entry(const struct wanting *w, uint64_t id)
+{
+    for (size_t i = 0; i < BRAMA_CONTROL_KEYSETS; i++) {
+        struct brama_control_keyset *e = &w->place.publisher.control->keysets[i];
+        if (atomic_load(&e->id) == id)
+            return e;
+    }
+    return NULL;
+}
+
+static bool counts(const struct wanting *w, uint64_t id, uint64_t asked, uint64_t done)
+{
+    const struct brama_control_keyset *e = entry(w, id);
+    return e != NULL && atomic_load(&e->asked) == asked && atomic_load(&e->done) == done;
+}
+
+static void fetches_are_told_in_the_control_page(void **state)
+{
+    (void)state;
+    struct wanting w;
+    start_wanting(&w);
+    brama__wanted_asked(&w.wanted, w.keysets, 7);
+    brama__wanted_asked(&w.wanted, w.keysets, 8);
+    EXPECT("begun", counts(&w, 7, 1, 0) && counts(&w, 8, 1, 0));
+    brama__wanted_done(&w.wanted, 7, 3);
+    EXPECT("and ended, of one set", counts(&w, 7, 1, 1) && counts(&w, 8, 1, 0));
+    EXPECT("with its version", atomic_load(&entry(&w, 7)->version) == 3);
+    brama__wanted_done(&w.wanted, 9, 1);
+    EXPECT("nobody's", entry(&w, 9) == NULL);
+
+    brama__wanted_close(&w.wanted);
+    uv_run(&w.loop, UV_RUN_NOWAIT);
+    close_place(&w.place);
+    open_place(&w.place);
+    open_wanted(&w);
+    EXPECT("the counters survive the agent; what it didn't see the end of has ended",
+           counts(&w, 7, 1, 1) && counts(&w, 8, 1, 1));
+
+    for (uint64_t id = 100; id < 100 + BRAMA_CONTROL_KEYSETS - 2; id++)
+        brama__wanted_asked(&w.wanted, w.keysets, id);
+    EXPECT("the page is full", entry(&w, 0) == NULL && counts(&w, 7, 1, 1));
+    brama__wanted_asked(&w.wanted, w.keysets, 1000);
+    EXPECT("a set that nobody wants any more makes room", entry(&w, 7) == NULL);
+    EXPECT("and its counters go on", counts(&w, 1000, 2, 1));
+    end_wanting(&w);
+}
+
+static void marks_in_a_workers_page_are_taken(void **state)
+{
+    (void)state;
+    struct wanting w;
+    struct brama_worker_page page;
+    char path[128];
+    start_wanting(&w);
+    snprintf(path, sizeof(path), "file://%s/none.json", w.place.dir);
+    brama_str url = brama_str_c(path);
+    assert_int_equal(brama_keysets_want(w.keysets, &url, 1), BRAMA_OK);
+    int fd = worker(&w.place, 0);
+    assert_int_equal(pread(fd, &page, sizeof(page), 0), sizeof(page));
+    atomic_store(&page.wanted[0], brama_keyset_id(url));
+    atomic_store(&page.wanted[5], 12345);
+    assert_int_equal(pwrite(fd, &page, sizeof(page), 0), sizeof(page));
+    brama__wanted_take(&w.wanted, w.keysets);
+    assert_int_equal(pread(fd, &page, sizeof(page), 0), sizeof(page));
+    EXPECT("known or not", atomic_load(&page.wanted[0]) == 0 && atomic_load(&page.wanted[5]) == 0);
+    close(fd);
+
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    snprintf(to.sun_path, sizeof(to.sun_path), "%s/" BRAMA_STATE_AGENT_SOCK, w.place.dir);
+    fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    assert_int_equal(sendto(fd, "", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+    assert_int_equal(sendto(fd, "", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+    for (int i = 0; i < 100 && w.poked == 0; i++)
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+    EXPECT("a poke wakes, several wake once", w.poked == 1);
+    close(fd);
+    end_wanting(&w);
+}
+
 static void a_second_agent_is_told_of_the_first(void **state)
 {
     (void)state;
@@ -237,6 +360,8 @@ int main(void)
         cmocka_unit_test(a_bad_file_is_never_told),
         cmocka_unit_test(litter_of_a_crash_is_removed_and_its_numbers_are_used_up),
         cmocka_unit_test(files_go_when_every_worker_has_left_them),
+        cmocka_unit_test(fetches_are_told_in_the_control_page),
+        cmocka_unit_test(marks_in_a_workers_page_are_taken),
         cmocka_unit_test(a_second_agent_is_told_of_the_first),
         cmocka_unit_test(a_certificate_is_made_once_and_kept),
     };

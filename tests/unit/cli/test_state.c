@@ -207,7 +207,7 @@ static void files_come_apart_into_objects(void **state)
 static void publish(struct place *p, struct brama_world *world,
                     const struct brama_source_file *sources, size_t count)
 {
-    char page[BRAMA_PAGE_BYTES] = {0};
+    char page[BRAMA_CONTROL_BYTES] = {0};
     struct brama_control control = {.magic = "BRAMACTL", .format = BRAMA_PAGES_FORMAT};
     struct brama_buf bytes;
 
