@@ -8,7 +8,7 @@
 
 #define MAX (1 << 20)
 
-/* arena: of the data, which outlive the fixture's arena */
+/* arena: of the data, which outlive the fixture's arena; ended where there are none */
 static const struct brama_node *load(struct brama_arena *arena, const char *file)
 {
     const char *dir = getenv("BRAMA_VECTORS");
@@ -17,6 +17,7 @@ static const struct brama_node *load(struct brama_arena *arena, const char *file
     FILE *in = fopen(name.p, "rb");
     if (in == NULL) {
         printf("skipped: %s isn't there\n", name.p);
+        brama_arena_deinit(arena);
         return NULL;
     }
     char *text = brama_arena_alloc(arena, MAX);
