@@ -21,10 +21,11 @@ const withKid = (kid) => tokenOf(known, {}, { header: { kid } }); // whoever sig
 
 let upstream, pages, gw;
 
+let options; // the gateway's, for another on the same state
 async function open({ args, tls } = {}) {
   upstream = await recorder();
   pages = await pageServer({ '/jwks': jwks(known), '/other': jwks(known) });
-  gw = await gateway({
+  options = {
     services: { 'istio.shop': upstream.port, 'ory.shop': upstream.port, 'other.shop': upstream.port },
     args, tls,
     files: {
@@ -34,7 +35,8 @@ async function open({ args, tls } = {}) {
         apiRule({ name: 'other', host: 'other', service: { name: 'other', port: 80 }, rules: [{ path: '/x', jwt: istioJwt(ISSUER, `${pages.url}/other`) }] }),
       ),
     },
-  });
+  };
+  gw = await gateway(options);
 }
 async function close() {
   await gw?.stop();
@@ -237,6 +239,40 @@ test('a key that came while a fetch was under way is found by the next one', asy
     assert.equal((await early).status, 401);
     const answer = await late;
     assert.equal(answer.status, 200, JSON.stringify(answer));
+  } finally {
+    await close();
+  }
+});
+
+test('with two workers each asks for its own, and both are answered by one fetch', async () => {
+  await open({ args: ['--workers', '2'] });
+  try {
+    const fresh = makeKey('ES256');
+    pages.pages['/jwks'] = jwks(fresh, known);
+    const fetched = fetches();
+    const answers = await Promise.all(Array.from({ length: 40 }, () => send(tokenOf(fresh))));
+    for (const answer of answers) assert.equal(answer.status, 200, JSON.stringify(answer));
+    assert.ok(fetches() - fetched <= 2, `${fetches() - fetched} fetches`);
+  } finally {
+    await close();
+  }
+});
+
+test('without an agent the wait ends as a refusal; the next agent hears of it', async () => {
+  await open();
+  try {
+    gw.process.child.kill('SIGKILL');
+    await gw.process.ended;
+    const fresh = makeKey('ES256');
+    pages.pages['/jwks'] = jwks(fresh, known);
+    const refused = await send(tokenOf(fresh));
+    assert.equal(refused.status, 401);
+    assert.ok(refused.ms > 1500 && refused.ms < 3000, `${refused.ms} ms`);
+    assert.equal((await send(tokenOf(known))).status, 200);
+    const waiting = send(tokenOf(fresh));
+    gw = await gateway({ ...options, state: gw.state, rules: gw.rules, ports: gw });
+    await waiting; // in time or not
+    assert.equal((await send(tokenOf(fresh))).status, 200);
   } finally {
     await close();
   }

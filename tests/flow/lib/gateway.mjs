@@ -76,7 +76,8 @@ export async function gateway({
   it.admin = `127.0.0.1:${it.adminPort}`;
   const runArgs = [
     'run', '-f', it.rules, '--domain', domain, ...it.serviceArgs,
-    '--listen', `127.0.0.1:${it.port}`, '--admin', it.admin, '--state', it.state, '--workers', '1',
+    '--listen', `127.0.0.1:${it.port}`, '--admin', it.admin, '--state', it.state,
+    ...(args.includes('--workers') ? [] : ['--workers', '1']),
     '--access-log', it.logFile, // what Node gives as standard output is a socket, which no path opens
     ...(tls ? ['--tls-listen', `127.0.0.1:${it.tlsPort}`] : []),
     ...args,
