@@ -22,7 +22,7 @@
 #define BRAMA_STATE_GOOD "good"       /* folder: <namespace>.<name>.json */
 #define BRAMA_STATE_KEYS "keys"       /* folder: <keyset id in hex>.json, last good sets */
 #define BRAMA_STATE_AGENT_SOCK "agent.sock" /* where a worker pokes the agent */
-#define BRAMA_STATE_RULES "rules"     /* folder: what `brama apply` wrote */
+#define BRAMA_STATE_RULES "rules"           /* folder: what `brama apply` wrote */
 
 #define BRAMA_WORKER_SLOTS 64
 #define BRAMA_PAGE_BYTES 4096
@@ -39,7 +39,8 @@ struct brama_control_keyset {
     _Atomic uint64_t id;      /* brama_keyset_id(); 0: nobody's */
     _Atomic uint64_t version; /* of the set, as in facts */
     _Atomic uint64_t asked;   /* fetches begun */
-    _Atomic uint64_t done;    /* fetches ended, counted when the facts with what they brought are out */
+    _Atomic uint64_t
+        done; /* fetches ended, counted when the facts with what they brought are out */
 };
 
 struct brama_control {
