@@ -1,5 +1,5 @@
 # The front door. `make run` and `make test` work on a bare Debian 12 with git and make.
-.PHONY: run build test bench fuzz format setup clean
+.PHONY: run build test bench fuzz sabotage format setup clean
 
 FUZZ_SECONDS ?= 300
 
@@ -21,6 +21,10 @@ bench: build
 	@ninja -C build bench/bench_decide
 	@build/bench/bench_decide
 	@node bench/bench.mjs
+
+# Each breakage of tests/sabotage/ must turn a test red; on a copy of what is committed.
+sabotage: setup node_modules/.package-lock.json
+	@node tests/sabotage.mjs
 
 # The fuzz targets for longer: FUZZ_SECONDS each.
 fuzz: setup
