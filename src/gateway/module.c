@@ -1,6 +1,7 @@
 /* Directives, variables, phases, and what nginx wants to know of a module. */
 #include "gateway/gateway.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 
 #include "gateway/slot.h"
@@ -13,6 +14,7 @@ static void *new_main(ngx_conf_t *cf);
 static char *init_main(ngx_conf_t *cf, void *data);
 static void *new_loc(ngx_conf_t *cf);
 static char *merge_loc(ngx_conf_t *cf, void *parent, void *child);
+static ngx_int_t open_state(ngx_cycle_t *cycle);
 static ngx_int_t start_worker(ngx_cycle_t *cycle);
 static void end_worker(ngx_cycle_t *cycle);
 static char *set_access_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -43,7 +45,7 @@ static ngx_http_module_t context = {
 
 #pragma GCC visibility push(default)
 ngx_module_t ngx_http_brama_module = {
-    NGX_MODULE_V1, &context, commands, NGX_HTTP_MODULE, NULL, NULL,
+    NGX_MODULE_V1, &context, commands, NGX_HTTP_MODULE, NULL, open_state,
     start_worker,  NULL,     NULL,     end_worker,      NULL, NGX_MODULE_V1_PADDING};
 
 extern ngx_module_t *ngx_modules[];
@@ -181,6 +183,41 @@ static struct brama_gw_main *cycle_main(ngx_cycle_t *cycle)
     if (ngx_get_conf(cycle->conf_ctx, ngx_http_module) == NULL)
         return NULL; /* no http block */
     return ngx_http_cycle_get_module_main_conf(cycle, ngx_http_brama_module);
+}
+
+static void close_state(void *data)
+{
+    const int *fd = data;
+
+    (void)close(*fd);
+}
+
+/* The master opens the folder while it still has its rights: above it may stand one that workers
+ * can't enter (a root's home). They reach it by the descriptor that they inherit. */
+static ngx_int_t open_state(ngx_cycle_t *cycle)
+{
+    struct brama_gw_main *conf = cycle_main(cycle);
+    ngx_pool_cleanup_t *end;
+    int *fd;
+
+    if (conf == NULL || conf->state_dir.len == 0)
+        return NGX_OK;
+    end = ngx_pool_cleanup_add(cycle->pool, sizeof(*fd));
+    u_char *path = ngx_pnalloc(cycle->pool, sizeof("/proc/self/fd/") + NGX_INT_T_LEN);
+    if (end == NULL || path == NULL)
+        return NGX_ERROR;
+    fd = end->data;
+    *fd = open((const char *)conf->state_dir.data, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*fd == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno, "brama: can't open \"%V\"",
+                      &conf->state_dir);
+        return NGX_ERROR;
+    }
+    end->handler = close_state;
+    *ngx_sprintf(path, "/proc/self/fd/%d", *fd) = '\0';
+    conf->state_dir.data = path;
+    conf->state_dir.len = ngx_strlen(path);
+    return NGX_OK;
 }
 
 static ngx_int_t start_worker(ngx_cycle_t *cycle)
