@@ -69,14 +69,44 @@ static bool methods_meet(const struct brama_p_route *route, uint32_t methods)
     return route->any_method || (route->methods & methods) != 0;
 }
 
-/* Policies are sorted by workload, so a route looks at its own workload's only. */
+static void fold_policy(struct brama__build *b, struct brama__draft *d, size_t i)
+{
+    const struct brama__ap_draft *ap = (const struct brama__ap_draft *)b->aps.p + i;
+    if (methods_meet(&d->row, ap->row.methods) && brama_patterns_may_meet(&d->path, &ap->path))
+        number(b, &d->row.policies, (uint32_t)i);
+}
+
+/* The first policy from low on whose host isn't before this one. */
+static size_t first_of_host(const struct brama__build *b, size_t low, size_t high, brama_str host)
+{
+    const struct brama__ap_draft *aps = b->aps.p;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (brama_str_cmp(aps[mid].host, host) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static bool is_exact(brama_str host)
+{
+    return host.n != 0 && host.p[0] != '*';
+}
+
+/* Policies are sorted by workload, then host: those for any host and for wildcards come first. A
+ * route of one host meets these and its own host's; a wildcard route may meet all of the workload.
+ */
 static void fold_policies(struct brama__build *b, struct brama__draft *d, const size_t *starts)
 {
     const struct brama__ap_draft *aps = b->aps.p;
-    for (size_t i = starts[d->row.workload]; i < starts[d->row.workload + 1]; i++)
-        if (methods_meet(&d->row, aps[i].row.methods) &&
-            brama_patterns_may_meet(&d->path, &aps[i].path))
-            number(b, &d->row.policies, (uint32_t)i);
+    size_t i = starts[d->row.workload], end = starts[d->row.workload + 1];
+
+    for (; i < end && !(is_exact(d->host) && is_exact(aps[i].host)); i++)
+        fold_policy(b, d, i);
+    for (i = first_of_host(b, i, end, d->host); i < end && brama_str_eq(aps[i].host, d->host); i++)
+        fold_policy(b, d, i);
 }
 
 /* Oathkeeper rules of a host stand together, in the order of the forms. */
@@ -94,6 +124,9 @@ static int by_workload(const void *a, const void *b)
     const struct brama__ap_draft *x = a, *y = b;
     if (x->workload != y->workload)
         return x->workload < y->workload ? -1 : 1;
+    int d = brama_str_cmp(x->host, y->host);
+    if (d != 0)
+        return d;
     return x->row.rule < y->row.rule ? -1 : x->row.rule > y->row.rule;
 }
 
