@@ -9,6 +9,7 @@
 #include "cli/url.h"
 #include "cli/verbs.h"
 #include "crypto/digest.h"
+#include "policy/advice.h"
 #include "rule/judge.h"
 
 static const struct brama_usage usage = {
@@ -163,7 +164,10 @@ static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_o
     struct brama_explanation e = {.request = &wish->request,
                                   .decision = &decision,
                                   .trace = &trace,
-                                  .upstream = upstream_of(cli, &offline->policy, &decision)};
+                                  .upstream = upstream_of(cli, &offline->policy, &decision),
+                                  .advice =
+                                      brama_advice(cli->arena, decision.reason,
+                                                   brama_trace_cause(&trace), wish->request.now_s)};
     for (size_t i = 0; i < wish->secrets.n && e.token.n == 0; i++) {
         if (wish->secrets.list[i].is_token) {
             e.token = wish->secrets.list[i].text;

@@ -11,6 +11,7 @@ struct brama_explanation {
     const struct brama_decision *decision;
     const struct brama_trace *trace;
     brama_str upstream;    /* "ns/name:port" that it would go to, or empty */
+    brama_str advice;      /* the smallest change that would let it pass, or empty */
     brama_str token;       /* the first thing in the request that reads as a token, or empty */
     brama_str token_place; /* the header it stood in, or "the URL" */
 };

@@ -85,6 +85,7 @@ static void write(struct brama_json_out *json, const struct brama_explanation *e
     member_or_null(json, BRAMA_STR("upstream"), allowed ? e->upstream : BRAMA_NIL);
     member_or_null(json, BRAMA_STR("target"), allowed ? d->target : BRAMA_NIL);
     write_steps(json, e->trace);
+    member_or_null(json, BRAMA_STR("advice"), e->advice);
     brama_json_end(json);
 }
 

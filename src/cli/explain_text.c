@@ -105,6 +105,15 @@ static void print_step(struct brama_cli *cli, const struct brama_trace_step *s)
     fputc('\n', cli->out);
 }
 
+static void print_advice(struct brama_cli *cli, const struct brama_explanation *e)
+{
+    if (e->advice.n == 0)
+        return;
+    fputs("\nto pass: ", cli->out);
+    brama_put(cli->out, e->advice);
+    fputc('\n', cli->out);
+}
+
 static int print_token(struct brama_cli *cli, const struct brama_explanation *e)
 {
     struct brama_jwt jwt;
@@ -131,5 +140,6 @@ int brama_explain_text(struct brama_cli *cli, const struct brama_explanation *e)
     fputs("\nsteps\n", cli->out);
     for (const struct brama_trace_step *s = e->trace->first; s != NULL; s = s->next)
         print_step(cli, s);
+    print_advice(cli, e);
     return print_token(cli, e);
 }

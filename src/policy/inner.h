@@ -67,6 +67,8 @@ struct brama__place {
  * Authorization and access_token), at most max. several: a second copy of one place was there. */
 size_t brama__find_tokens(struct brama__case *c, const struct brama__place *place, brama_str *out,
                           size_t max, bool *several);
+/* Where that is, in words, for the trace: 'header Authorization ("Bearer ...")'. */
+brama_str brama__place_text(struct brama__case *c, const struct brama__place *place);
 /* Oathkeeper's rules: one place, {NULL, 0} if there is none. oathkeeper.md 2.0. */
 brama_str brama__find_ory_token(struct brama__case *c, const struct brama__place *place,
                                 bool *several);

@@ -226,12 +226,23 @@ static bool check_key(struct brama__case *c, const struct brama_p_ory *ory,
     return false;
 }
 
+/* "RS256 ES256", for the trace. */
+static brama_str algs_text(struct brama__case *c, const struct brama_p_ory *ory)
+{
+    brama_str out = BRAMA_STR("");
+    for (unsigned alg = 1; c->trace != NULL && alg < BRAMA_ALG_COUNT; alg++)
+        if ((ory->algs & 1u << alg) != 0)
+            out = brama_arena_printf(c->arena, "%.*s%s%s", BRAMA_FMT(out), out.n != 0 ? " " : "",
+                                     brama_alg_name((enum brama_alg)alg));
+    return out;
+}
+
 static bool check_alg_and_kid(struct brama__case *c, const struct brama_p_ory *ory,
                               const struct brama_jwt *jwt)
 {
     if ((ory->algs & 1u << jwt->alg) == 0) {
-        brama_trace_add(c->trace, "alg", BRAMA_TRACE_FAIL, BRAMA_STR("allowed_algorithms"),
-                        jwt->alg_name, "not allowed by the rule");
+        brama_trace_add(c->trace, "alg", BRAMA_TRACE_FAIL, algs_text(c, ory), jwt->alg_name,
+                        "allowed_algorithms");
         return refuse(c, BRAMA_REASON_ALG_NOT_ALLOWED);
     }
     if (!jwt->has_kid || jwt->kid.n == 0) {
@@ -278,7 +289,8 @@ static bool check_jwt(struct brama__case *c, const struct brama_p_ory *ory)
     }
     if (text.n == 0) {
         brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("a token"), BRAMA_NIL,
-                        "none at the place that the rule names");
+                        "none at the place that the rule names: %.*s",
+                        BRAMA_FMT(brama__place_text(c, &place)));
         return refuse(c, BRAMA_REASON_TOKEN_MISSING);
     }
     brama__token_read(c, &token, text);

@@ -334,6 +334,28 @@ static bool is_rules_own(const struct brama__case *c, const struct brama_p_auth 
     return false;
 }
 
+/* Where the rule's own tokens may stand, for the trace; each place once. */
+static brama_str places_text(struct brama__case *c)
+{
+    brama_str out = BRAMA_NIL;
+    for (uint32_t i = 0; c->trace != NULL && i < c->route->auths.count; i++) {
+        const struct brama_p_auth *auth = auth_row(c, c->route->auths, i);
+        if (auth == NULL)
+            break;
+        struct brama__place place = {(enum brama_token_place)auth->place,
+                                     brama_pack_text(c->policy, auth->name),
+                                     brama_pack_text(c->policy, auth->prefix)};
+        brama_str text = brama__place_text(c, &place);
+        if (place.place == BRAMA_TOKEN_DEFAULT)
+            text = brama_arena_printf(c->arena, "%.*s or query parameter access_token",
+                                      BRAMA_FMT(text));
+        if (brama_str_find_str(out, text) == out.n)
+            out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out),
+                                     out.n != 0 ? " or " : "", BRAMA_FMT(text));
+    }
+    return out;
+}
+
 /* The token that satisfies the matched rule's own jwt strategy; NULL: the case has ended. */
 static const struct brama_claims *satisfy_jwt(struct visit *v)
 {
@@ -342,7 +364,7 @@ static const struct brama_claims *satisfy_jwt(struct visit *v)
 
     if (v->count == 0)
         brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("a token"), BRAMA_NIL,
-                        "none at the places that the rule names");
+                        "none at the places that the rule names: %.*s", BRAMA_FMT(places_text(c)));
     for (size_t i = 0; i < v->count; i++) {
         const struct found *f = &v->found[i];
         const struct brama_claims *claims = &f->token.jwt->claims;

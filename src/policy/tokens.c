@@ -106,6 +106,24 @@ size_t brama__find_tokens(struct brama__case *c, const struct brama__place *plac
     return n;
 }
 
+brama_str brama__place_text(struct brama__case *c, const struct brama__place *place)
+{
+    switch (place->place) {
+    case BRAMA_TOKEN_DEFAULT:
+        return BRAMA_STR("header Authorization (\"Bearer ...\")");
+    case BRAMA_TOKEN_HEADER:
+        if (place->prefix.n == 0)
+            return brama_arena_printf(c->arena, "header %.*s", BRAMA_FMT(place->name));
+        return brama_arena_printf(c->arena, "header %.*s (\"%.*s...\")", BRAMA_FMT(place->name),
+                                  BRAMA_FMT(place->prefix));
+    case BRAMA_TOKEN_PARAM:
+        return brama_arena_printf(c->arena, "query parameter %.*s", BRAMA_FMT(place->name));
+    case BRAMA_TOKEN_COOKIE:
+        return brama_arena_printf(c->arena, "cookie %.*s", BRAMA_FMT(place->name));
+    }
+    return BRAMA_NIL;
+}
+
 static brama_str find_cookie(struct brama__case *c, brama_str name, bool *several)
 {
     brama_str found = BRAMA_NIL;

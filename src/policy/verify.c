@@ -141,7 +141,8 @@ static void note_miss(const struct search *s, const struct brama__key_wish *wish
     else
         brama_trace_add(c->trace, "key", BRAMA_TRACE_FAIL, kid,
                         brama_str_c(brama_alg_name(s->token->jwt->alg)),
-                        "no key of %.*s fits kid and alg", BRAMA_FMT(url));
+                        "no key of %.*s fits kid and alg; fetched %lld s ago", BRAMA_FMT(url),
+                        (long long)(set != NULL ? c->request->now_s - set->fetched_at_s : 0));
 }
 
 /* No key of a set ever serves these: a set has public keys only. */

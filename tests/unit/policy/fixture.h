@@ -58,6 +58,7 @@ brama_str fixture_upstream_header(const struct fixture *f, const char *name);
 int test_decide(void);
 int test_ory(void);
 int test_files(void);
+int test_advice(void);
 int test_attacks(void);
 int test_property(void);
 int test_trace(void);

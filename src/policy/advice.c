@@ -1,0 +1,191 @@
+#include "policy/advice.h"
+
+#include <string.h>
+
+struct ask {
+    struct brama_arena *arena;
+    const struct brama_trace_step *cause;
+    int64_t now_s;
+};
+
+const struct brama_trace_step *brama_trace_cause(const struct brama_trace *trace)
+{
+    const struct brama_trace_step *cause = NULL;
+
+    for (const struct brama_trace_step *s = trace->first; s != NULL; s = s->next) {
+        if (s->outcome == BRAMA_TRACE_FAIL && strcmp(s->step, "answer") != 0)
+            cause = s;
+    }
+    return cause;
+}
+
+/* What the trace writes where the token has nothing. */
+static bool is_none(brama_str text)
+{
+    return text.n == 0 || brama_str_eq(text, BRAMA_STR("none"));
+}
+
+/* ", the token has ..." */
+static brama_str token_has(const struct ask *a)
+{
+    if (is_none(a->cause->actual))
+        return BRAMA_STR("the token has none");
+    return brama_arena_printf(a->arena, "the token has \"%.*s\"", BRAMA_FMT(a->cause->actual));
+}
+
+static brama_str scope(const struct ask *a)
+{
+    return brama_arena_printf(a->arena, "mint the token with scope \"%.*s\"; %.*s",
+                              BRAMA_FMT(a->cause->expected), BRAMA_FMT(token_has(a)));
+}
+
+static brama_str audience(const struct ask *a)
+{
+    return brama_arena_printf(a->arena, "the rule wants audience \"%.*s\", %.*s",
+                              BRAMA_FMT(a->cause->expected), BRAMA_FMT(token_has(a)));
+}
+
+static brama_str subject(const struct ask *a)
+{
+    (void)a;
+    return BRAMA_STR("the token needs a sub: Istio's requestPrincipals are made of iss and sub");
+}
+
+/* Seconds from the time in the step to the decision's; false: there is no time in it. */
+static bool seconds_since(const struct ask *a, int64_t *out)
+{
+    uint64_t at;
+
+    if (!brama_str_u64(a->cause->actual, &at) || at > INT64_MAX / 2)
+        return false;
+    *out = a->now_s - (int64_t)at;
+    return true;
+}
+
+static brama_str expired(const struct ask *a)
+{
+    int64_t ago;
+
+    if (!seconds_since(a, &ago) || ago < 0)
+        return BRAMA_STR("get a new token: this one has expired");
+    return brama_arena_printf(a->arena, "get a new token: this one expired %lld s ago",
+                              (long long)ago);
+}
+
+static brama_str not_yet(const struct ask *a)
+{
+    int64_t ago;
+
+    if (!seconds_since(a, &ago) || ago > 0)
+        return BRAMA_NIL;
+    return brama_arena_printf(a->arena,
+                              "wait, or set the issuer's clock: the token is of a time in %lld s",
+                              (long long)-ago);
+}
+
+static brama_str without_slash(brama_str s)
+{
+    return brama_str_ends(s, BRAMA_STR("/")) ? brama_str_head(s, s.n - 1) : s;
+}
+
+/* expected: one issuer, or several with blanks between them. */
+static brama_str issuer(const struct ask *a)
+{
+    brama_str rest = a->cause->expected, one, actual = a->cause->actual;
+
+    if (rest.n == 0)
+        return BRAMA_NIL;
+    while (brama_str_next(&rest, ' ', &one)) {
+        if (actual.n != 0 && !brama_str_eq(one, actual) &&
+            brama_str_eq(without_slash(one), without_slash(actual)))
+            return brama_arena_printf(a->arena,
+                                      "the issuer differs by a trailing slash: the rule has "
+                                      "\"%.*s\", the token \"%.*s\"",
+                                      BRAMA_FMT(one), BRAMA_FMT(actual));
+    }
+    return brama_arena_printf(a->arena, "the rule wants a token of \"%.*s\", %.*s",
+                              BRAMA_FMT(a->cause->expected), BRAMA_FMT(token_has(a)));
+}
+
+/* The note says which key set, and how long ago it was fetched. */
+static brama_str key_unknown(const struct ask *a)
+{
+    if (a->cause->expected.n == 0 || strcmp(a->cause->step, "key") != 0)
+        return BRAMA_NIL;
+    return brama_arena_printf(a->arena,
+                              "publish a key for kid \"%.*s\" and %.*s, or sign with one that "
+                              "is there: %.*s",
+                              BRAMA_FMT(a->cause->expected), BRAMA_FMT(a->cause->actual),
+                              BRAMA_FMT(a->cause->note));
+}
+
+static brama_str keys_unavailable(const struct ask *a)
+{
+    if (a->cause->expected.n == 0)
+        return BRAMA_NIL;
+    return brama_arena_printf(a->arena, "the gateway has to reach %.*s: %.*s",
+                              BRAMA_FMT(a->cause->expected), BRAMA_FMT(a->cause->note));
+}
+
+/* The note says behind its colon where it is looked for. */
+static brama_str token_missing(const struct ask *a)
+{
+    size_t colon = brama_str_find_str(a->cause->note, BRAMA_STR(": "));
+    brama_str places = brama_str_from(a->cause->note, colon + 2);
+
+    if (places.n == 0)
+        return BRAMA_NIL;
+    return brama_arena_printf(a->arena, "send a token in %.*s", BRAMA_FMT(places));
+}
+
+static brama_str several(const struct ask *a)
+{
+    (void)a;
+    return BRAMA_STR("send one token, at one place");
+}
+
+static brama_str algorithm(const struct ask *a)
+{
+    return brama_arena_printf(a->arena, "sign with one of %.*s; the token has %.*s",
+                              BRAMA_FMT(a->cause->expected), BRAMA_FMT(a->cause->actual));
+}
+
+static brama_str kid_missing(const struct ask *a)
+{
+    (void)a;
+    return BRAMA_STR("the token's header needs a kid: Oathkeeper finds no key without one");
+}
+
+static brama_str no_upstream(const struct ask *a)
+{
+    (void)a;
+    return BRAMA_STR("say where the workload is: --service NAME.NS:PORT=HOST:PORT, or a Service "
+                     "among the rules");
+}
+
+/* Reasons that aren't here have no change that is certain. */
+static brama_str (*const advices[BRAMA_REASON_COUNT])(const struct ask *a) = {
+    [BRAMA_REASON_TOKEN_MISSING] = token_missing,
+    [BRAMA_REASON_TOKEN_SEVERAL] = several,
+    [BRAMA_REASON_TOKEN_EXPIRED] = expired,
+    [BRAMA_REASON_TOKEN_NOT_YET_VALID] = not_yet,
+    [BRAMA_REASON_ALG_NOT_ALLOWED] = algorithm,
+    [BRAMA_REASON_ISSUER_UNKNOWN] = issuer,
+    [BRAMA_REASON_KID_MISSING] = kid_missing,
+    [BRAMA_REASON_KEY_UNKNOWN] = key_unknown,
+    [BRAMA_REASON_KEYS_UNAVAILABLE] = keys_unavailable,
+    [BRAMA_REASON_AUDIENCE_MISSING] = audience,
+    [BRAMA_REASON_SCOPE_MISSING] = scope,
+    [BRAMA_REASON_SUBJECT_MISSING] = subject,
+    [BRAMA_REASON_NO_UPSTREAM] = no_upstream,
+};
+
+brama_str brama_advice(struct brama_arena *arena, enum brama_reason reason,
+                       const struct brama_trace_step *cause, int64_t now_s)
+{
+    struct ask ask = {arena, cause, now_s};
+
+    if (cause == NULL || (unsigned)reason >= BRAMA_REASON_COUNT || advices[reason] == NULL)
+        return BRAMA_NIL;
+    return advices[reason](&ask);
+}
