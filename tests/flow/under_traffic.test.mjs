@@ -40,6 +40,8 @@ const serviceOf = (name) => ({ name, port: 80 });
 /** The workers' pids; a master that reloads or respawns shows here. */
 const workers = () =>
   childrenOf(Number(readFileSync(path.join(gw.state, 'nginx.pid'), 'utf8'))).map((one) => one.pid).sort();
+/** One worker is enough to be ready; here both are waited for. */
+const allWorkers = () => until('both workers', () => workers().length === 2 && workers());
 
 // What may become of a request, by the class that it is of when it is sent. 'turning' ones are under
 // way while what they are after changes: they are answered, one way or the other.
@@ -152,7 +154,7 @@ test('a hundred edits: no worker, no connection and no request is lost, and the 
   symlinkSync('..data/two.yaml', at('two.yaml'));
   await until('the mounted rule', async () => (await gw.apiRule('two'))?.state === 'Ready');
 
-  const before = workers();
+  const before = await allWorkers();
   const good = tokenOf(key);
   const clients = traffic(
     hosts.flatMap((host) => [
@@ -201,7 +203,7 @@ test('the toggle, there and back twice: who may pass a rule that is enforced doe
     'two.yaml': apiRuleV1({ name: 'two', host: 'two', service: serviceOf('two'), rules: [{ path: '/x', accessStrategies: [{ handler: 'jwt', config: istioJwt(ISSUER, `${pages.url}/jwks`) }] }] }),
   });
   const good = tokenOf(key);
-  const before = workers();
+  const before = await allWorkers();
   const turn = async (handler, ...states) => {
     const end = await gw.apply(toggle(handler));
     assert.equal(end.code, 0, end.err);
