@@ -68,8 +68,30 @@ void brama__round_free(struct brama__round *r)
     free(r);
 }
 
+static brama_str folder_of(brama_str file)
+{
+    return brama_str_head(file, brama_str_find_last(file, '/'));
+}
+
+/* The problem of a file beside this one that nobody knows yet: it may be this one, renamed. */
+static brama_str problem_beside(const struct brama_files *files, const struct brama__goods *goods,
+                                brama_str file)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        brama_str name = files->file[i].name;
+        bool known =
+            files->file[i].problem.n == 0 || !brama_str_eq(folder_of(name), folder_of(file));
+        for (size_t g = 0; !known && g < goods->count; g++)
+            known = !goods->good[g].gone && brama_str_eq(goods->good[g].file, name);
+        if (!known)
+            return files->file[i].problem;
+    }
+    return BRAMA_NIL;
+}
+
 /* The problem of the file, or of the root it lay under; {NULL, 0}: it was read, or it is gone. */
-static brama_str problem_of(const struct brama_files *files, brama_str file)
+static brama_str problem_of(const struct brama_files *files, const struct brama__goods *goods,
+                            brama_str file)
 {
     for (size_t i = 0; i < files->count; i++) {
         if (brama_str_eq(files->file[i].name, file))
@@ -81,7 +103,7 @@ static brama_str problem_of(const struct brama_files *files, brama_str file)
             (file.n == root.n || file.p[root.n] == '/' || brama_str_ends(root, BRAMA_STR("/"))))
             return files->broken[i].problem;
     }
-    return BRAMA_NIL;
+    return problem_beside(files, goods, file);
 }
 
 static void mark_seen(const struct brama_world *world, const struct brama__goods *goods)
@@ -130,7 +152,7 @@ static bool find_stand_ins(struct stand_ins *s, struct brama__round *r,
     for (size_t i = 0; i < goods->count; i++) {
         const struct brama__good *good = &goods->good[i];
         brama_str problem =
-            good->gone || good->seen ? BRAMA_NIL : problem_of(&r->files, good->file);
+            good->gone || good->seen ? BRAMA_NIL : problem_of(&r->files, goods, good->file);
         if (problem.n == 0)
             continue;
         add_good(s, goods, good, r, domain);
@@ -245,7 +267,7 @@ size_t brama__round_settle(const struct brama__round *r, struct brama__goods *go
     mark_seen(&r->world, goods);
     for (size_t i = 0; i < goods->count; i++) {
         struct brama__good *good = &goods->good[i];
-        if (!good->gone && !good->seen && problem_of(&r->files, good->file).n == 0)
+        if (!good->gone && !good->seen && problem_of(&r->files, goods, good->file).n == 0)
             brama__good_drop(goods, good);
     }
     return failed;

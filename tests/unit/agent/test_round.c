@@ -153,6 +153,38 @@ static void only_absence_takes_a_rule_away(void **state)
     tear_down(&p);
 }
 
+static void rename_to(const struct place *p, const char *from, const char *to)
+{
+    char old[128], new[128];
+    snprintf(old, sizeof(old), "%s/%s", p->rules, from);
+    snprintf(new, sizeof(new), "%s/%s", p->rules, to);
+    assert_int_equal(rename(old, new), 0);
+}
+
+/* A file that can't be read and was never known may be one that is missing under its old name. */
+static void a_renamed_file_keeps_its_rules_while_it_is_broken(void **state)
+{
+    (void)state;
+    struct place p;
+    char got[256];
+    set_up(&p);
+    put(&p, "a.yaml", RULE("a", "/x"));
+    put(&p, "b.yaml", RULE("b", "/b"));
+    read_all(&p, got);
+    rename_to(&p, "a.yaml", "c.yaml");
+    put(&p, "c.yaml", "");
+    read_all(&p, got);
+    EXPECT_STR("renamed and emptied", brama_str_c(got), BRAMA_STR("b:c:/b a:g:/x"));
+    put(&p, "c.yaml", RULE("a", "/y"));
+    read_all(&p, got);
+    EXPECT_STR("whole again", brama_str_c(got), BRAMA_STR("b:c:/b a:c:/y"));
+    rename_to(&p, "c.yaml", "c.off");
+    put(&p, "b.yaml", "kind: [");
+    read_all(&p, got);
+    EXPECT_STR("gone, and the broken file is another's", brama_str_c(got), BRAMA_STR("b:g:/b"));
+    tear_down(&p);
+}
+
 static void a_root_that_vanishes_keeps_its_rules(void **state)
 {
     (void)state;
@@ -207,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_absence_takes_a_rule_away),
+        cmocka_unit_test(a_renamed_file_keeps_its_rules_while_it_is_broken),
         cmocka_unit_test(a_root_that_vanishes_keeps_its_rules),
         cmocka_unit_test(a_damaged_good_form_is_none),
     };
