@@ -119,6 +119,15 @@ bool brama_str_u64(brama_str s, uint64_t *out)
     return true;
 }
 
+int brama_hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 bool brama_str_eq_ct(brama_str a, brama_str b)
 {
     unsigned char diff = 0;

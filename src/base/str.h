@@ -53,6 +53,9 @@ bool brama_str_next(brama_str *rest, char sep, brama_str *piece);
 /* A decimal number of 1 to 19 digits and nothing else. False: *out is untouched. */
 bool brama_str_u64(brama_str s, uint64_t *out);
 
+/* 0 to 15 for a hexadecimal digit of either case, else -1. */
+int brama_hex_value(char c);
+
 /* Equality in time that depends on the lengths only. For secrets. */
 bool brama_str_eq_ct(brama_str a, brama_str b);
 

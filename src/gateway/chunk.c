@@ -3,15 +3,6 @@
 
 #define LEFT_MAX (UINT64_C(1) << 60)
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static enum brama_chunk_at must_be(char c, char wanted, enum brama_chunk_at then)
 {
     return c == wanted ? then : BRAMA_CHUNK_BAD;
@@ -27,7 +18,7 @@ static enum brama_chunk_at text(char c, enum brama_chunk_at same, enum brama_chu
 
 static enum brama_chunk_at size_digit(struct brama_chunk *scan, char c)
 {
-    int digit = hex(c);
+    int digit = brama_hex_value(c);
 
     if (digit >= 0) {
         if (scan->left >= LEFT_MAX / 16)

@@ -10,17 +10,6 @@
 
 #define CHUNK_BYTES 16384
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* False: a broken escape, an encoded NUL, or too long. */
 static bool decode(char path[PATH_MAX], brama_str text)
 {
@@ -28,8 +17,8 @@ static bool decode(char path[PATH_MAX], brama_str text)
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         if (c == '%') {
-            int high = i + 2 < text.n ? hex(text.p[i + 1]) : -1;
-            int low = i + 2 < text.n ? hex(text.p[i + 2]) : -1;
+            int high = i + 2 < text.n ? brama_hex_value(text.p[i + 1]) : -1;
+            int low = i + 2 < text.n ? brama_hex_value(text.p[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
             c = (char)(high * 16 + low);

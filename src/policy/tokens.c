@@ -1,22 +1,14 @@
 /* Where a token stands in a request; istio-jwt.md 2.2, oathkeeper.md 2.0. */
 #include "policy/inner.h"
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The octet at text.p[*i], percent-decoded, a "+" as a blank; *i moves behind it. A broken escape
  * stays as it is. */
 static char next_octet(brama_str text, size_t *i)
 {
     char c = text.p[*i];
-    if (c == '%' && text.n - *i > 2 && hex(text.p[*i + 1]) >= 0 && hex(text.p[*i + 2]) >= 0) {
-        c = (char)(hex(text.p[*i + 1]) * 16 + hex(text.p[*i + 2]));
+    if (c == '%' && text.n - *i > 2 && brama_hex_value(text.p[*i + 1]) >= 0 &&
+        brama_hex_value(text.p[*i + 2]) >= 0) {
+        c = (char)(brama_hex_value(text.p[*i + 1]) * 16 + brama_hex_value(text.p[*i + 2]));
         *i += 3;
         return c;
     }

@@ -35,23 +35,13 @@ static int path_class(unsigned char c)
     }
 }
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The octet that the three characters at s.p[i] stand for, or -1. */
 static int escaped(brama_str s, size_t i)
 {
-    if (s.n - i < 3 || s.p[i] != '%' || hex(s.p[i + 1]) < 0 || hex(s.p[i + 2]) < 0)
+    if (s.n - i < 3 || s.p[i] != '%' || brama_hex_value(s.p[i + 1]) < 0 ||
+        brama_hex_value(s.p[i + 2]) < 0)
         return -1;
-    return hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]);
+    return brama_hex_value(s.p[i + 1]) * 16 + brama_hex_value(s.p[i + 2]);
 }
 
 static bool is_control(int c)
