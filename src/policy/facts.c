@@ -7,18 +7,6 @@ enum brama_err brama_facts_open(struct brama_facts *out, const void *bytes, size
     return brama_pack_open(&out->pack, bytes, size, BRAMA_PACK_FACTS);
 }
 
-static bool span_ok(const struct brama_pack *pack, struct brama_span span, unsigned table)
-{
-    uint32_t n = brama_pack_count(pack, table);
-    return span.first <= n && span.count <= n - span.first;
-}
-
-static bool ref_ok(const struct brama_pack *pack, struct brama_ref ref)
-{
-    uint64_t n = pack->header->text.count;
-    return ref.at <= n && ref.n <= n - ref.at;
-}
-
 static bool rows_sized(const struct brama_pack *pack)
 {
     static const struct {
@@ -48,24 +36,26 @@ enum brama_err brama_facts_verify(const struct brama_facts *facts)
         return BRAMA_ERR_INVALID;
     for (uint32_t i = 0; i < brama_pack_count(pack, BRAMA_F_KEYSET); i++) {
         const struct brama_f_keyset *s = BRAMA_ROW(pack, BRAMA_F_KEYSET, i, struct brama_f_keyset);
-        if (!ref_ok(pack, s->url) || !ref_ok(pack, s->problem) ||
-            !span_ok(pack, s->keys, BRAMA_F_KEY))
+        if (!brama_pack_has_text(pack, s->url) || !brama_pack_has_text(pack, s->problem) ||
+            !brama_pack_has_rows(pack, s->keys, BRAMA_F_KEY))
             return BRAMA_ERR_INVALID;
     }
     for (uint32_t i = 0; i < brama_pack_count(pack, BRAMA_F_KEY); i++) {
         const struct brama_f_key *k = BRAMA_ROW(pack, BRAMA_F_KEY, i, struct brama_f_key);
-        if (!ref_ok(pack, k->kid) || !ref_ok(pack, k->use) || !ref_ok(pack, k->spki))
+        if (!brama_pack_has_text(pack, k->kid) || !brama_pack_has_text(pack, k->use) ||
+            !brama_pack_has_text(pack, k->spki))
             return BRAMA_ERR_INVALID;
     }
     for (uint32_t i = 0; i < brama_pack_count(pack, BRAMA_F_UPSTREAM); i++) {
         const struct brama_f_upstream *u =
             BRAMA_ROW(pack, BRAMA_F_UPSTREAM, i, struct brama_f_upstream);
-        if (!span_ok(pack, u->addresses, BRAMA_F_ADDRESS))
+        if (!brama_pack_has_rows(pack, u->addresses, BRAMA_F_ADDRESS))
             return BRAMA_ERR_INVALID;
     }
     for (uint32_t i = 0; i < brama_pack_count(pack, BRAMA_F_CERT); i++) {
         const struct brama_f_cert *c = BRAMA_ROW(pack, BRAMA_F_CERT, i, struct brama_f_cert);
-        if (!ref_ok(pack, c->name) || !ref_ok(pack, c->chain_pem) || !ref_ok(pack, c->key_pem))
+        if (!brama_pack_has_text(pack, c->name) || !brama_pack_has_text(pack, c->chain_pem) ||
+            !brama_pack_has_text(pack, c->key_pem))
             return BRAMA_ERR_INVALID;
     }
     return BRAMA_OK;

@@ -76,10 +76,21 @@ const void *brama_pack_row(const struct brama_pack *pack, unsigned table, uint32
     return pack->base + t->at + (uint64_t)index * row_bytes;
 }
 
+bool brama_pack_has_text(const struct brama_pack *pack, struct brama_ref ref)
+{
+    uint64_t n = pack->header->text.count;
+    return ref.at <= n && ref.n <= n - ref.at;
+}
+
+bool brama_pack_has_rows(const struct brama_pack *pack, struct brama_span span, unsigned table)
+{
+    uint32_t n = brama_pack_count(pack, table);
+    return span.first <= n && span.count <= n - span.first;
+}
+
 brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref)
 {
-    uint64_t size = pack->header->text.count;
-    if (ref.at > size || ref.n > size - ref.at)
+    if (!brama_pack_has_text(pack, ref))
         return BRAMA_NIL;
     return (brama_str){(const char *)pack->base + pack->header->text.at + ref.at, ref.n};
 }

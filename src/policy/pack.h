@@ -61,6 +61,10 @@ const void *brama_pack_row(const struct brama_pack *pack, unsigned table, uint32
                            size_t row_bytes);
 brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref);
 
+/* Do the text, or all rows of the span, lie inside? For verification, row by row. */
+bool brama_pack_has_text(const struct brama_pack *pack, struct brama_ref ref);
+bool brama_pack_has_rows(const struct brama_pack *pack, struct brama_span span, unsigned table);
+
 /* The typed form: BRAMA_ROW(pack, BRAMA_T_ROUTE, i, struct brama_p_route). */
 #define BRAMA_ROW(pack, table, index, type)                                                        \
     ((const type *)brama_pack_row((pack), (table), (index), sizeof(type)))

@@ -118,21 +118,9 @@ static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
     [BRAMA_T_SOURCE] = sizeof(struct brama_p_source),
 };
 
-static bool ref_ok(const struct brama_pack *pack, struct brama_ref ref)
-{
-    uint64_t n = pack->header->text.count;
-    return ref.at <= n && ref.n <= n - ref.at;
-}
-
-static bool span_ok(const struct brama_pack *pack, struct brama_span span, unsigned table)
-{
-    uint32_t n = brama_pack_count(pack, table);
-    return span.first <= n && span.count <= n - span.first;
-}
-
 static bool numbers_ok(const struct brama_pack *pack, struct brama_span span, unsigned table)
 {
-    if (!span_ok(pack, span, BRAMA_T_NUMBERS))
+    if (!brama_pack_has_rows(pack, span, BRAMA_T_NUMBERS))
         return false;
     for (uint32_t i = 0; i < span.count; i++) {
         const uint32_t *n = BRAMA_ROW(pack, BRAMA_T_NUMBERS, span.first + i, uint32_t);
@@ -152,15 +140,15 @@ static bool field_ok(const struct brama_pack *pack, const struct field *f, const
 
     switch (f->to) {
     case TO_TEXT:
-        return ref_ok(pack, *ref);
+        return brama_pack_has_text(pack, *ref);
     case TO_PATTERN:
-        return pattern->kind <= BRAMA_PATTERN_REGEX && ref_ok(pack, pattern->text);
+        return pattern->kind <= BRAMA_PATTERN_REGEX && brama_pack_has_text(pack, pattern->text);
     case TO_ROW:
         return *number < brama_pack_count(pack, f->target);
     case TO_ROW_OR_NO:
         return *number == BRAMA_NO_ROW || *number < brama_pack_count(pack, f->target);
     case TO_ROWS:
-        return span_ok(pack, *span, f->target);
+        return brama_pack_has_rows(pack, *span, f->target);
     case TO_NUMBERS:
         return numbers_ok(pack, *span, f->target);
     }
