@@ -51,12 +51,17 @@ struct brama__build {
     struct brama_map keysets;                              /* URL to row */
     struct brama_map upstreams;                            /* "ns/name:port" to row */
     struct brama_map workload_rows;                        /* key to number in workloads */
-    struct brama_map good;                                 /* "ns/name" to number in in->good */
+    struct brama_map services;                             /* "ns/name" to number in service_list */
+    struct brama__list service_list; /* const struct brama_service * of the world */
+    struct brama_map good;           /* "ns/name" to number in in->good */
     enum brama_err err;
 };
 
 /* The new member, zeroed; NULL when memory is gone (then build->err says so). */
 void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size);
+
+/* "ns/name", in the scratch arena. */
+brama_str brama__full_name(struct brama__build *b, brama_str ns, brama_str name);
 
 /* Rows of one form in force: rules, drafts of routes, policies and Oathkeeper rules. */
 void brama__build_form(struct brama__build *b, const struct brama_apirule *form,

@@ -58,12 +58,12 @@ static uint32_t upstream_row(struct brama__build *b, struct brama_service_ref se
  * Without the Service object its name stands for them. */
 static brama_str workload_key(struct brama__build *b, struct brama_service_ref service)
 {
-    const struct brama_service *s = b->in->world->services;
-    while (s != NULL && !(brama_str_eq(s->ns, service.ns) && brama_str_eq(s->name, service.name)))
-        s = s->next;
+    brama_str name = brama__full_name(b, service.ns, service.name);
+    const uint32_t *at = brama_map_get(&b->services, name);
+    const struct brama_service *const *known = b->service_list.p;
+    const struct brama_service *s = at != NULL ? known[*at] : NULL;
     if (s == NULL || s->selector == NULL || s->selector->count == 0)
-        return brama_arena_printf(&b->arena, "service %.*s/%.*s", BRAMA_FMT(service.ns),
-                                  BRAMA_FMT(service.name));
+        return brama_arena_printf(&b->arena, "service %.*s", BRAMA_FMT(name));
     brama_str key = brama_arena_printf(&b->arena, "labels %.*s", BRAMA_FMT(service.ns));
     for (const struct brama_node *l = s->selector->first; l != NULL; l = l->next)
         key = brama_arena_printf(&b->arena, "%.*s %.*s=%.*s", BRAMA_FMT(key), BRAMA_FMT(l->key),

@@ -71,14 +71,14 @@ enum brama_err brama_compile_check(struct brama_world *world)
     return brama_arena_failed(world->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }
 
-static brama_str full_name(struct brama_arena *arena, brama_str ns, brama_str name)
+brama_str brama__full_name(struct brama__build *b, brama_str ns, brama_str name)
 {
-    return brama_arena_printf(arena, "%.*s/%.*s", BRAMA_FMT(ns), BRAMA_FMT(name));
+    return brama_arena_printf(&b->arena, "%.*s/%.*s", BRAMA_FMT(ns), BRAMA_FMT(name));
 }
 
 static const struct brama_apirule *find_good(struct brama__build *b, brama_str ns, brama_str name)
 {
-    const uint32_t *at = brama_map_get(&b->good, full_name(&b->arena, ns, name));
+    const uint32_t *at = brama_map_get(&b->good, brama__full_name(b, ns, name));
     const struct brama_apirule *rule = at != NULL ? b->in->good[*at].rule : NULL;
     return rule != NULL && rule->judged.valid ? rule : NULL;
 }
@@ -139,6 +139,25 @@ static void add_apirules(struct brama__build *b)
     }
 }
 
+/* What the compiler looks up by name, so that no rule scans a list of all. */
+static void index_inputs(struct brama__build *b)
+{
+    b->hosts.arena = b->keysets.arena = b->upstreams.arena = &b->arena;
+    b->workload_rows.arena = b->good.arena = b->services.arena = &b->arena;
+    for (size_t i = 0; i < b->in->good_count; i++) {
+        const struct brama_apirule *r = b->in->good[i].rule;
+        brama_map_put(&b->good, brama__full_name(b, r->ns, r->name), (uint32_t)i);
+    }
+    for (const struct brama_service *s = b->in->world->services; s != NULL; s = s->next) {
+        const struct brama_service **one = brama__list_add(b, &b->service_list, sizeof(*one));
+        if (one == NULL)
+            return;
+        *one = s;
+        brama_map_put(&b->services, brama__full_name(b, s->ns, s->name),
+                      (uint32_t)b->service_list.n - 1);
+    }
+}
+
 enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
                                     const struct brama_compile_in *in)
 {
@@ -147,12 +166,7 @@ enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
     if (err != BRAMA_OK)
         return err;
     brama_arena_init(&b.arena, NULL, SIZE_MAX);
-    b.hosts.arena = b.keysets.arena = b.upstreams.arena = &b.arena;
-    b.workload_rows.arena = b.good.arena = &b.arena;
-    for (size_t i = 0; i < in->good_count; i++)
-        brama_map_put(&b.good, full_name(&b.arena, in->good[i].rule->ns, in->good[i].rule->name),
-                      (uint32_t)i);
-
+    index_inputs(&b);
     struct brama_p_meta meta = {
         .domain = brama_packer_text(b.out, in->domain),
         .toggle = in->world->toggle.given ? (uint32_t)in->world->toggle.handler : BRAMA_HANDLER_ORY,
