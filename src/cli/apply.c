@@ -206,16 +206,8 @@ int brama_cmd_apply(struct brama_cli *cli, int argc, char **argv)
     struct brama_rule_args rules = {0};
     brama_str dir = BRAMA_NIL;
     const struct brama_opt opts[] = {
-        {.letter = 'f',
-         .name = "filename",
-         .value = "PATH",
-         .help = BRAMA_HELP_PATH,
-         .list = &rules.paths},
-        {.letter = 'n',
-         .name = "namespace",
-         .value = "NS",
-         .help = BRAMA_HELP_NS,
-         .text = &rules.ns},
+        brama_opt_paths(&rules),
+        brama_opt_ns(&rules),
         {.name = "state", .value = "DIR", .help = BRAMA_HELP_STATE, .text = &dir},
     };
     struct brama_args args;

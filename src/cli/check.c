@@ -75,23 +75,15 @@ int brama_cmd_check(struct brama_cli *cli, int argc, char **argv)
     brama_str format_name = BRAMA_NIL;
     bool strict = false;
     const struct brama_opt opts[] = {
-        {.letter = 'f',
-         .name = "filename",
-         .value = "PATH",
-         .help = BRAMA_HELP_PATH,
-         .list = &rules.paths},
-        {.letter = 'n',
-         .name = "namespace",
-         .value = "NS",
-         .help = BRAMA_HELP_NS,
-         .text = &rules.ns},
+        brama_opt_paths(&rules),
+        brama_opt_ns(&rules),
         {.letter = 'o',
          .name = "output",
          .value = "json",
          .help = "findings as a JSON list",
          .text = &format_name},
         {.name = "strict", .help = "warnings count as errors", .flag = &strict},
-        {.name = "domain", .value = "DOMAIN", .help = BRAMA_HELP_DOMAIN, .text = &rules.domain},
+        brama_opt_domain(&rules),
     };
     struct brama_args args;
     struct brama_inputs inputs;

@@ -7,6 +7,50 @@ static brama_str given_or(brama_str given, brama_str otherwise)
     return given.n != 0 ? given : otherwise;
 }
 
+struct brama_opt brama_opt_paths(struct brama_rule_args *args)
+{
+    return (struct brama_opt){.letter = 'f',
+                              .name = "filename",
+                              .value = "PATH",
+                              .help =
+                                  "rule file or directory, - for standard input; may be repeated",
+                              .list = &args->paths};
+}
+
+struct brama_opt brama_opt_ns(struct brama_rule_args *args)
+{
+    return (struct brama_opt){.letter = 'n',
+                              .name = "namespace",
+                              .value = "NS",
+                              .help = "of objects without a namespace: default",
+                              .text = &args->ns};
+}
+
+struct brama_opt brama_opt_domain(struct brama_rule_args *args)
+{
+    return (struct brama_opt){.name = "domain",
+                              .value = "DOMAIN",
+                              .help = "of the built-in gateway: localhost",
+                              .text = &args->domain};
+}
+
+struct brama_opt brama_opt_services(struct brama_rule_args *args)
+{
+    return (struct brama_opt){
+        .name = "service",
+        .value = "MAPPING",
+        .help = "NAME[.NS][:PORT]=HOST:PORT: where a workload is; may be repeated",
+        .list = &args->services};
+}
+
+struct brama_opt brama_opt_ca_file(struct brama_rule_args *args)
+{
+    return (struct brama_opt){.name = "ca-file",
+                              .value = "FILE",
+                              .help = "trust these certificates too when fetching keys (PEM)",
+                              .text = &args->ca_file};
+}
+
 int brama_rule_inputs(struct brama_inputs *out, struct brama_cli *cli,
                       const struct brama_usage *usage, const struct brama_rule_args *args)
 {

@@ -10,11 +10,12 @@ struct brama_rule_args {
     brama_str ns, domain, ca_file; /* empty: not given */
 };
 
-#define BRAMA_HELP_PATH "rule file or directory, - for standard input; may be repeated"
-#define BRAMA_HELP_NS "of objects without a namespace: default"
-#define BRAMA_HELP_DOMAIN "of the built-in gateway: localhost"
-#define BRAMA_HELP_SERVICE "NAME[.NS][:PORT]=HOST:PORT: where a workload is; may be repeated"
-#define BRAMA_HELP_CA "trust these certificates too when fetching keys (PEM)"
+/* The flags themselves, each for a place of a verb's table. */
+struct brama_opt brama_opt_paths(struct brama_rule_args *args);    /* -f */
+struct brama_opt brama_opt_ns(struct brama_rule_args *args);       /* -n */
+struct brama_opt brama_opt_domain(struct brama_rule_args *args);   /* --domain */
+struct brama_opt brama_opt_services(struct brama_rule_args *args); /* --service */
+struct brama_opt brama_opt_ca_file(struct brama_rule_args *args);  /* --ca-file */
 
 /* BRAMA_EXIT_OK, or BRAMA_EXIT_USAGE after saying why: no path, or a --service that is none. */
 int brama_rule_inputs(struct brama_inputs *out, struct brama_cli *cli,
