@@ -231,8 +231,8 @@ static bool watch_adopted(struct brama__nginx *n)
 static void look(uv_timer_t *timer)
 {
     struct brama__nginx *n = timer->data;
-    struct brama__workers w = brama__publish_workers(n->publisher);
-    if (w.current == 0 || w.current < w.live || (!n->adopted && w.current < n->workers))
+    struct brama__workers w = brama__publish_workers(n->publisher, n->pid);
+    if (w.current < w.live || w.current < n->workers)
         return;
     uv_timer_stop(timer);
     n->served = true;

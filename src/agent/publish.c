@@ -265,7 +265,8 @@ enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind k
     return BRAMA_OK;
 }
 
-static void count_worker(struct brama__workers *w, const struct brama__publisher *p, int fd)
+static void count_worker(struct brama__workers *w, const struct brama__publisher *p, int fd,
+                         pid_t master)
 {
     struct stat st;
     if (fstat(fd, &st) != 0 || st.st_size < BRAMA_PAGE_BYTES)
@@ -278,10 +279,12 @@ static void count_worker(struct brama__workers *w, const struct brama__publisher
     if (page == MAP_FAILED)
         return;
     uint64_t policy = atomic_load(&page->policy), facts = atomic_load(&page->facts);
-    if (memcmp(page->magic, "BRAMAWRK", sizeof(page->magic)) == 0) {
-        w->live++;
-        w->current +=
+    if (memcmp(page->magic, "BRAMAWRK", sizeof(page->magic)) == 0 &&
+        page->format == BRAMA_PAGES_FORMAT) {
+        bool current =
             policy >= atomic_load(&p->control->policy) && facts >= atomic_load(&p->control->facts);
+        w->live += page->master == master;
+        w->current += page->master == master && current;
         if (policy < w->oldest[BRAMA_PACK_POLICY])
             w->oldest[BRAMA_PACK_POLICY] = policy;
         if (facts < w->oldest[BRAMA_PACK_FACTS])
@@ -290,7 +293,7 @@ static void count_worker(struct brama__workers *w, const struct brama__publisher
     munmap(page, BRAMA_PAGE_BYTES);
 }
 
-struct brama__workers brama__publish_workers(const struct brama__publisher *p)
+struct brama__workers brama__publish_workers(const struct brama__publisher *p, pid_t master)
 {
     struct brama__workers w = {.oldest = {UINT64_MAX, UINT64_MAX, UINT64_MAX}};
     for (unsigned slot = 0; slot < BRAMA_WORKER_SLOTS; slot++) {
@@ -299,7 +302,7 @@ struct brama__workers brama__publish_workers(const struct brama__publisher *p)
         int fd = openat(p->state->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)
             continue;
-        count_worker(&w, p, fd);
+        count_worker(&w, p, fd, master);
         close(fd);
     }
     return w;
@@ -316,6 +319,6 @@ static bool is_left_behind(const struct brama__publisher *p, enum brama_pack_kin
 
 void brama__publish_collect(const struct brama__publisher *p)
 {
-    struct brama__workers w = brama__publish_workers(p);
+    struct brama__workers w = brama__publish_workers(p, 0);
     sweep(p, is_left_behind, &w);
 }

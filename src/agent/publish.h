@@ -36,12 +36,12 @@ BRAMA_MUST_USE enum brama_err brama__publish(struct brama__publisher *p, enum br
 /* Unlink files that every live worker has left behind; the two newest stay. */
 void brama__publish_collect(const struct brama__publisher *p);
 
-/* Workers that live, and how many of them serve the newest of both. */
+/* Workers of one master that live, and how many of them serve the newest of both. */
 struct brama__workers {
     unsigned live, current;
-    uint64_t
-        oldest[BRAMA_PACK_FACTS + 1]; /* by kind: that a live worker serves; UINT64_MAX: none */
+    uint64_t oldest[BRAMA_PACK_FACTS +
+                    1]; /* by kind: that anybody's live worker serves; UINT64_MAX: none */
 };
-struct brama__workers brama__publish_workers(const struct brama__publisher *p);
+struct brama__workers brama__publish_workers(const struct brama__publisher *p, pid_t master);
 
 #endif

@@ -177,7 +177,8 @@ static enum worker look_at(const struct brama_state *state, unsigned slot, uint6
     if (fd < 0)
         return WORKER_NONE;
     struct brama_worker_page *page = is_held(fd) ? map_page(fd) : NULL;
-    if (page != NULL && memcmp(page->magic, "BRAMAWRK", 8) == 0) {
+    if (page != NULL && memcmp(page->magic, "BRAMAWRK", 8) == 0 &&
+        page->format == BRAMA_PAGES_FORMAT) {
         uint64_t served = atomic_load_explicit(&page->policy, memory_order_acquire);
         found = served >= number ? WORKER_SERVES : WORKER_BEHIND;
     }

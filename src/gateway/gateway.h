@@ -32,6 +32,7 @@ struct brama_gw_main {
     ngx_open_file_t *access_log; /* NULL: none, or standard output */
     bool log_to_stdout;
     ngx_int_t server_name_index; /* of $ssl_server_name */
+    ngx_str_t mark;              /* of this configuration, as the agent calls it */
     ngx_msec_t kid_wait;         /* at most, for a key set that may have a token's key */
     struct brama_slot *slot;     /* this worker's; NULL in the master */
 };
@@ -80,7 +81,7 @@ struct brama_gw_ctx {
 
     /* For the way to the workload. */
     struct brama_gw_wait *wait; /* park.c: for a key set; NULL: it never did */
-    ngx_str_t host; /* Host to send, unless the decision names one */
+    ngx_str_t host;             /* Host to send, unless the decision names one */
     bool websocket;
     struct brama_gw_address *addresses;
     size_t address_count, address_next;

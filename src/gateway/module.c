@@ -24,6 +24,8 @@ static ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, state_dir), NULL},
     {ngx_string("brama_access_log"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_access_log,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+    {ngx_string("brama_mark"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_str_slot,
+     NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, mark), NULL},
     {ngx_string("brama_kid_wait"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, kid_wait), NULL},
     {ngx_string("brama"), NGX_HTTP_SRV_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
@@ -234,7 +236,7 @@ static ngx_int_t start_worker(ngx_cycle_t *cycle)
         if (getppid() != ngx_parent)
             ngx_quit = 1; /* it died before we asked */
     }
-    conf->slot = brama_slot_open(cycle, conf->state_dir);
+    conf->slot = brama_slot_open(cycle, conf->state_dir, conf->mark);
     return conf->slot != NULL ? NGX_OK : NGX_ERROR;
 }
 

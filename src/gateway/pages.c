@@ -24,6 +24,7 @@ static void add(struct brama_pages *out, const struct brama_worker_page *page, u
         return;
     out->live[out->count].index = index;
     out->live[out->count].pid = page->pid;
+    out->live[out->count].master = page->master;
     out->live[out->count].policy = load(&page->policy);
     out->live[out->count].facts = load(&page->facts);
     out->count++;

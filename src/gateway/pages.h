@@ -8,7 +8,7 @@ struct brama_pages {
     unsigned count; /* live workers */
     struct {
         unsigned index;
-        int32_t pid;
+        int32_t pid, master;
         uint64_t policy, facts;
     } live[BRAMA_WORKER_SLOTS];
     /* Sums over all pages, those of workers that ended too: sums never go back. */

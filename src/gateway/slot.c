@@ -156,9 +156,12 @@ static void claim_page(struct brama_slot *slot, struct brama_worker_page *page)
         memcpy(page->magic, PAGE_MAGIC, sizeof(page->magic));
         page->format = BRAMA_PAGES_FORMAT;
     }
-    page->pid = (int32_t)ngx_pid;
     atomic_store_explicit(&page->policy, 0, memory_order_relaxed);
     atomic_store_explicit(&page->facts, 0, memory_order_relaxed);
+    page->pid = (int32_t)ngx_pid;
+    page->master = (int32_t)ngx_parent;
+    memset(page->mark, 0, sizeof(page->mark));
+    memcpy(page->mark, slot->mark.data, ngx_min(slot->mark.len, sizeof(page->mark)));
     for (size_t i = 0; i < BRAMA_PAGE_WANTED; i++)
         atomic_store_explicit(&page->wanted[i], 0, memory_order_relaxed);
     slot->page = page;
@@ -265,7 +268,7 @@ static bool open_memory(struct brama_slot *slot)
            brama_memory_new(&slot->memory, &options) == BRAMA_OK;
 }
 
-struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir)
+struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir, ngx_str_t mark)
 {
     struct brama_slot *slot = calloc(1, sizeof(*slot));
 
@@ -273,6 +276,7 @@ struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir)
         return NULL;
     slot->cycle = cycle;
     slot->state_dir = state_dir;
+    slot->mark = mark;
     slot->page_fd = -1;
     if (!find_slot(slot) || !open_memory(slot)) {
         brama_slot_close(slot);

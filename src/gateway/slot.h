@@ -31,7 +31,7 @@ struct brama_mapped {
 
 struct brama_slot {
     ngx_cycle_t *cycle;
-    ngx_str_t state_dir;
+    ngx_str_t state_dir, mark;
     const struct brama_control *control; /* NULL: not made yet */
     struct brama_worker_page *page;      /* never NULL: a private one if no slot was free */
     int page_fd;                         /* holds the flock; -1: none */
@@ -53,7 +53,7 @@ struct brama_slot {
 };
 
 /* NULL: no memory. A problem with files isn't fatal: the gateway then refuses, and says so. */
-struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir);
+struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir, ngx_str_t mark);
 void brama_slot_close(struct brama_slot *slot);
 
 /* Take newer files if the control page names some. Costs two loads where it doesn't. */

@@ -27,11 +27,12 @@
 #define BRAMA_WORKER_SLOTS 64
 #define BRAMA_PAGE_BYTES 4096
 #define BRAMA_CONTROL_BYTES 8192
-#define BRAMA_PAGES_FORMAT 2
+#define BRAMA_PAGES_FORMAT 3
 
 /* More sets than these are fetched and served like all others, but nobody waits for them. */
 #define BRAMA_CONTROL_KEYSETS 200
 #define BRAMA_PAGE_WANTED 16
+#define BRAMA_MARK_BYTES 16
 
 /* How far the fetches of a key set are. The counters never go back, whose they ever become. A fetch
  * that begins after somebody looked is done when done > asked as he saw it. */
@@ -52,9 +53,13 @@ struct brama_control {
 _Static_assert(sizeof(struct brama_control) <= BRAMA_CONTROL_BYTES, "the control page");
 
 struct brama_worker_page {
+    /* These lie where they lie in every format: an agent of another version finds the workers. */
     char magic[8]; /* "BRAMAWRK" */
     uint32_t format;
-    int32_t pid;
+    int32_t pid, master;         /* master: the process that started it */
+    char mark[BRAMA_MARK_BYTES]; /* brama_mark: of the configuration that it was started with */
+    uint32_t unused;
+
     _Atomic uint64_t policy, facts; /* in force in this worker; 0: none */
     _Atomic uint64_t problems;      /* files that couldn't be taken, ever */
     _Atomic uint64_t token_hits, token_misses;

@@ -149,12 +149,15 @@ static void litter_of_a_crash_is_removed_and_its_numbers_are_used_up(void **stat
     tear_down(&p);
 }
 
+#define MASTER 4711
+
 /* A worker's page as the module writes it; the lock says that it lives. */
 static int worker(const struct place *p, uint64_t facts)
 {
     char path[128];
     struct brama_worker_page page = {.magic = {'B', 'R', 'A', 'M', 'A', 'W', 'R', 'K'},
-                                     .format = BRAMA_PAGES_FORMAT};
+                                     .format = BRAMA_PAGES_FORMAT,
+                                     .master = MASTER};
     atomic_store(&page.facts, facts);
     path_in(path, p, BRAMA_STATE_WORKERS "/5");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -172,14 +175,15 @@ static void files_go_when_every_worker_has_left_them(void **state)
     for (uint64_t n = 1; n <= 4; n++)
         assert_int_equal(publish(&p, 0, n), BRAMA_OK);
     int fd = worker(&p, 2);
-    assert_int_equal(brama__publish_workers(&p.publisher).live, 1);
-    assert_int_equal(brama__publish_workers(&p.publisher).current, 0);
+    assert_int_equal(brama__publish_workers(&p.publisher, MASTER).live, 1);
+    assert_int_equal(brama__publish_workers(&p.publisher, MASTER).current, 0);
+    assert_int_equal(brama__publish_workers(&p.publisher, MASTER + 1).live, 0);
     brama__publish_collect(&p.publisher);
     EXPECT("the one before the worker's goes", !exists(&p, "facts.1"));
     EXPECT("the worker's and all newer ones stay",
            exists(&p, "facts.2") && exists(&p, "facts.3") && exists(&p, "facts.4"));
     close(fd);
-    assert_int_equal(brama__publish_workers(&p.publisher).live, 0);
+    assert_int_equal(brama__publish_workers(&p.publisher, MASTER).live, 0);
     brama__publish_collect(&p.publisher);
     EXPECT("a dead worker holds nothing", !exists(&p, "facts.2"));
     EXPECT("the two newest stay", exists(&p, "facts.3") && exists(&p, "facts.4"));
