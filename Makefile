@@ -1,7 +1,8 @@
 # The front door. `make run` and `make test` work on a bare Debian 12 with git and make.
-.PHONY: run build test bench fuzz sabotage format setup clean
+.PHONY: run build test torture bench fuzz sabotage format setup clean
 
 FUZZ_SECONDS ?= 300
+TORTURE_SECONDS ?= 30
 
 # The gateway with examples/ in front of a real httpbin; prints lines to paste. Ctrl-C ends all of it.
 run: build
@@ -15,6 +16,10 @@ build: setup
 # Everything: both compilers, unit tests under sanitizers, fuzz targets for seconds, flow and arrows tests.
 test: build node_modules/.package-lock.json
 	@node tests/run.mjs
+
+# Edits, toggles, rotations, crashes and drains under load, TORTURE_SECONDS each: nobody let in, nothing lost.
+torture: build node_modules/.package-lock.json
+	@TORTURE_SECONDS=$(TORTURE_SECONDS) node tests/torture/torture.mjs
 
 # CPU time a request, beside plain nginx. Only figures; nothing is judged.
 bench: build

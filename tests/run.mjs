@@ -1,5 +1,5 @@
-// Everything that `make test` runs, added up: `node tests/run.mjs [unit] [fuzz] [arch] [flow]`, all
-// four without arguments. The last line is "N passed, N failed"; the exit code 1 if anything failed.
+// Everything that `make test` runs, added up: `node tests/run.mjs [unit] [fuzz] [arch] [flow] [torture]`,
+// all of them without arguments. The last line is "N passed, N failed"; the exit code 1 if anything failed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -129,7 +129,12 @@ async function flow() {
   if (need('build-asan')) await node('flow tests', filesOf('tests/flow'), { BRAMA_BUILD: 'build-asan' });
 }
 
-const parts = { unit, fuzz, arch, flow };
+// The short forms of `make torture`'s scenes.
+async function torture() {
+  if (need('build-asan')) await node('torture', filesOf('tests/torture'), { BRAMA_BUILD: 'build-asan' });
+}
+
+const parts = { unit, fuzz, arch, flow, torture };
 const wanted = process.argv.slice(2);
 if (wanted.length === 0) add('build compiles without a warning', { passed: 1 }); // make did it before us
 for (const [name, part] of Object.entries(parts)) {

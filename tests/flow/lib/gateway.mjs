@@ -124,9 +124,11 @@ export async function gateway({
   it.stop = async (signal = 'SIGTERM') => {
     const end = await it.process.stop(signal);
     if (end.signal === 'SIGKILL' && existsSync(it.state)) await verb(['stop', '--state', it.state]);
-    complainAboutSanitizers(it, reports);
+    it.complain();
     return end;
   };
+  /** What a sanitizer had to say so far is an error. */
+  it.complain = () => complainAboutSanitizers(it, reports);
   if (wait) {
     try {
       await it.ready();

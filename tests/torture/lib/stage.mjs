@@ -1,0 +1,157 @@
+// What a scene has at hand: workloads with one ledger, key servers, gateways, clients, a clock by chance,
+// and at the end the verdict. Everything that it starts it ends.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { gateway } from '../../flow/lib/gateway.mjs';
+import { jwks, makeKey, makeToken, now, spoil } from '../../flow/lib/keys.mjs';
+import { sleep, until } from '../../flow/lib/place.mjs';
+import { childrenOf } from '../../flow/lib/process.mjs';
+import { istioJwt, oryJwt } from '../../flow/lib/rules.mjs';
+import { pageServer } from '../../flow/lib/servers.mjs';
+import { chance } from './chance.mjs';
+import { clients } from './clients.mjs';
+import { verdict } from './verdict.mjs';
+import { workload } from './workload.mjs';
+
+export const ISSUER = 'https://idp.example';
+const EVIL = 'https://evil.example';
+const LANES = ['kept', 'kept', 'kept', 'fresh', 'fresh', 'h2', 'h2'];
+
+export class Stage {
+  constructor({ seconds, seed, say = () => {} }) {
+    Object.assign(this, { seconds, seed, say });
+    this.luck = chance(seed, 'scene');
+    this.ledger = [];
+    this.workloads = [];
+    this.crowds = [];
+    this.events = [];
+    this.former = []; // gateways that others took over from
+    this.key = makeKey('ES256');
+  }
+
+  /** Workloads of these services, and a key server with this.key's set. */
+  async build(services, { keys = [this.key] } = {}) {
+    for (const name of services) this.workloads.push(await workload(name, this.ledger));
+    this.pages = await pageServer({ '/jwks': jwks(...keys) });
+    this.services = Object.fromEntries(this.workloads.map((one) => [`${one.name}.shop`, one.port]));
+  }
+
+  get jwksUri() {
+    return `${this.pages.url}/jwks`;
+  }
+
+  async open(files, { args = [], ...more } = {}) {
+    this.options = { files, tls: true, services: this.services, args: ['--workers', '2', ...args], ...more };
+    this.gateway = await gateway(this.options);
+    await this.workers();
+    return this.gateway;
+  }
+
+  /** The same gateway once more: after its agent's end, on the same state, rules and ports. */
+  async reopen(more = {}) {
+    const { state, rules } = this.gateway;
+    this.former.push(this.gateway);
+    this.gateway = await gateway({ ...this.options, files: {}, state, rules, ports: this.gateway, ...more });
+  }
+
+  /** The pids of both workers, once they are there. */
+  async workers() {
+    const living = () => childrenOf(Number(readFileSync(path.join(this.gateway.state, 'nginx.pid'), 'utf8'))).map((one) => one.pid);
+    return until('both workers', () => living().length === 2 && living().sort());
+  }
+
+  token(key = this.key, claims = {}, more = {}) {
+    return makeToken(key, { iss: ISSUER, sub: 'me', ...claims }, more);
+  }
+
+  /** Kinds of requests to a service with rules() or rulesV1(): /x by token, /open for all. Oathkeeper
+   * sends them on under the workload's own name. */
+  kinds(service, { token = this.token(), statuses, ory = false } = {}) {
+    const host = `${service}.test.local`;
+    const hostThere = ory ? `${service}.shop.svc.cluster.local:80` : host;
+    const at = (class_, target, more = {}) => ({ class: class_, service, host, hostThere, target, ...(statuses && { statuses }), ...more });
+    return [
+      at('may pass', '/x', { token }),
+      at('may pass', '/x?a=b&c', { token }),
+      at('public', '/open'),
+      at('public', '/down/../open', { arrives: '/open' }),
+      ...this.strangers(service, { statuses }),
+      at('must be refused', '/open/../x'),
+      at('must be refused', '/open/..%2fx', { statuses: [400] }),
+      at('must be refused', '/nowhere', { token, statuses: [404] }),
+    ];
+  }
+
+  /** Who has no right to a service's /x: without a token, and with wrong ones. */
+  strangers(service, { statuses = [401, 403], target = '/x' } = {}) {
+    const forged = makeKey('ES256', { kid: this.key.kid });
+    const expired = { iat: now() - 7200, exp: now() - 3600 };
+    return [undefined, spoil(this.token()), this.token(this.key, { iss: EVIL }), this.token(this.key, expired), this.token(forged)].map((token) => ({
+      class: 'must be refused', service, host: `${service}.test.local`, target, token, statuses,
+    }));
+  }
+
+  /** v2 rules of a service. */
+  rules(...extra) {
+    return [
+      { path: '/x', methods: ['GET', 'POST'], jwt: istioJwt(ISSUER, this.jwksUri) },
+      { path: '/open', methods: ['GET', 'POST'], noAuth: true },
+      ...extra,
+    ];
+  }
+
+  /** The same in v1beta1, Oathkeeper's form or Istio's. */
+  rulesV1(form) {
+    const jwt = form === 'ory' ? oryJwt(ISSUER, this.jwksUri, { allowed_algorithms: ['ES256'] }) : { handler: 'jwt', config: istioJwt(ISSUER, this.jwksUri) };
+    return [
+      { path: '/x', methods: ['GET', 'POST'], accessStrategies: [jwt] },
+      { path: '/open', methods: ['GET', 'POST'], accessStrategies: [{ handler: form === 'ory' ? 'noop' : 'no_auth' }] },
+    ];
+  }
+
+  crowd(kinds, { lanes = LANES, ...more } = {}) {
+    const { port, tlsPort } = this.gateway;
+    const crowd = clients({ port, tlsPort, kinds, lanes, seed: this.seed, name: `c${this.crowds.length}`, ...more });
+    this.crowds.push(crowd);
+    return crowd;
+  }
+
+  /** True until the scene's time is over; from the first question on. */
+  more() {
+    this.until ??= Date.now() + this.seconds * 1000;
+    return Date.now() < this.until;
+  }
+
+  /** What happens on the stage, for the one who reads a violated verdict. */
+  event(text) {
+    this.began ??= Date.now();
+    const line = `${((Date.now() - this.began) / 1000).toFixed(3)} ${text}`;
+    this.events.push(line);
+    this.say(line);
+  }
+
+  pause(low, high) {
+    return sleep(this.luck.between(low, high));
+  }
+
+  async verdict() {
+    await Promise.all(this.crowds.map((crowd) => crowd.end()));
+    await sleep(60); // what a client has cut may still arrive
+    return verdict({
+      records: this.crowds.flatMap((crowd) => crowd.records),
+      entries: this.ledger,
+      strays: this.crowds.flatMap((crowd) => crowd.strays),
+    });
+  }
+
+  async close() {
+    const failures = [];
+    const tidy = (end) => end.catch((error) => failures.push(error));
+    await Promise.all(this.crowds.map((crowd) => tidy(crowd.end())));
+    await tidy(Promise.resolve(this.gateway?.stop()));
+    for (const one of this.former) await tidy((async () => one.complain())());
+    await Promise.all(this.workloads.map((one) => tidy(one.crash())));
+    await tidy(Promise.resolve(this.pages?.stop()));
+    if (failures.length > 0) throw failures[0];
+  }
+}

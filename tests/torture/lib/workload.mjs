@@ -1,0 +1,68 @@
+// A workload that keeps a ledger: a line for each request that reached it, told to nobody until the
+// scene is over. What it answers follows from the request's id (content.mjs).
+import http from 'node:http';
+import { freePort } from '../../flow/lib/place.mjs';
+import { contentOf } from './content.mjs';
+
+/** All workloads' lines, in the order of their arrival. */
+export const ledger = () => [];
+
+const number = (text) => Number(text ?? 0);
+
+/**
+ * One address of the service `name`. It reads of a request: x-id, x-try, x-sends (bytes of its body),
+ * x-wants (bytes of the answer), x-chunked, x-delay (ms). A line of the ledger:
+ *
+ *   {id, try, service, port, method, target, host, tokens, sent, whole, dead}
+ *
+ * sent: its body is the one that belongs to the id; whole: read to its end, and answered to its end;
+ * dead: this workload broke it off.
+ */
+export async function workload(name, lines, { port } = {}) {
+  const it = { name, port: port ?? (await freePort()), open: new Map() };
+  const answer = (req, res, line, body) => {
+    const n = number(req.headers['x-wants']);
+    line.sent = body.equals(contentOf(line.id, number(req.headers['x-sends'])));
+    const headers = { 'x-id': line.id, 'content-type': 'application/octet-stream' };
+    if (req.headers['x-chunked'] === undefined) headers['content-length'] = n;
+    res.writeHead(200, headers);
+    res.end(contentOf(line.id, n));
+  };
+  const server = http.createServer({ keepAliveTimeout: 1500 }, (req, res) => {
+    const line = {
+      id: req.headers['x-id'], try: number(req.headers['x-try']), service: name, port: it.port,
+      method: req.method, target: req.url, host: req.headers.host, sent: false, whole: false, dead: false,
+    };
+    lines.push(line);
+    it.open.get(req.socket)?.add(line);
+    const body = [];
+    req.on('data', (data) => body.push(data));
+    req.on('end', () => setTimeout(answer, number(req.headers['x-delay']), req, res, line, Buffer.concat(body)));
+    req.on('error', () => {});
+    res.on('error', () => {});
+    res.on('finish', () => {
+      line.whole = true;
+      it.open.get(req.socket)?.delete(line);
+    });
+  });
+  server.on('connection', (socket) => {
+    it.open.set(socket, new Set());
+    socket.on('close', () => it.open.delete(socket));
+  });
+  server.on('clientError', (error, socket) => socket.destroy());
+
+  it.start = () => new Promise((resolve, reject) => server.once('error', reject).listen({ port: it.port, host: '127.0.0.1' }, resolve));
+  /** No new connections; what is under way is answered, idle connections are closed. */
+  it.leave = () => new Promise((resolve) => server.close(resolve) && server.closeIdleConnections());
+  /** As if the process were killed. */
+  it.crash = () =>
+    new Promise((resolve) => {
+      server.close(resolve);
+      for (const [socket, under] of it.open) {
+        for (const line of under) line.dead = true;
+        socket.resetAndDestroy();
+      }
+    });
+  await it.start();
+  return it;
+}
