@@ -51,15 +51,15 @@ static const struct {
     {503, "Service Unavailable", "The upstream service is not available"},
 };
 
+/* Where it isn't 401. */
 static uint16_t oathkeeper_status(enum brama_reason reason)
 {
-    if (reason == BRAMA_REASON_OATHKEEPER_NO_RULE)
-        return 404;
-    if (reason == BRAMA_REASON_OATHKEEPER_MANY_RULES)
-        return 500;
-    if (reason == BRAMA_REASON_KEYS_UNAVAILABLE)
-        return 503;
-    return reason == BRAMA_REASON_TOKEN_SEVERAL ? 400 : 401;
+    static const uint16_t statuses[BRAMA_REASON_COUNT] = {
+        [BRAMA_REASON_OATHKEEPER_NO_RULE] = 404, [BRAMA_REASON_OATHKEEPER_MANY_RULES] = 500,
+        [BRAMA_REASON_HANDLER_DISABLED] = 500,   [BRAMA_REASON_INTERNAL] = 500,
+        [BRAMA_REASON_KEYS_UNAVAILABLE] = 503,   [BRAMA_REASON_TOKEN_SEVERAL] = 400,
+    };
+    return statuses[reason] != 0 ? statuses[reason] : 401;
 }
 
 static brama_str oathkeeper_body(struct brama__case *c, uint16_t status)

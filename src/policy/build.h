@@ -76,7 +76,10 @@ struct brama_span brama__build_texts(struct brama__build *b, struct brama_str_li
 struct brama_p_pattern brama__build_pattern(struct brama__build *b,
                                             const struct brama_pattern *pattern);
 uint32_t brama__build_cors(struct brama__build *b, const struct brama_apirule *form);
-uint32_t brama__build_ory(struct brama__build *b, const struct brama_jwt_ory *ory);
+/* Does Kyma write an Oathkeeper Rule for it? And its authenticators, in order. */
+bool brama__has_authenticators(const struct brama_rule *rule, enum brama_handler handler);
+struct brama_span brama__build_authenticators(struct brama__build *b, const struct brama_rule *rule,
+                                              enum brama_handler handler);
 
 /* The path of a rule as its VirtualService matches it. */
 enum brama_err brama__route_pattern(struct brama_pattern *out, struct brama_arena *arena,

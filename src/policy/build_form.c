@@ -248,7 +248,6 @@ static void add_oathkeeper(const struct form *f, size_t index, uint32_t rule_row
 {
     struct brama__build *b = f->b;
     const struct brama_rule *rule = &f->rule->rules[index];
-    const struct brama_strategy *strategy = &rule->strategies[0];
     struct brama_service_ref service = brama_rule_service(f->rule, rule);
     struct brama__ok_draft *d = brama__list_add(b, &b->oks, sizeof(*d));
 
@@ -260,12 +259,10 @@ static void add_oathkeeper(const struct form *f, size_t index, uint32_t rule_row
     d->row = (struct brama_p_oathkeeper){.path = brama__build_pattern(b, &d->path),
                                          .methods = rule->methods,
                                          .rule = rule_row,
-                                         .strategy = (uint32_t)strategy->kind,
-                                         .ory = BRAMA_NO_ROW,
+                                         .authenticators =
+                                             brama__build_authenticators(b, rule, f->handler),
                                          .upstream = upstream_row(b, service),
                                          .host_header = cluster_host(b, service)};
-    if (strategy->kind == BRAMA_STRATEGY_JWT)
-        d->row.ory = brama__build_ory(b, &strategy->ory);
 }
 
 /* The VirtualService has one route for the first rule of each distinct path; v2: one a rule. */
@@ -342,7 +339,7 @@ static void add_rule(const struct form *f, size_t index)
 
     if (has_route(f, index))
         add_route(f, index, rule_row, workload);
-    if (!direct)
+    if (!direct && brama__has_authenticators(rule, f->handler))
         add_oathkeeper(f, index, rule_row);
     if (direct && rule->strategies[0].kind == BRAMA_STRATEGY_JWT) {
         struct brama_span auths = auth_rows(b, &rule->strategies[0].istio, workload);

@@ -1,8 +1,6 @@
 /* Rows that several parts of the compiler need, stored once where that is worth it. */
 #include "policy/build.h"
 
-#include "jose/alg.h"
-
 uint32_t brama__build_keyset(struct brama__build *b, brama_str url)
 {
     uint32_t next = brama_packer_count(b->out, BRAMA_T_KEYSET);
@@ -114,26 +112,4 @@ uint32_t brama__build_cors(struct brama__build *b, const struct brama_apirule *f
         brama_packer_row(b->out, BRAMA_T_ORIGIN, &origin, sizeof(origin));
     }
     return brama_packer_row(b->out, BRAMA_T_CORS, &row, sizeof(row));
-}
-
-uint32_t brama__build_ory(struct brama__build *b, const struct brama_jwt_ory *ory)
-{
-    struct brama_p_ory row = {.issuers = brama__build_texts(b, ory->trusted_issuers),
-                              .scopes = brama__build_texts(b, ory->required_scope),
-                              .audiences = brama__build_texts(b, ory->target_audience),
-                              .scope_strategy = (uint32_t)ory->scope_strategy,
-                              .place = (uint32_t)ory->token_from.place,
-                              .name = brama_packer_text(b->out, ory->token_from.name)};
-    for (size_t i = 0; i < ory->allowed_algorithms.n; i++)
-        row.algs |= 1u << brama_alg_by_name(ory->allowed_algorithms.p[i]);
-    row.algs &= ~(1u << BRAMA_ALG_INVALID);
-    uint32_t *sets = brama_arena_array(&b->arena, ory->jwks_urls.n + 1, sizeof(*sets));
-    for (size_t i = 0; sets != NULL && i < ory->jwks_urls.n; i++)
-        sets[i] = brama__build_keyset(b, ory->jwks_urls.p[i]);
-    row.keysets.first = brama_packer_count(b->out, BRAMA_T_NUMBERS);
-    for (size_t i = 0; sets != NULL && i < ory->jwks_urls.n; i++) {
-        brama_packer_row(b->out, BRAMA_T_NUMBERS, &sets[i], sizeof(sets[i]));
-        row.keysets.count++;
-    }
-    return brama_packer_row(b->out, BRAMA_T_ORY, &row, sizeof(row));
 }

@@ -22,6 +22,8 @@ struct brama__case {
     brama_methods method; /* 0: none that a rule can name */
     const struct brama_p_route *route;
     const struct brama_p_rule *rule; /* in whose name the answer is given */
+    bool last_authenticator;         /* of Oathkeeper's chain: nobody comes after it */
+    bool token_missed;               /* one of them looked for a token in vain */
 };
 
 /* How refusals are worded. */
@@ -97,6 +99,20 @@ enum brama_jwt_status brama__token_verify(struct brama__case *c, struct brama__t
 /* The two responders: true if the request may pass, else the case has ended. */
 bool brama__ask_sidecar(struct brama__case *c);
 bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeeper **rule);
+
+/* What an authenticator of Oathkeeper says; oathkeeper.md 2.0. */
+enum brama__authn {
+    BRAMA__AUTHN_ENDED = 0, /* no: the case has ended */
+    BRAMA__AUTHN_NOT_MINE,  /* not responsible: the next one may be */
+    BRAMA__AUTHN_PASSED
+};
+enum brama__authn brama__ask_ory_jwt(struct brama__case *c, const struct brama_p_ory *ory);
+/* Not responsible, for there is no token at its place. */
+enum brama__authn brama__no_ory_token(struct brama__case *c, const struct brama__place *place);
+/* Of the trace step with which an authenticator says that: the last one's is the cause. */
+enum brama_trace_outcome brama__not_mine_outcome(const struct brama__case *c);
+/* False for NONE: it checks nothing, so it grants nothing. */
+bool brama__scope_grants(enum brama_scope_strategy strategy, brama_str granted, brama_str wanted);
 
 /* Text number index of a span. False at its end, and where a damaged file has no such row: a list
  * that ends early (index < span.count) must never make an answer more open. */

@@ -1,10 +1,6 @@
-/* Oathkeeper in front of the workload: exactly one of its rules matches, and its authenticator is
- * satisfied. oathkeeper.md 1.3, 2.8, 2.9. */
+/* Oathkeeper in front of the workload: exactly one of its rules matches, and one of its
+ * authenticators is satisfied. oathkeeper.md 1.3, 2.0. */
 #include "policy/inner.h"
-
-#include "jose/alg.h"
-
-#define KEYSETS_MAX 16
 
 /* How many rules match this path and the method, and one of them. False: a row is missing. */
 static bool count_matches(struct brama__case *c, brama_str path, size_t *count,
@@ -66,257 +62,100 @@ static const struct brama_p_oathkeeper *only_match(struct brama__case *c)
     return match;
 }
 
-static bool hierarchic(brama_str granted, brama_str wanted)
-{
-    return brama_str_eq(granted, wanted) ||
-           (brama_str_starts(wanted, granted) && wanted.p[granted.n] == '.');
-}
-
-/* Part by part; "*" is one part that isn't empty, a last "*" covers the rest. oathkeeper.md 2.0. */
-static bool wildcard(brama_str granted, brama_str wanted)
-{
-    brama_str g, w;
-    while (brama_str_next(&granted, '.', &g)) {
-        if (!brama_str_next(&wanted, '.', &w))
-            return false;
-        bool star = brama_str_eq(g, BRAMA_STR("*"));
-        if (star ? w.n == 0 : !brama_str_eq(g, w))
-            return false;
-        if (granted.p == NULL && wanted.p != NULL)
-            return star;
-    }
-    return wanted.p == NULL;
-}
-
-static bool grants(enum brama_scope_strategy strategy, brama_str granted, brama_str wanted)
-{
-    switch (strategy) {
-    case BRAMA_SCOPES_EXACT:
-        return brama_str_eq(granted, wanted);
-    case BRAMA_SCOPES_HIERARCHIC:
-        return hierarchic(granted, wanted);
-    case BRAMA_SCOPES_WILDCARD:
-        return wildcard(granted, wanted);
-    case BRAMA_SCOPES_NONE:
-        break;
-    }
-    return false;
-}
-
-/* The first of scp, scope and scopes that the token has, as a list. */
-static void token_scopes(struct brama__case *c, const struct brama_claims *claims,
-                         const brama_str **out, size_t *count)
-{
-    static const brama_str names[] = {BRAMA_LIT("scp"), BRAMA_LIT("scope"), BRAMA_LIT("scopes")};
-    *count = 0;
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
-        if (brama_node_get(claims->root, names[i]) != NULL) {
-            if (!brama_claims_list(out, count, c->arena, claims, names[i], true))
-                *count = 0;
-            return;
-        }
-}
-
-static bool scopes_granted(struct brama__case *c, const struct brama_p_ory *ory,
-                           const struct brama_claims *claims)
-{
-    const brama_str *granted = NULL;
-    size_t count = 0;
-    token_scopes(c, claims, &granted, &count);
-    for (uint32_t w = 0; w < ory->scopes.count; w++) {
-        brama_str want;
-        bool has = false, known = brama__text(c, ory->scopes, w, &want);
-        for (size_t i = 0; known && i < count && !has; i++)
-            has = grants((enum brama_scope_strategy)ory->scope_strategy, granted[i], want);
-        if (!has) {
-            brama_trace_add(c->trace, "scope", BRAMA_TRACE_FAIL, want,
-                            count != 0 ? granted[0] : BRAMA_NIL, "%zu in the token", count);
-            return false;
-        }
-        brama_trace_add(c->trace, "scope", BRAMA_TRACE_PASS, want, BRAMA_NIL, "granted");
-    }
-    return true;
-}
-
-static bool has_text(struct brama__case *c, struct brama_span span, brama_str text)
-{
-    brama_str one;
-    for (uint32_t i = 0; brama__text(c, span, i, &one); i++)
-        if (brama_str_eq(one, text))
-            return true;
-    return false;
-}
-
-static bool audiences_named(struct brama__case *c, const struct brama_p_ory *ory,
-                            const struct brama_claims *claims)
-{
-    for (uint32_t w = 0; w < ory->audiences.count; w++) {
-        brama_str want;
-        bool has = false, known = brama__text(c, ory->audiences, w, &want);
-        for (size_t i = 0; known && i < claims->aud_count && !has; i++)
-            has = brama_str_eq(claims->aud[i], want);
-        brama_trace_add(c->trace, "audience", has ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL, want,
-                        claims->aud_count != 0 ? claims->aud[0] : BRAMA_NIL, "%zu in the token",
-                        claims->aud_count);
-        if (!has)
-            return false;
-    }
-    return true;
-}
-
-/* exp, nbf and iat without tolerance; oathkeeper.md 2.8 step 8. */
-static enum brama_jwt_status time_status(const struct brama_claims *claims, int64_t now)
-{
-    if (claims->exp.present && now >= claims->exp.s)
-        return BRAMA_JWT_EXPIRED;
-    if ((claims->nbf.present && now < claims->nbf.s) ||
-        (claims->iat.present && now < claims->iat.s))
-        return BRAMA_JWT_NOT_YET_VALID;
-    return BRAMA_JWT_OK;
-}
-
-static enum brama_jwt_status check_time(struct brama__case *c, const struct brama_claims *claims)
-{
-    int64_t now = c->request->now_s;
-    enum brama_jwt_status status = time_status(claims, now);
-    if (claims->exp.present || status != BRAMA_JWT_OK)
-        brama_trace_add(c->trace, status == BRAMA_JWT_NOT_YET_VALID ? "nbf" : "exp",
-                        status == BRAMA_JWT_OK ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL, BRAMA_NIL,
-                        BRAMA_NIL, "exp %lld, now %lld, no tolerance", (long long)claims->exp.s,
-                        (long long)now);
-    return status;
-}
-
 static bool refuse(struct brama__case *c, enum brama_reason reason)
 {
     brama__deny(c, BRAMA__ORY, reason);
     return false;
 }
 
-static bool check_key(struct brama__case *c, const struct brama_p_ory *ory,
-                      struct brama__token *token)
+static enum brama__authn ended(struct brama__case *c, enum brama_reason reason)
 {
-    uint64_t ids[KEYSETS_MAX];
-    size_t n = 0;
-    for (uint32_t i = 0; i < ory->keysets.count && n < KEYSETS_MAX; i++) {
-        const uint32_t *row =
-            BRAMA_ROW(c->policy, BRAMA_T_NUMBERS, ory->keysets.first + i, uint32_t);
-        const struct brama_p_keyset *set =
-            row != NULL ? BRAMA_ROW(c->policy, BRAMA_T_KEYSET, *row, struct brama_p_keyset) : NULL;
-        if (set == NULL)
-            break;
-        ids[n++] = set->id;
-        brama_str url = brama_pack_text(c->policy, set->url);
-        if (c->trace != NULL && token->jwt->jku.n != 0)
-            brama_trace_add(c->trace, "jku", BRAMA_TRACE_INFO, url, token->jwt->jku,
-                            "jku ignored; %s to the rule's jwks_urls",
-                            brama_str_eq(url, token->jwt->jku) ? "equal" : "not equal");
-    }
-    struct brama__key_wish wish = {BRAMA__ORY, ids, n};
-    enum brama_jwt_status status = brama__token_verify(c, token, &wish);
-    if (status == BRAMA_JWT_OK)
-        return true;
-    brama__deny_token(c, BRAMA__ORY, status);
-    /* Oathkeeper looks at the claims behind the signature; who asks for a fetch shows his before.
-     */
-    const struct brama_claims *claims = &token->jwt->claims;
-    if (token->kid_unknown && time_status(claims, c->request->now_s) == BRAMA_JWT_OK &&
-        (ory->issuers.count == 0 || has_text(c, ory->issuers, claims->iss)))
-        brama__park(c, ids, n);
-    return false;
+    brama__deny(c, BRAMA__ORY, reason);
+    return BRAMA__AUTHN_ENDED;
 }
 
-/* "RS256 ES256", for the trace. */
-static brama_str algs_text(struct brama__case *c, const struct brama_p_ory *ory)
+/* Whoever sends an Authorization header isn't anonymous. oathkeeper.md 2.3. */
+static enum brama__authn ask_anonymous(struct brama__case *c)
 {
-    brama_str out = BRAMA_STR("");
-    for (unsigned alg = 1; c->trace != NULL && alg < BRAMA_ALG_COUNT; alg++)
-        if ((ory->algs & 1u << alg) != 0)
-            out = brama_arena_printf(c->arena, "%.*s%s%s", BRAMA_FMT(out), out.n != 0 ? " " : "",
-                                     brama_alg_name((enum brama_alg)alg));
-    return out;
-}
+    size_t count = 0;
+    const struct brama_header *h = brama__header(c->request, BRAMA_STR("authorization"), &count);
 
-static bool check_alg_and_kid(struct brama__case *c, const struct brama_p_ory *ory,
-                              const struct brama_jwt *jwt)
-{
-    if ((ory->algs & 1u << jwt->alg) == 0) {
-        brama_trace_add(c->trace, "alg", BRAMA_TRACE_FAIL, algs_text(c, ory), jwt->alg_name,
-                        "allowed_algorithms");
-        return refuse(c, BRAMA_REASON_ALG_NOT_ALLOWED);
-    }
-    if (!jwt->has_kid || jwt->kid.n == 0) {
-        brama_trace_add(c->trace, "kid", BRAMA_TRACE_FAIL, BRAMA_STR("a kid"), BRAMA_STR("none"),
-                        "Oathkeeper needs one in the token's header");
-        return refuse(c, BRAMA_REASON_KID_MISSING);
-    }
-    return true;
-}
-
-static bool check_claims(struct brama__case *c, const struct brama_p_ory *ory,
-                         const struct brama_claims *claims)
-{
-    enum brama_jwt_status status = check_time(c, claims);
-    if (status != BRAMA_JWT_OK) {
-        brama__deny_token(c, BRAMA__ORY, status);
-        return false;
-    }
-    if (!audiences_named(c, ory, claims))
-        return refuse(c, BRAMA_REASON_AUDIENCE_MISSING);
-    if (ory->issuers.count != 0) {
-        brama_str first;
-        bool trusted = has_text(c, ory->issuers, claims->iss);
-        brama__text(c, ory->issuers, 0, &first);
-        brama_trace_add(c->trace, "issuer", trusted ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL, first,
-                        claims->iss, "trusted_issuers");
-        if (!trusted)
-            return refuse(c, BRAMA_REASON_ISSUER_UNKNOWN);
-    }
-    return scopes_granted(c, ory, claims) || refuse(c, BRAMA_REASON_SCOPE_MISSING);
-}
-
-static bool check_jwt(struct brama__case *c, const struct brama_p_ory *ory)
-{
-    struct brama__place place = {(enum brama_token_place)ory->place,
-                                 brama_pack_text(c->policy, ory->name), BRAMA_NIL};
-    bool several = false;
-    brama_str text = brama__find_ory_token(c, &place, &several);
-    struct brama__token token;
-
-    if (several) {
+    if (count > 1) {
         brama__deny_several(c, BRAMA__ORY);
-        return false;
+        return BRAMA__AUTHN_ENDED;
     }
-    if (text.n == 0) {
-        brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("a token"), BRAMA_NIL,
-                        "none at the place that the rule names: %.*s",
-                        BRAMA_FMT(brama__place_text(c, &place)));
-        return refuse(c, BRAMA_REASON_TOKEN_MISSING);
+    if (h != NULL && h->value.n != 0) {
+        brama_trace_add(c->trace, "token", brama__not_mine_outcome(c),
+                        BRAMA_STR("no Authorization header"), BRAMA_NIL,
+                        "anonymous isn't responsible for a request that has one");
+        return BRAMA__AUTHN_NOT_MINE;
     }
-    brama__token_read(c, &token, text);
-    if (token.jwt->status != BRAMA_JWT_OK) {
-        brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL, "%s%s%s",
-                        brama_jwt_status_text(token.jwt->status),
-                        token.jwt->detail[0] != 0 ? ": " : "", token.jwt->detail);
-        brama__deny_token(c, BRAMA__ORY, token.jwt->status);
-        return false;
-    }
-    c->out->issuer = brama_arena_copy(c->arena, token.jwt->claims.iss);
-    c->out->subject = brama_arena_copy(c->arena, token.jwt->claims.sub);
-    c->out->kid = brama_arena_copy(c->arena, token.jwt->kid);
-    return check_alg_and_kid(c, ory, token.jwt) && check_key(c, ory, &token) &&
-           check_claims(c, ory, &token.jwt->claims);
+    c->out->subject = BRAMA_STR("anonymous"); /* Kyma lets nobody configure another one */
+    return BRAMA__AUTHN_PASSED;
 }
 
+static enum brama__authn ask(struct brama__case *c, const struct brama_p_authenticator *a)
+{
+    const struct brama_p_ory *ory;
+
+    switch ((enum brama_strategy_kind)a->strategy) {
+    case BRAMA_STRATEGY_NOOP:
+        return BRAMA__AUTHN_PASSED;
+    case BRAMA_STRATEGY_UNAUTHORIZED:
+        brama_trace_add(c->trace, "authenticator", BRAMA_TRACE_FAIL, BRAMA_NIL,
+                        BRAMA_STR("unauthorized"), "this handler lets nobody in");
+        return ended(c, BRAMA_REASON_UNAUTHORIZED);
+    case BRAMA_STRATEGY_ANONYMOUS:
+        return ask_anonymous(c);
+    case BRAMA_STRATEGY_COOKIE_SESSION: /* apirule.md 2.1 */
+        brama_trace_add(c->trace, "authenticator", BRAMA_TRACE_FAIL, BRAMA_NIL,
+                        BRAMA_STR("cookie_session"),
+                        "switched off in the Oathkeeper that Kyma installs");
+        return ended(c, BRAMA_REASON_HANDLER_DISABLED);
+    case BRAMA_STRATEGY_JWT:
+        ory = BRAMA_ROW(c->policy, BRAMA_T_ORY, a->ory, struct brama_p_ory);
+        return ory != NULL ? brama__ask_ory_jwt(c, ory) : ended(c, BRAMA_REASON_INTERNAL);
+    case BRAMA_STRATEGY_UNKNOWN:
+    case BRAMA_STRATEGY_ALLOW:
+    case BRAMA_STRATEGY_NO_AUTH:
+    case BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS:
+    case BRAMA_STRATEGY_OAUTH2_INTROSPECTION:
+    case BRAMA_STRATEGY_EXT_AUTH:
+        break;
+    }
+    return ended(c, BRAMA_REASON_INTERNAL);
+}
+
+enum brama_trace_outcome brama__not_mine_outcome(const struct brama__case *c)
+{
+    return c->last_authenticator ? BRAMA_TRACE_FAIL : BRAMA_TRACE_INFO;
+}
+
+enum brama__authn brama__no_ory_token(struct brama__case *c, const struct brama__place *place)
+{
+    c->token_missed = true;
+    brama_trace_add(c->trace, "token", brama__not_mine_outcome(c), BRAMA_STR("a token"), BRAMA_NIL,
+                    "none at the place that the rule names: %.*s",
+                    BRAMA_FMT(brama__place_text(c, place)));
+    return BRAMA__AUTHN_NOT_MINE;
+}
+
+/* In order, until one is responsible: its answer stands. A credential that fails never falls
+ * through to the next one. oathkeeper.md 2.0. */
 static bool satisfied(struct brama__case *c, const struct brama_p_oathkeeper *rule)
 {
-    if (rule->strategy == BRAMA_STRATEGY_NOOP)
-        return true;
-    const struct brama_p_ory *ory =
-        BRAMA_ROW(c->policy, BRAMA_T_ORY, rule->ory, struct brama_p_ory);
-    if (rule->strategy != BRAMA_STRATEGY_JWT || ory == NULL)
-        return refuse(c, BRAMA_REASON_INTERNAL);
-    return check_jwt(c, ory);
+    for (uint32_t i = 0; i < rule->authenticators.count; i++) {
+        const struct brama_p_authenticator *a =
+            BRAMA_ROW(c->policy, BRAMA_T_AUTHENTICATOR, rule->authenticators.first + i,
+                      struct brama_p_authenticator);
+        if (a == NULL)
+            return refuse(c, BRAMA_REASON_INTERNAL);
+        c->last_authenticator = i + 1 == rule->authenticators.count;
+        enum brama__authn said = ask(c, a);
+        if (said != BRAMA__AUTHN_NOT_MINE)
+            return said == BRAMA__AUTHN_PASSED;
+    }
+    return refuse(c, c->token_missed ? BRAMA_REASON_TOKEN_MISSING : BRAMA_REASON_NOT_RESPONSIBLE);
 }
 
 bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeeper **rule)

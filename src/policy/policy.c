@@ -82,9 +82,10 @@ static const struct field fields[] = {
     FIELD(PATTERN, brama_p_pattern, text, TO_TEXT, BRAMA_T_META),
     FIELD(OATHKEEPER, brama_p_oathkeeper, path, TO_PATTERN, BRAMA_T_META),
     FIELD(OATHKEEPER, brama_p_oathkeeper, rule, TO_ROW, BRAMA_T_RULE),
-    FIELD(OATHKEEPER, brama_p_oathkeeper, ory, TO_ROW_OR_NO, BRAMA_T_ORY),
+    FIELD(OATHKEEPER, brama_p_oathkeeper, authenticators, TO_ROWS, BRAMA_T_AUTHENTICATOR),
     FIELD(OATHKEEPER, brama_p_oathkeeper, upstream, TO_ROW, BRAMA_T_UPSTREAM),
     TEXT(OATHKEEPER, brama_p_oathkeeper, host_header),
+    FIELD(AUTHENTICATOR, brama_p_authenticator, ory, TO_ROW_OR_NO, BRAMA_T_ORY),
     TEXT(HEADER, brama_p_header, name),
     TEXT(HEADER, brama_p_header, value),
     FIELD(CORS, brama_p_cors, origins, TO_ROWS, BRAMA_T_ORIGIN),
@@ -116,6 +117,7 @@ static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
     [BRAMA_T_CORS] = sizeof(struct brama_p_cors),
     [BRAMA_T_ORIGIN] = sizeof(struct brama_p_origin),
     [BRAMA_T_SOURCE] = sizeof(struct brama_p_source),
+    [BRAMA_T_AUTHENTICATOR] = sizeof(struct brama_p_authenticator),
 };
 
 static bool numbers_ok(const struct brama_pack *pack, struct brama_span span, unsigned table)

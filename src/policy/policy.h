@@ -31,7 +31,8 @@ enum brama_policy_table {
     BRAMA_T_HEADER,
     BRAMA_T_CORS,
     BRAMA_T_ORIGIN,
-    BRAMA_T_SOURCE /* files that were read: `brama apply` waits for its own */
+    BRAMA_T_SOURCE, /* files that were read: `brama apply` waits for its own */
+    BRAMA_T_AUTHENTICATOR
 };
 
 struct brama_p_meta {
@@ -59,7 +60,7 @@ struct brama_p_route {
     uint32_t methods; /* of the VirtualService match; BRAMA_METHOD_ALL and others if any_method */
     uint32_t any_method;
     uint32_t responder; /* enum brama_responder */
-    uint32_t strategy;  /* enum brama_strategy_kind: ALLOW, NO_AUTH, NOOP, JWT */
+    uint32_t strategy;  /* SIDECAR: enum brama_strategy_kind */
     uint32_t handler;   /* enum brama_handler: the dialect of JWT */
     uint32_t rule;      /* BRAMA_T_RULE */
     uint32_t upstream;  /* BRAMA_T_UPSTREAM */
@@ -151,11 +152,16 @@ struct brama_p_ap {
 struct brama_p_oathkeeper {
     struct brama_p_pattern path;
     uint32_t methods;
-    uint32_t rule;                /* BRAMA_T_RULE */
-    uint32_t strategy;            /* enum brama_strategy_kind: NOOP or JWT */
-    uint32_t ory;                 /* JWT: BRAMA_T_ORY, else BRAMA_NO_ROW */
-    uint32_t upstream;            /* BRAMA_T_UPSTREAM */
+    uint32_t rule;                    /* BRAMA_T_RULE */
+    struct brama_span authenticators; /* BRAMA_T_AUTHENTICATOR, asked in order */
+    uint32_t upstream;                /* BRAMA_T_UPSTREAM */
+    uint32_t unused;
     struct brama_ref host_header; /* Host sent upstream */
+};
+
+struct brama_p_authenticator {
+    uint32_t strategy; /* enum brama_strategy_kind */
+    uint32_t ory;      /* JWT: BRAMA_T_ORY, else BRAMA_NO_ROW */
 };
 
 struct brama_p_header {

@@ -35,8 +35,11 @@ enum brama_reason {
     BRAMA_REASON_POLICY_DENIED, /* no AuthorizationPolicy of the workload matches */
     BRAMA_REASON_OATHKEEPER_NO_RULE,
     BRAMA_REASON_OATHKEEPER_MANY_RULES,
-    BRAMA_REASON_NO_UPSTREAM,     /* no address for the workload */
-    BRAMA_REASON_UPSTREAM_FAILED, /* written by the gateway, as the two below */
+    BRAMA_REASON_UNAUTHORIZED,     /* "unauthorized": the rule's handler lets nobody in */
+    BRAMA_REASON_NOT_RESPONSIBLE,  /* "not_responsible": no authenticator takes such credentials */
+    BRAMA_REASON_HANDLER_DISABLED, /* "handler_disabled": Kyma's Oathkeeper has it switched off */
+    BRAMA_REASON_NO_UPSTREAM,      /* no address for the workload */
+    BRAMA_REASON_UPSTREAM_FAILED,  /* written by the gateway, as the two below */
     BRAMA_REASON_UPSTREAM_TIMEOUT,
     BRAMA_REASON_CLIENT_GONE,
     BRAMA_REASON_INTERNAL,

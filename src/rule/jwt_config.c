@@ -44,6 +44,8 @@ static const struct field config_fields[] = {
     {BRAMA_LIT("allowed_algorithms"), ANY, "JwtConfig", NULL, NULL},
     {BRAMA_LIT("scope_strategy"), ANY, "JwtConfig", NULL, NULL},
     {BRAMA_LIT("token_from"), ANY, "JwtConfig", NULL, NULL},
+    {BRAMA_LIT("jwks_max_wait"), ANY, "JwtConfig", NULL, NULL},
+    {BRAMA_LIT("jwks_ttl"), ANY, "JwtConfig", NULL, NULL},
     {BRAMA_LIT(""), ANY, NULL, NULL, NULL},
 };
 

@@ -10,8 +10,9 @@ static brama_str unsupported(struct brama__judging *j, brama_str what)
     return brama_arena_printf(j->arena, BRAMA__TEXT_UNSUPPORTED, BRAMA_FMT(what));
 }
 
-/* The algorithms that Oathkeeper verifies with a public key. */
-static bool is_public_algorithm(brama_str alg)
+/* The algorithms that Oathkeeper verifies with a public key, and the two that it knows and refuses
+ * though they are listed. What is left are HS*: it would take a symmetric key from a key set. */
+static bool is_algorithm(brama_str alg)
 {
     static const brama_str families[] = {BRAMA_LIT("RS"), BRAMA_LIT("PS"), BRAMA_LIT("ES")};
     static const brama_str sizes[] = {BRAMA_LIT("256"), BRAMA_LIT("384"), BRAMA_LIT("512")};
@@ -20,6 +21,22 @@ static bool is_public_algorithm(brama_str alg)
         for (size_t k = 0; k < BRAMA_ARRAY_LEN(sizes); k++)
             if (alg.n == 5 && brama_str_starts(alg, families[i]) && brama_str_ends(alg, sizes[k]))
                 return true;
+    return brama_str_eq(alg, BRAMA_STR("EdDSA")) || brama_str_eq(alg, BRAMA_STR("none"));
+}
+
+/* As Oathkeeper's schema has it: one unit, no fraction. oathkeeper.md 1.5. */
+static bool is_ory_duration(const struct brama_node *node)
+{
+    static const brama_str units[] = {BRAMA_LIT("ns"), BRAMA_LIT("us"), BRAMA_LIT("ms"),
+                                      BRAMA_LIT("s"),  BRAMA_LIT("m"),  BRAMA_LIT("h")};
+    uint64_t ignored;
+
+    if (node->kind != BRAMA_NODE_STR)
+        return false;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(units); i++)
+        if (brama_str_ends(node->text, units[i]) &&
+            brama_str_u64(brama_str_head(node->text, node->text.n - units[i].n), &ignored))
+            return true;
     return false;
 }
 
@@ -62,7 +79,7 @@ static void check_ory_lists(struct brama__judging *j, brama_str at, const struct
                 "%.*s.jwks_urls[%zu]", BRAMA_FMT(at), i);
     for (size_t i = 0; i < s->ory.allowed_algorithms.n; i++) {
         brama_str alg = s->ory.allowed_algorithms.p[i];
-        if (!is_public_algorithm(alg))
+        if (!is_algorithm(alg))
             brama__fail(
                 j, s->where,
                 unsupported(j, brama_arena_printf(j->arena, "algorithm \"%.*s\"", BRAMA_FMT(alg))),
@@ -80,6 +97,33 @@ static bool is_token_from(const struct brama_node *node)
             brama_str_eq(node->first->key, BRAMA_STR("cookie")));
 }
 
+static bool is_scope_strategy(const struct brama_node *node)
+{
+    static const brama_str names[] = {BRAMA_LIT("none"), BRAMA_LIT("exact"),
+                                      BRAMA_LIT("hierarchic"), BRAMA_LIT("wildcard")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
+        if (node->kind == BRAMA_NODE_STR && brama_str_eq(node->text, names[i]))
+            return true;
+    return false;
+}
+
+/* Oathkeeper reads both from its own configuration only; in a rule they have to be durations and
+ * do nothing. oathkeeper.md 2.8. */
+static void check_ory_times(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
+{
+    static const brama_str keys[] = {BRAMA_LIT("jwks_max_wait"), BRAMA_LIT("jwks_ttl")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(keys); i++) {
+        const struct brama_node *node = brama_node_get(s->config, keys[i]);
+        if (node != NULL && !is_ory_duration(node))
+            brama__fail(j, node->where,
+                        unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
+                                                          BRAMA_FMT(keys[i]))),
+                        "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(keys[i]));
+    }
+}
+
 static void check_ory(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
 {
     const struct brama_node *strategy = brama_node_get(s->config, BRAMA_STR("scope_strategy"));
@@ -88,11 +132,8 @@ static void check_ory(struct brama__judging *j, brama_str at, const struct brama
     const struct brama_node *authn = brama_node_get(s->config, BRAMA_STR("authentications"));
 
     check_ory_lists(j, at, s);
-    /* "none" with required scopes refuses every token at Oathkeeper; nobody wants that. */
-    if (strategy != NULL &&
-        (strategy->kind != BRAMA_NODE_STR ||
-         (s->ory.scope_strategy == BRAMA_SCOPES_NONE &&
-          (!brama_str_eq(strategy->text, BRAMA_STR("none")) || s->ory.required_scope.n != 0))))
+    check_ory_times(j, at, s);
+    if (strategy != NULL && !is_scope_strategy(strategy))
         brama__fail(j, strategy->where, unsupported(j, BRAMA_STR("this scope_strategy")),
                     "%.*s.scope_strategy", BRAMA_FMT(at));
     if (from != NULL && !is_token_from(from))
@@ -110,10 +151,10 @@ static void check_ory(struct brama__judging *j, brama_str at, const struct brama
 
 static void check_istio_keys(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
 {
-    static const brama_str keys[] = {BRAMA_LIT("jwks_urls"),          BRAMA_LIT("trusted_issuers"),
-                                     BRAMA_LIT("required_scope"),     BRAMA_LIT("target_audience"),
-                                     BRAMA_LIT("allowed_algorithms"), BRAMA_LIT("scope_strategy"),
-                                     BRAMA_LIT("token_from")};
+    static const brama_str keys[] = {
+        BRAMA_LIT("jwks_urls"),       BRAMA_LIT("trusted_issuers"),    BRAMA_LIT("required_scope"),
+        BRAMA_LIT("target_audience"), BRAMA_LIT("allowed_algorithms"), BRAMA_LIT("scope_strategy"),
+        BRAMA_LIT("token_from"),      BRAMA_LIT("jwks_max_wait"),      BRAMA_LIT("jwks_ttl")};
 
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(keys); i++) {
         const struct brama_node *node = brama_node_get(s->config, keys[i]);
@@ -143,9 +184,11 @@ static void check_istio(struct brama__judging *j, brama_str at, const struct bra
     }
 }
 
-static void check_v1_jwt(struct brama__judging *j, size_t i, const struct brama_strategy *s)
+static void check_v1_jwt(struct brama__judging *j, size_t i, size_t k)
 {
-    brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].accessStrategies[0].config", i);
+    const struct brama_strategy *s = &j->rule->rules[i].strategies[k];
+    brama_str at =
+        brama_arena_printf(j->arena, ".spec.rules[%zu].accessStrategies[%zu].config", i, k);
     brama_str path = BRAMA_NIL;
     const struct brama_node *unknown = brama__jwt_unknown_key(j->arena, s->config, &path);
 
@@ -235,36 +278,29 @@ static void check_pairs(struct brama__judging *j, size_t i, const struct brama_n
     }
 }
 
-static void check_v1_rule(struct brama__judging *j, size_t i)
+/* True if its requests go through Oathkeeper. */
+static bool check_v1_strategy(struct brama__judging *j, size_t i, size_t k)
 {
     const struct brama_rule *rule = &j->rule->rules[i];
-    const struct brama_strategy *s = &rule->strategies[0];
+    const struct brama_strategy *s = &rule->strategies[k];
 
-    if (rule->strategy_count != 1) {
-        brama__fail(j, rule->where, unsupported(j, BRAMA_STR("more than one access strategy")),
-                    ".spec.rules[%zu].accessStrategies", i);
-        return;
-    }
     switch (s->kind) {
     case BRAMA_STRATEGY_ALLOW:
     case BRAMA_STRATEGY_NO_AUTH:
-        return;
+        return false;
     case BRAMA_STRATEGY_NOOP:
-        check_ory_mutators(j, i);
-        return;
-    case BRAMA_STRATEGY_JWT:
-        check_v1_jwt(j, i, s);
-        if (j->handler == BRAMA_HANDLER_ISTIO) {
-            check_pairs(j, i, rule->headers, rule->header_count, false);
-            check_pairs(j, i, rule->cookies, rule->cookie_count, true);
-        } else {
-            check_ory_mutators(j, i);
-        }
-        return;
-    case BRAMA_STRATEGY_UNKNOWN:
     case BRAMA_STRATEGY_UNAUTHORIZED:
     case BRAMA_STRATEGY_ANONYMOUS:
     case BRAMA_STRATEGY_COOKIE_SESSION:
+        return true;
+    case BRAMA_STRATEGY_JWT:
+        check_v1_jwt(j, i, k);
+        if (j->handler != BRAMA_HANDLER_ISTIO)
+            return true;
+        check_pairs(j, i, rule->headers, rule->header_count, false);
+        check_pairs(j, i, rule->cookies, rule->cookie_count, true);
+        return false;
+    case BRAMA_STRATEGY_UNKNOWN:
     case BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS:
     case BRAMA_STRATEGY_OAUTH2_INTROSPECTION:
     case BRAMA_STRATEGY_EXT_AUTH:
@@ -273,7 +309,18 @@ static void check_v1_rule(struct brama__judging *j, size_t i)
     brama__fail(
         j, s->where,
         unsupported(j, brama_arena_printf(j->arena, "access strategy %.*s", BRAMA_FMT(s->name))),
-        ".spec.rules[%zu].accessStrategies[0].handler", i);
+        ".spec.rules[%zu].accessStrategies[%zu].handler", i, k);
+    return false;
+}
+
+static void check_v1_rule(struct brama__judging *j, size_t i)
+{
+    bool ory = false;
+
+    for (size_t k = 0; k < j->rule->rules[i].strategy_count; k++)
+        ory = check_v1_strategy(j, i, k) || ory;
+    if (ory)
+        check_ory_mutators(j, i);
 }
 
 static void check_v2_rule(struct brama__judging *j, size_t i)

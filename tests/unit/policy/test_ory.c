@@ -100,6 +100,137 @@ static void ory_rules_answer_as_oathkeeper_does(void **state)
     fixture_deinit(&f);
 }
 
+static const char chains[] =
+    "apiVersion: gateway.kyma-project.io/v1beta1\nkind: APIRule\nmetadata: {name: here}\nspec:\n"
+    "  gateway: kyma-system/kyma-gateway\n  host: here\n  service: {name: here, port: 80}\n"
+    "  rules:\n"
+    "  - path: /nobody\n    methods: [GET]\n    accessStrategies: [{handler: unauthorized}]\n"
+    "  - path: /anybody\n    methods: [GET]\n    accessStrategies: [{handler: anonymous}]\n"
+    "  - path: /either\n    methods: [GET]\n    accessStrategies: "
+    "[{handler: anonymous}, {handler: unauthorized}]\n"
+    "  - path: /closed\n    methods: [GET]\n    accessStrategies: "
+    "[{handler: unauthorized}, {handler: anonymous}]\n"
+    "  - path: /session\n    methods: [GET]\n    accessStrategies: [{handler: cookie_session}]\n"
+    "  - path: /two\n    methods: [GET]\n    accessStrategies:\n    - handler: jwt\n"
+    "      config: {jwks_urls: [\"http://poster/jwks_uri\"], trusted_issuers: [\"http://one\"], "
+    "token_from: {header: X-Token}}\n    - handler: jwt\n"
+    "      config: {jwks_urls: [\"http://poster/jwks_uri\"], trusted_issuers: [\"http://two\"]}\n"
+    "  - path: /unjudged\n    methods: [GET]\n    accessStrategies:\n    - handler: jwt\n"
+    "      config: {jwks_urls: [\"http://poster/jwks_uri\"], scope_strategy: none, "
+    "required_scope: [a]}\n"
+    "  - path: /eddsa\n    methods: [GET]\n    accessStrategies:\n    - handler: jwt\n"
+    "      config: {jwks_urls: [\"http://poster/jwks_uri\"], allowed_algorithms: [EdDSA]}\n"
+    "  - path: /exact\n    methods: [GET]\n    accessStrategies:\n    - handler: jwt\n"
+    "      config: {jwks_urls: [\"http://poster/jwks_uri\"], scope_strategy: exact, "
+    "required_scope: [a.b]}\n"
+    "  - path: /hierarchic\n    methods: [GET]\n    accessStrategies:\n    - handler: jwt\n"
+    "      config: {jwks_urls: [\"http://poster/jwks_uri\"], scope_strategy: hierarchic, "
+    "required_scope: [a.b]}\n";
+
+#define ONE "{\"iss\":\"http://one\",\"scope\":\"a a.b\"}"
+#define TWO "{\"iss\":\"http://two\",\"scope\":\"a\"}"
+#define CODE_500                                                                                   \
+    JSON("500", "Internal Server Error",                                                           \
+         "An internal server error occurred, please contact the system administrator")
+
+/* oathkeeper.md 2.0, 2.2 to 2.4; apirule.md 2.1, 2.2. In the first column behind the name: the
+ * token in Authorization, then the one in X-Token. */
+static const struct {
+    const char *name, *target, *bearer, *token;
+    uint16_t status; /* 0: allowed */
+    enum brama_reason reason;
+    const char *body;
+} chain_answers[] = {
+    {"unauthorized lets nobody in", "/nobody", NULL, NULL, 401, BRAMA_REASON_UNAUTHORIZED, NO_401},
+    {"not with a token either", "/nobody", ONE, NULL, 401, BRAMA_REASON_UNAUTHORIZED, NO_401},
+    {"anonymous takes who says nothing", "/anybody", NULL, NULL, 0, BRAMA_REASON_ALLOWED, ""},
+    {"and not who says something", "/anybody", ONE, NULL, 401, BRAMA_REASON_NOT_RESPONSIBLE,
+     NO_401},
+    {"the first that is responsible passes", "/either", NULL, NULL, 0, BRAMA_REASON_ALLOWED, ""},
+    {"where it isn't, the next one is asked", "/either", ONE, NULL, 401, BRAMA_REASON_UNAUTHORIZED,
+     NO_401},
+    {"what ends the chain ends it", "/closed", NULL, NULL, 401, BRAMA_REASON_UNAUTHORIZED, NO_401},
+    {"cookie_session is switched off", "/session", NULL, NULL, 500, BRAMA_REASON_HANDLER_DISABLED,
+     CODE_500},
+    {"a token for the first", "/two", NULL, ONE, 0, BRAMA_REASON_ALLOWED, ""},
+    {"a token for the second", "/two", TWO, NULL, 0, BRAMA_REASON_ALLOWED, ""},
+    {"no token for either", "/two", NULL, NULL, 401, BRAMA_REASON_TOKEN_MISSING, NO_401},
+    {"a bad token falls to nobody", "/two", TWO, TWO, 401, BRAMA_REASON_ISSUER_UNKNOWN, NO_401},
+    {"an opaque one neither", "/two", TWO, "opaque", 401, BRAMA_REASON_TOKEN_MALFORMED, NO_401},
+    {"scopes that nobody judges are never there", "/unjudged", ONE, NULL, 401,
+     BRAMA_REASON_SCOPE_MISSING, NO_401},
+    {"EdDSA isn't verified, listed or not", "/eddsa", ONE, NULL, 401, BRAMA_REASON_ALG_NOT_ALLOWED,
+     NO_401},
+    {"exact: the scope itself", "/exact", ONE, NULL, 0, BRAMA_REASON_ALLOWED, ""},
+    {"exact: not its parent", "/exact", TWO, NULL, 401, BRAMA_REASON_SCOPE_MISSING, NO_401},
+    {"hierarchic: its parent", "/hierarchic", TWO, NULL, 0, BRAMA_REASON_ALLOWED, ""},
+};
+
+static brama_str chain_header(struct fixture *f, const char *name, const char *payload)
+{
+    brama_str token =
+        payload[0] == '{' ? fixture_token(f, f->key, KID, payload) : brama_str_c(payload);
+    return brama_arena_printf(&f->arena, "%s%.*s", name, BRAMA_FMT(token));
+}
+
+static void a_chain_ends_with_the_first_that_is_responsible(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, chains);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(chain_answers); i++) {
+        const char *headers[3] = {NULL}, *name = chain_answers[i].name;
+        size_t n = 0;
+        if (chain_answers[i].bearer != NULL)
+            headers[n++] = chain_header(&f, "Authorization: Bearer ", chain_answers[i].bearer).p;
+        if (chain_answers[i].token != NULL)
+            headers[n++] = chain_header(&f, "X-Token: ", chain_answers[i].token).p;
+        const struct brama_decision *d =
+            fixture_ask(&f, "GET", "here.kyma.example", chain_answers[i].target, headers);
+        if (d->reason != chain_answers[i].reason)
+            fail_msg("%s: got %s, want %s", name, brama_reason_name(d->reason),
+                     brama_reason_name(chain_answers[i].reason));
+        EXPECT(name, (d->verdict == BRAMA_VERDICT_ALLOW) == (chain_answers[i].status == 0));
+        if (chain_answers[i].status == 0)
+            continue;
+        EXPECT(name, d->status == chain_answers[i].status);
+        EXPECT_STR(name, d->body, brama_str_c(chain_answers[i].body));
+    }
+    fixture_deinit(&f);
+}
+
+#define UNDER_ISTIO(handler)                                                                       \
+    "apiVersion: v1\nkind: ConfigMap\n"                                                            \
+    "metadata: {name: api-gateway-config, namespace: kyma-system}\n"                               \
+    "data: {api-gateway-config: 'jwtHandler: istio'}\n---\n"                                       \
+    "apiVersion: gateway.kyma-project.io/v1beta1\nkind: APIRule\n"                                 \
+    "metadata: {name: here}\nspec:\n  gateway: kyma-system/kyma-gateway\n  host: here\n"           \
+    "  service: {name: here, port: 80}\n  rules:\n  - path: /a\n    methods: [GET]\n"              \
+    "    accessStrategies: [{handler: " handler "}]\n"
+
+/* apirule.md 2.1, 4.4: no Rule is made for them, and the route leads to Oathkeeper all the same. */
+static void under_istio_most_handlers_have_no_rule(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *yaml;
+    } rows[] = {{"unauthorized", UNDER_ISTIO("unauthorized")},
+                {"anonymous", UNDER_ISTIO("anonymous")},
+                {"cookie_session", UNDER_ISTIO("cookie_session")}};
+    struct fixture f;
+    fixture_init(&f, rules);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        fixture_reload(&f, rows[i].yaml);
+        const struct brama_decision *d =
+            fixture_ask_with(&f, "GET", "here.kyma.example", "/a", BRAMA_NIL);
+        EXPECT(rows[i].name, d->reason == BRAMA_REASON_OATHKEEPER_NO_RULE && d->status == 404);
+        EXPECT_STR(
+            rows[i].name, d->body,
+            BRAMA_STR(JSON("404", "Not Found", "The requested resource could not be found")));
+    }
+    fixture_deinit(&f);
+}
+
 static void a_wrong_key_is_refused_and_bearer_is_read_in_any_case(void **state)
 {
     (void)state;
@@ -128,6 +259,8 @@ int test_ory(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ory_rules_answer_as_oathkeeper_does),
+        cmocka_unit_test(a_chain_ends_with_the_first_that_is_responsible),
+        cmocka_unit_test(under_istio_most_handlers_have_no_rule),
         cmocka_unit_test(a_wrong_key_is_refused_and_bearer_is_read_in_any_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
