@@ -147,18 +147,10 @@ void brama__goods_close(struct brama__goods *g)
         brama_arena_deinit(&g->arena);
 }
 
-/* The manifest's places were those of its YAML; what is left of them is where the APIRule began. */
-static void place(struct brama_node *node, struct brama_where where)
-{
-    for (; node != NULL; node = node->next) {
-        node->where = node->key_where = where;
-        place(node->first, where);
-    }
-}
-
 const struct brama_apirule *brama__good_model(const struct brama__goods *g,
                                               const struct brama__good *good,
-                                              struct brama_arena *arena, brama_str domain)
+                                              struct brama_arena *arena,
+                                              const struct brama_world *world, brama_str domain)
 {
     char path[NAME_MAX + 16];
     struct brama_apirule *rule = NULL;
@@ -167,8 +159,11 @@ const struct brama_apirule *brama__good_model(const struct brama__goods *g,
         path_of(path, sizeof(path), good->ns, good->name) ? parse(g, path, arena, &text) : NULL;
     if (doc == NULL)
         return NULL;
-    place(doc,
-          (struct brama_where){.file = brama_arena_copy(arena, good->file), .line = good->line});
+    /* The manifest's places were those of its YAML; what is left of them is where the APIRule
+     * began.
+     */
+    brama_node_place(
+        doc, (struct brama_where){.file = brama_arena_copy(arena, good->file), .line = good->line});
     const struct brama_node *manifest = brama_node_get(doc, BRAMA_STR("manifest"));
     brama_str handler = brama_node_get_str(doc, BRAMA_STR("handler"));
     brama_str version = brama_node_get_str(manifest, BRAMA_STR("apiVersion"));
@@ -177,7 +172,7 @@ const struct brama_apirule *brama__good_model(const struct brama__goods *g,
         return NULL;
     brama_judge_one(
         rule, brama_str_eq(handler, BRAMA_STR("istio")) ? BRAMA_HANDLER_ISTIO : BRAMA_HANDLER_ORY,
-        domain, arena);
+        world, domain, arena);
     bool same = brama_str_eq(rule->ns, good->ns) && brama_str_eq(rule->name, good->name);
     return same && rule->judged.valid ? rule : NULL;
 }

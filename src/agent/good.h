@@ -38,7 +38,8 @@ struct brama__good *brama__goods_find(const struct brama__goods *goods, brama_st
 /* Its model, valid; the arena's. NULL: it can't be read, or isn't valid (any more). */
 const struct brama_apirule *brama__good_model(const struct brama__goods *goods,
                                               const struct brama__good *good,
-                                              struct brama_arena *arena, brama_str domain);
+                                              struct brama_arena *arena,
+                                              const struct brama_world *world, brama_str domain);
 
 /* Every valid rule of the world is its own last good form from now on: written where it differs
  * from what is there. The number of those that couldn't be written. */

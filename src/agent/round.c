@@ -127,7 +127,7 @@ struct stand_ins {
 static void add_good(struct stand_ins *s, const struct brama__goods *goods,
                      const struct brama__good *good, struct brama__round *r, brama_str domain)
 {
-    const struct brama_apirule *model = brama__good_model(goods, good, &r->arena, domain);
+    const struct brama_apirule *model = brama__good_model(goods, good, &r->arena, &r->world, domain);
     if (model != NULL)
         s->good[s->good_count++] = (struct brama_last_good){model};
 }

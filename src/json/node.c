@@ -18,6 +18,14 @@ brama_str brama_node_get_str(const struct brama_node *map, brama_str key)
     return member->text;
 }
 
+void brama_node_place(struct brama_node *node, struct brama_where where)
+{
+    for (; node != NULL; node = node->next) {
+        node->where = node->key_where = where;
+        brama_node_place(node->first, where);
+    }
+}
+
 const char *brama_node_kind_name(enum brama_node_kind kind)
 {
     switch (kind) {

@@ -30,22 +30,24 @@ enum brama_node_kind {
 
 struct brama_node {
     enum brama_node_kind kind;
-    bool truth;                /* BOOL */
-    int64_t integer;           /* INT */
-    double real;               /* INT (rounded) and REAL */
-    brama_str text;            /* STR: its value; YAML scalars of other kinds: as written */
-    brama_str key;             /* of a member of a MAP */
-    struct brama_where where;  /* of the value; YAML only, else line 0 */
+    bool truth;               /* BOOL */
+    int64_t integer;          /* INT */
+    double real;              /* INT (rounded) and REAL */
+    brama_str text;           /* STR: its value; YAML scalars of other kinds: as written */
+    brama_str key;            /* of a member of a MAP */
+    struct brama_where where; /* of the value; YAML only, else line 0 */
     struct brama_where key_where;
-    struct brama_node *first;  /* members of LIST and MAP, in order */
-    struct brama_node *next;   /* sibling */
-    size_t count;              /* members */
+    struct brama_node *first; /* members of LIST and MAP, in order */
+    struct brama_node *next;  /* sibling */
+    size_t count;             /* members */
 };
 
 /* The member of that name; NULL if there is none, or map is NULL or no MAP. */
 const struct brama_node *brama_node_get(const struct brama_node *map, brama_str key);
 /* The text of a STR member, or {NULL, 0}. */
 brama_str brama_node_get_str(const struct brama_node *map, brama_str key);
+/* The tree and its siblings stand there from now on, as a text inside another one does. */
+void brama_node_place(struct brama_node *node, struct brama_where where);
 /* "string", "number", "bool", "null", "list", "map": for messages. */
 const char *brama_node_kind_name(enum brama_node_kind kind);
 

@@ -1,4 +1,4 @@
-/* Go's time.ParseDuration, as far as a maxAge needs it. */
+/* Go's time.ParseDuration, without signs. */
 #include "rule/reading.h"
 
 static const struct {
@@ -68,13 +68,13 @@ static bool add_piece(brama_str *rest, uint64_t *sum)
     return true;
 }
 
-bool brama__read_duration(brama_str text, uint64_t *seconds)
+bool brama__read_duration(brama_str text, uint64_t *nanoseconds)
 {
     uint64_t sum = 0;
     brama_str rest = text;
 
     if (brama_str_eq(text, BRAMA_STR("0"))) {
-        *seconds = 0;
+        *nanoseconds = 0;
         return true;
     }
     if (text.n == 0)
@@ -82,6 +82,6 @@ bool brama__read_duration(brama_str text, uint64_t *seconds)
     while (rest.n != 0)
         if (!add_piece(&rest, &sum))
             return false;
-    *seconds = sum / UINT64_C(1000000000);
+    *nanoseconds = sum;
     return true;
 }

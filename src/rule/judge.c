@@ -125,10 +125,10 @@ static void judge_rule(struct brama__judging *j, brama_str bad_handler)
     conclude(j);
 }
 
-void brama_judge_one(struct brama_apirule *rule, enum brama_handler handler, brama_str domain,
-                     struct brama_arena *arena)
+void brama_judge_one(struct brama_apirule *rule, enum brama_handler handler,
+                     const struct brama_world *world, brama_str domain, struct brama_arena *arena)
 {
-    struct brama__judging j = {arena, rule, handler, domain, false};
+    struct brama__judging j = {arena, world, rule, handler, domain, false};
 
     judge_rule(&j, BRAMA_NIL);
 }
@@ -138,7 +138,7 @@ void brama_judge(struct brama_world *world, const struct brama_judge_options *op
     enum brama_handler handler = world->toggle.given ? world->toggle.handler : BRAMA_HANDLER_ORY;
 
     for (struct brama_apirule *rule = world->rules; rule != NULL; rule = rule->next) {
-        struct brama__judging j = {world->arena, rule, handler, options->domain, false};
+        struct brama__judging j = {world->arena, world, rule, handler, options->domain, false};
         judge_rule(&j, world->toggle.value);
     }
     /* Twice: a rule that can't have its new host keeps the one it is served under. */
@@ -146,7 +146,8 @@ void brama_judge(struct brama_world *world, const struct brama_judge_options *op
         size_t count = 0;
         struct brama_apirule **occupied = brama__occupied(world, options, &count);
         for (size_t i = 0; i < count; i++) {
-            struct brama__judging j = {world->arena, occupied[i], handler, options->domain, true};
+            struct brama__judging j = {world->arena, world,           occupied[i],
+                                       handler,      options->domain, true};
             judge_rule(&j, world->toggle.value);
         }
     }

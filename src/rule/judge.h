@@ -6,7 +6,8 @@
 
 #include "rule/world.h"
 
-/* A host that is being served for an APIRule now: it stays that rule's when another one wants it. */
+/* A host that is being served for an APIRule now: it stays that rule's when another one wants it.
+ */
 struct brama_host_owner {
     brama_str host, ns, name;
 };
@@ -22,10 +23,10 @@ struct brama_judge_options {
  * (plain http for keys, a Service without an address, ...), go to world->findings. */
 void brama_judge(struct brama_world *world, const struct brama_judge_options *options);
 
-/* The same for a single rule under a given handler, without looking at other rules: for a stored
- * last good form. The result is in rule->judged. */
-void brama_judge_one(struct brama_apirule *rule, enum brama_handler handler, brama_str domain,
-                     struct brama_arena *arena);
+/* The same for a single rule under a given handler, among the world's neighbours but without
+ * looking at its rules: for a stored last good form. The result is in rule->judged. */
+void brama_judge_one(struct brama_apirule *rule, enum brama_handler handler,
+                     const struct brama_world *world, brama_str domain, struct brama_arena *arena);
 
 /* ".spec.rules[0]: message" of each failure and finding as one list for `brama check`. */
 void brama_world_report(struct brama_findings *out, const struct brama_world *world);

@@ -169,6 +169,8 @@ static void judge_strategy(struct brama__judging *j, size_t i, size_t k)
     case BRAMA_STRATEGY_JWT:
         break;
     }
+    if (j->handler == BRAMA_HANDLER_ISTIO)
+        brama__judge_injection(j, i, path);
     if (is_empty_config(s->config)) {
         brama__fail(j, s->where, BRAMA_STR(BRAMA__TEXT_V1_CONFIG_EMPTY), "%.*s", BRAMA_FMT(at));
         return;

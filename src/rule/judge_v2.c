@@ -1,5 +1,5 @@
 /* v2alpha1 and v2 as Kyma 3.10 judges them, in its order. apirule.md section 3.3. Checks that need
- * a cluster's facts (sidecars, Pods, extension providers) don't run. */
+ * a cluster's facts (sidecars, Pods) run where there are such facts. */
 #include "rule/judging.h"
 #include "rule/pattern.h"
 
@@ -59,6 +59,9 @@ static void judge_rule(struct brama__judging *j, size_t i)
         brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].%.*s", i, BRAMA_FMT(s->name));
         brama__judge_jwt(j, at, s, at);
     }
+    brama__judge_injection(j, i, BRAMA_NIL);
+    if (rule->strategy_count != 0 && rule->strategies[0].kind == BRAMA_STRATEGY_EXT_AUTH)
+        brama__judge_authorizers(j, i, &rule->strategies[0]);
     judge_path(j, i);
 }
 

@@ -8,6 +8,7 @@
 /* One APIRule being judged. Failures go to rule->judged.failures in Kyma's order. */
 struct brama__judging {
     struct brama_arena *arena;
+    const struct brama_world *world; /* its neighbours */
     struct brama_apirule *rule;
     enum brama_handler handler;
     brama_str domain;
@@ -38,6 +39,11 @@ void brama__warn(struct brama_world *world);
 /* authorizations and authentications, at: the path of the jwt config. */
 void brama__judge_jwt(struct brama__judging *j, brama_str at, const struct brama_strategy *strategy,
                       brama_str strategy_path);
+/* What only a cluster knows, where the source knows it too: that the Pods of the workload are in
+ * the mesh. at: of a v1* strategy, empty for v2*. */
+void brama__judge_injection(struct brama__judging *j, size_t i, brama_str at);
+/* The names of extAuth against the mesh configuration. */
+void brama__judge_authorizers(struct brama__judging *j, size_t i, const struct brama_strategy *s);
 /* One issuer and key set, two places to look for its token. */
 void brama__judge_issuers(struct brama__judging *j);
 void brama__judge_mutators(struct brama__judging *j, size_t i);

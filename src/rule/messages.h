@@ -38,6 +38,8 @@
 #define BRAMA__TEXT_FROM_MIXED "mixture of multiple fromHeaders and fromParams is not supported"
 #define BRAMA__TEXT_FROM_HEADERS "multiple fromHeaders are not supported"
 #define BRAMA__TEXT_FROM_PARAMS "multiple fromParams are not supported"
+#define BRAMA__TEXT_NO_SELECTOR "Target service label selectors are not defined"
+#define BRAMA__TEXT_NO_SIDECAR "Pod %.*s/%.*s does not have an injected istio sidecar"
 #define BRAMA__TEXT_ISSUER_DIFFERS "multiple jwt configurations that differ for the same issuer"
 
 /* v1alpha1 and v1beta1. */
@@ -78,6 +80,14 @@
     "The rule must define a service, because no service is defined on spec level"
 #define BRAMA__TEXT_V2_AUTHZ_EMPTY "authorizations defined, but no configuration exists"
 #define BRAMA__TEXT_V2_NO_AUTHN "A JWT config must have at least one authentication"
+#define BRAMA__TEXT_V2_INJECTION                                                                   \
+    "Failed to execute sidecar injection validation, err: services \"%.*s\" not found"
+#define BRAMA__TEXT_V2_NO_MESH "Failed to get Istio ConfigMap"
+#define BRAMA__TEXT_V2_NO_MESH_KEY "Istio ConfigMap does not contain mesh key"
+#define BRAMA__TEXT_V2_NO_MESH_YAML "Failed to unmarshal mesh data"
+#define BRAMA__TEXT_V2_NOT_HTTP                                                                    \
+    "EnvoyExtAuthzHttp not found in Istio ConfigMap mesh data for authorizer"
+#define BRAMA__TEXT_V2_NO_AUTHORIZER "Authorizer not found in Istio ConfigMap mesh data"
 #define BRAMA__TEXT_V2_OPERATORS "Only one {**} operator is allowed in the path."
 #define BRAMA__TEXT_V2_OPERATOR_LAST "The {**} operator must be the last operator in the path."
 #define BRAMA__TEXT_V2_CONFLICT                                                                    \

@@ -121,14 +121,16 @@ enum brama_strategy_kind {
 
 struct brama_strategy {
     enum brama_strategy_kind kind;
-    brama_str name; /* as written; v2: "noAuth", "jwt", "extAuth" */
-    const struct brama_node *config; /* v1*: as written, NULL if absent */
-    struct brama_jwt_istio istio;    /* JWT: what the istio keys of the config say; v2: always */
-    struct brama_jwt_ory ory;        /* JWT: what the ory keys of the config say; v1* only */
+    brama_str name;                    /* as written; v2: "noAuth", "jwt", "extAuth" */
+    const struct brama_node *config;   /* v1*: as written, NULL if absent */
+    struct brama_jwt_istio istio;      /* JWT: what the istio keys of the config say; v2: always */
+    struct brama_jwt_ory ory;          /* JWT: what the ory keys of the config say; v1* only */
+    struct brama_str_list authorizers; /* EXT_AUTH: names of the mesh configuration; rule/world.h */
     struct brama_where where;
 };
 
-/* expression: the value, as written, needs Envoy to evaluate it; else %% has become one percent sign. */
+/* expression: the value, as written, needs Envoy to evaluate it; else %% has become one percent
+ * sign. */
 struct brama_name_value {
     brama_str name, value;
     bool expression;
@@ -154,7 +156,7 @@ struct brama_rule {
     brama_methods methods;
     brama_methods methods_twice; /* those that the list names more than once */
     struct brama_service_ref service;
-    uint16_t timeout_s; /* 0: not given */
+    uint16_t timeout_s;                      /* 0: not given */
     const struct brama_strategy *strategies; /* v2: exactly one */
     size_t strategy_count;
     const struct brama_node *mutators; /* v1*: the list as written, or NULL */
@@ -192,8 +194,9 @@ struct brama_apirule {
     struct brama_apirule *next;
     enum brama_api_version version;
     brama_str ns, name;
-    brama_str host;      /* as written: FQDN, short name or "*." wildcard; first of v2 hosts */
-    brama_str full_host; /* lower case, short name completed with the domain; empty if it can't be */
+    brama_str host; /* as written: FQDN, short name or "*." wildcard; first of v2 hosts */
+    brama_str
+        full_host; /* lower case, short name completed with the domain; empty if it can't be */
     brama_str gateway;
     struct brama_service_ref service;
     uint16_t timeout_s; /* 0: not given */

@@ -1,4 +1,4 @@
-/* The ConfigMap with the toggle, Service, EndpointSlice and Secret. */
+/* The ConfigMap with the toggle, Service, EndpointSlice, Pod and Secret. */
 #include <string.h>
 
 #include "rule/worlding.h"
@@ -153,6 +153,38 @@ void brama__add_slice(struct brama_world *world, const struct brama__object *o)
         read_ports(world, brama_node_get(o->doc, BRAMA_STR("ports")), &slice->port_count);
     slice->next = world->slices;
     world->slices = slice;
+}
+
+static bool has_proxy(const struct brama_node *containers)
+{
+    const struct brama_node *one =
+        containers != NULL && containers->kind == BRAMA_NODE_LIST ? containers->first : NULL;
+
+    for (; one != NULL; one = one->next)
+        if (brama_str_eq(brama_node_get_str(one, BRAMA_STR("name")), BRAMA_STR("istio-proxy")))
+            return true;
+    return false;
+}
+
+void brama__add_pod(struct brama_world *world, const struct brama__object *o)
+{
+    const struct brama_node *spec = brama_node_get(o->doc, BRAMA_STR("spec"));
+    const struct brama_node *metadata = brama_node_get(o->doc, BRAMA_STR("metadata"));
+    struct brama_pod *pod = brama_arena_alloc(world->arena, sizeof(*pod));
+
+    if (pod == NULL)
+        return;
+    *pod = (struct brama_pod){.ns = o->ns,
+                              .name = o->name,
+                              .labels = brama_node_get(metadata, BRAMA_STR("labels")),
+                              .has_sidecar =
+                                  has_proxy(brama_node_get(spec, BRAMA_STR("containers"))) ||
+                                  has_proxy(brama_node_get(spec, BRAMA_STR("initContainers")))};
+    if (world->last_pod != NULL)
+        world->last_pod->next = pod;
+    else
+        world->pods = pod;
+    world->last_pod = pod;
 }
 
 static int base64_value(char c)

@@ -9,11 +9,11 @@ static const struct brama_node *list_of(const struct brama_node *map, brama_str 
     return node != NULL && node->kind == BRAMA_NODE_LIST ? node : NULL;
 }
 
-static struct brama_str_list strs(struct brama_arena *arena, const struct brama_node *list)
+struct brama_str_list brama__read_texts(struct brama_arena *arena, const struct brama_node *list)
 {
     struct brama_str_list out = {NULL, 0};
 
-    if (list == NULL || list->count == 0)
+    if (list == NULL || list->kind != BRAMA_NODE_LIST || list->count == 0)
         return out;
     brama_str *p = brama_arena_array(arena, list->count, sizeof(*p));
     if (p == NULL)
@@ -32,7 +32,7 @@ static void read_authentication(struct brama_arena *arena, const struct brama_no
     auth->where = item->where;
     auth->issuer = brama_node_get_str(item, BRAMA_STR("issuer"));
     auth->jwks_uri = brama_node_get_str(item, BRAMA_STR("jwksUri"));
-    auth->from_params = strs(arena, list_of(item, BRAMA_STR("fromParams")));
+    auth->from_params = brama__read_texts(arena, brama_node_get(item, BRAMA_STR("fromParams")));
     if (headers == NULL || headers->count == 0)
         return;
     auth->from_headers = brama_arena_array(arena, headers->count, sizeof(*auth->from_headers));
@@ -51,8 +51,8 @@ static void read_authorization(struct brama_arena *arena, const struct brama_nod
     authz->is_null = item->kind == BRAMA_NODE_NULL;
     authz->scopes_given = brama_node_get(item, BRAMA_STR("requiredScopes")) != NULL;
     authz->audiences_given = brama_node_get(item, BRAMA_STR("audiences")) != NULL;
-    authz->scopes = strs(arena, list_of(item, BRAMA_STR("requiredScopes")));
-    authz->audiences = strs(arena, list_of(item, BRAMA_STR("audiences")));
+    authz->scopes = brama__read_texts(arena, brama_node_get(item, BRAMA_STR("requiredScopes")));
+    authz->audiences = brama__read_texts(arena, brama_node_get(item, BRAMA_STR("audiences")));
 }
 
 void brama__read_jwt_istio(struct brama_arena *arena, const struct brama_node *config,
@@ -99,11 +99,15 @@ void brama__read_jwt_ory(struct brama_arena *arena, const struct brama_node *con
     const struct brama_node *strategy = brama_node_get(config, BRAMA_STR("scope_strategy"));
     const struct brama_node *from = brama_node_get(config, BRAMA_STR("token_from"));
 
-    out->jwks_urls = strs(arena, list_of(config, BRAMA_STR("jwks_urls")));
-    out->trusted_issuers = strs(arena, list_of(config, BRAMA_STR("trusted_issuers")));
-    out->required_scope = strs(arena, list_of(config, BRAMA_STR("required_scope")));
-    out->target_audience = strs(arena, list_of(config, BRAMA_STR("target_audience")));
-    out->allowed_algorithms = strs(arena, list_of(config, BRAMA_STR("allowed_algorithms")));
+    out->jwks_urls = brama__read_texts(arena, brama_node_get(config, BRAMA_STR("jwks_urls")));
+    out->trusted_issuers =
+        brama__read_texts(arena, brama_node_get(config, BRAMA_STR("trusted_issuers")));
+    out->required_scope =
+        brama__read_texts(arena, brama_node_get(config, BRAMA_STR("required_scope")));
+    out->target_audience =
+        brama__read_texts(arena, brama_node_get(config, BRAMA_STR("target_audience")));
+    out->allowed_algorithms =
+        brama__read_texts(arena, brama_node_get(config, BRAMA_STR("allowed_algorithms")));
     if (out->allowed_algorithms.n == 0)
         out->allowed_algorithms = (struct brama_str_list){&rs256, 1};
     out->scope_strategy = strategy == NULL ? BRAMA_SCOPES_WILDCARD

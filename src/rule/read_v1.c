@@ -194,8 +194,10 @@ void brama__read_v1(struct brama__reading *r, const struct brama_node *spec)
         struct brama__at age_at = {&cors_at, BRAMA_LIT("maxAge"), 0};
         const struct brama_node *age =
             brama__take(r, &cors_at, cors, age_at.name, BRAMA_NODE_STR, BRAMA__OPTIONAL);
-        if (age != NULL && !brama__read_duration(age->text, &r->out->cors.max_age_s))
+        uint64_t ns = 0;
+        if (age != NULL && !brama__read_duration(age->text, &ns))
             brama__refuse(r, &age_at, age->where, BRAMA__TEXT_DURATION, BRAMA_FMT(age->text),
                           BRAMA_FMT(age->text));
+        r->out->cors.max_age_s = ns / UINT64_C(1000000000);
     }
 }

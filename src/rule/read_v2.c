@@ -95,10 +95,10 @@ static void read_ext_auth(struct brama__reading *r, const struct brama__at *at,
     bool given = false;
 
     brama__no_others(r, at, node, fields, BRAMA_ARRAY_LEN(fields));
-    struct brama_str_list list = brama__take_strs(r, at, node, authorizers_at.name, &given);
+    strategy->authorizers = brama__take_strs(r, at, node, authorizers_at.name, &given);
     if (brama_node_get(node, authorizers_at.name) == NULL)
         brama__refuse(r, &authorizers_at, node->where, BRAMA__TEXT_REQUIRED);
-    else if (given && list.n == 0)
+    else if (given && strategy->authorizers.n == 0)
         brama__refuse(r, &authorizers_at, node->where, BRAMA__TEXT_TOO_FEW, (size_t)0, (size_t)1);
     const struct brama_node *jwt =
         brama__take(r, at, node, restrictions_at.name, BRAMA_NODE_MAP, BRAMA__OPTIONAL);

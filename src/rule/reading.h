@@ -25,8 +25,11 @@ const struct brama_node *brama__read_cors(struct brama__reading *r, const struct
 /* A map of name to text; what isn't text is left out. %% becomes a single percent sign. */
 const struct brama_name_value *brama__read_pairs(struct brama_arena *arena,
                                                  const struct brama_node *map, size_t *count);
-/* "1h30m", "300s", "1.5s" as Go reads a duration; whole seconds, the rest cut off. */
-bool brama__read_duration(brama_str text, uint64_t *seconds);
+/* "1h30m", "300s", "1.5s" as Go reads a duration. */
+bool brama__read_duration(brama_str text, uint64_t *nanoseconds);
+
+/* The texts of a LIST; what isn't text is left empty. None for anything else. */
+struct brama_str_list brama__read_texts(struct brama_arena *arena, const struct brama_node *list);
 
 /* The authentications and authorizations of a JWT config, as far as their types are right; what is
  * wrong is for brama__jwt_decode_error (v1*) and the schema (v2*) to say. NULL: nothing given. */

@@ -34,6 +34,17 @@ static struct brama__object *slot_of(const struct brama_object_names *names,
     return &names->slots[at];
 }
 
+const struct brama__object *brama__find_object(const struct brama_world *world, brama_str kind,
+                                               brama_str ns, brama_str name)
+{
+    struct brama__object wanted = {NULL, kind, ns, name};
+
+    if (world->names == NULL)
+        return NULL;
+    const struct brama__object *found = slot_of(world->names, &wanted);
+    return found->kind.n != 0 ? found : NULL;
+}
+
 static bool grow_names(struct brama_world *world)
 {
     struct brama_object_names *old = world->names;
@@ -166,8 +177,13 @@ static adder *adder_of(const struct brama__object *o)
         brama_str_eq(o->ns, BRAMA_STR("kyma-system")) &&
         brama_str_eq(o->name, BRAMA_STR("api-gateway-config")))
         return brama__add_config_map;
+    if (core && brama_str_eq(o->kind, BRAMA_STR("ConfigMap")) &&
+        brama_str_eq(o->ns, BRAMA_STR("istio-system")) && brama_str_eq(o->name, BRAMA_STR("istio")))
+        return brama__add_mesh;
     if (core && brama_str_eq(o->kind, BRAMA_STR("Service")))
         return brama__add_service;
+    if (core && brama_str_eq(o->kind, BRAMA_STR("Pod")))
+        return brama__add_pod;
     if (core && brama_str_eq(o->kind, BRAMA_STR("Secret")) &&
         brama_str_eq(type, BRAMA_STR("kubernetes.io/tls")))
         return brama__add_secret;
@@ -220,6 +236,8 @@ enum brama_err brama_world_add(struct brama_world *world, brama_str file, brama_
     *world = before;
     if (world->last_rule != NULL)
         world->last_rule->next = NULL;
+    if (world->last_pod != NULL)
+        world->last_pod->next = NULL;
     if (world->findings.last != NULL)
         world->findings.last->next = NULL;
     return BRAMA_ERR_NOMEM;

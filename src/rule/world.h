@@ -36,7 +36,7 @@ struct brama_service {
 /* discovery.k8s.io/v1 EndpointSlice. */
 struct brama_endpoint_slice {
     struct brama_endpoint_slice *next;
-    brama_str ns, service; /* label kubernetes.io/service-name */
+    brama_str ns, service;           /* label kubernetes.io/service-name */
     struct brama_str_list addresses; /* of ready endpoints */
     struct brama_service_port *ports;
     size_t port_count;
@@ -48,6 +48,53 @@ struct brama_secret {
     brama_str ns, name, cert_pem, key_pem;
 };
 
+/* An entry of extensionProviders in the mesh configuration, which extAuth names: Istio's
+ * envoyExtAuthzHttp with its defaults filled in. istio-jwt.md section 5.1. Header lists are as
+ * written: exact, "p*" or "*s", in any case. */
+struct brama_authorizer {
+    struct brama_authorizer *next;
+    brama_str name;
+    bool is_http;      /* false: of another kind; only name and where are filled */
+    brama_str problem; /* what makes it unusable, empty: nothing */
+    brama_str service; /* "[namespace/]name", mostly a fully qualified one */
+    uint16_t port;
+    uint64_t timeout_ms;
+    bool fail_open;
+    uint16_t status_on_error;
+    brama_str path_prefix;                        /* empty, or begins with a slash */
+    struct brama_str_list check_headers;          /* of the request, sent to the authorizer */
+    const struct brama_name_value *fixed_headers; /* sent to it too, over those */
+    size_t fixed_header_count;
+    bool sends_body;
+    uint32_t body_max_bytes;
+    bool body_may_be_partial;               /* else 413 for a larger one */
+    struct brama_str_list upstream_headers; /* of its allowing answer, for the workload */
+    struct brama_str_list allow_headers;    /* of it, for the client */
+    bool deny_headers_given;                /* else all but Host */
+    struct brama_str_list deny_headers;     /* of its refusal, for the client */
+    struct brama_where where;
+};
+
+/* ConfigMap istio-system/istio, data.mesh. */
+enum brama_mesh_state {
+    BRAMA_MESH_NONE = 0, /* there is no such ConfigMap */
+    BRAMA_MESH_NO_KEY,
+    BRAMA_MESH_NO_YAML,
+    BRAMA_MESH_READ
+};
+struct brama_mesh {
+    enum brama_mesh_state state;
+    struct brama_authorizer *authorizers; /* in order */
+};
+
+/* v1 Pod: only for the question whether the workload of a Service is in the mesh. */
+struct brama_pod {
+    struct brama_pod *next;
+    brama_str ns, name;
+    const struct brama_node *labels; /* MAP, or NULL */
+    bool has_sidecar;                /* a container or initContainer named istio-proxy */
+};
+
 struct brama_world {
     struct brama_arena *arena;
     brama_str default_ns;
@@ -56,8 +103,10 @@ struct brama_world {
     struct brama_service *services;
     struct brama_endpoint_slice *slices;
     struct brama_secret *secrets;
+    struct brama_pod *pods, *last_pod; /* in order */
     struct brama_toggle toggle;
-    size_t skipped; /* objects of kinds that don't concern us */
+    struct brama_mesh mesh;
+    size_t skipped;                   /* objects of kinds that don't concern us */
     struct brama_object_names *names; /* of all that is used, to find a second one */
     /* What isn't about one APIRule: two objects of one name, a Secret without its keys, ... */
     struct brama_findings findings;
@@ -66,6 +115,10 @@ struct brama_world {
 struct brama_world_options {
     brama_str ns; /* for objects without a namespace; empty: "default" */
 };
+
+/* NULL: the mesh configuration has none of that name. */
+const struct brama_authorizer *brama_world_authorizer(const struct brama_world *world,
+                                                      brama_str name);
 
 void brama_world_init(struct brama_world *world, struct brama_arena *arena,
                       const struct brama_world_options *options);
@@ -78,8 +131,8 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
  * BRAMA_ERR_TOO_BIG, BRAMA_ERR_NOMEM
  *
  * A malformed APIRule is no error here: it becomes a rule with failures in its schema list, so that
- * its status can say so and its last good form can stay. A second object of the same kind, namespace
- * and name is a finding, and isn't used. */
+ * its status can say so and its last good form can stay. A second object of the same kind,
+ * namespace and name is a finding, and isn't used. */
 BRAMA_MUST_USE enum brama_err brama_world_add(struct brama_world *world, brama_str file,
                                               brama_str text, struct brama_diag *diag);
 

@@ -32,6 +32,7 @@ int run_v1(void);
 int run_jwt(void);
 int run_v2(void);
 int run_support(void);
+int run_facts(void);
 int run_world(void);
 
 #define ISTIO                                                                                      \
@@ -56,6 +57,15 @@ int run_world(void);
 #define V2_SPEC V2_HEAD "spec:\n  gateway: kyma-system/kyma-gateway\n  hosts: [orders]\n"
 #define V2 V2_SPEC "  service: {name: orders, port: 8080}\n  rules:\n"
 #define V2_JWT(config) V2 "  - {path: /a, methods: [GET], jwt: {" config "}}\n"
+
+#define MESH(data)                                                                                 \
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\n"          \
+    "data: " data "\n---\n"
+/* One extension provider named x with these fields. */
+#define PROVIDER(fields)                                                                           \
+    MESH("\n  mesh: |\n    extensionProviders:\n    - name: x\n      envoyExtAuthzHttp: {" fields  \
+         "}")
+#define AUTHORIZER_AT "service: auth.shop.svc.cluster.local, port: 8000"
 
 /* A status with one failure. */
 #define V1_SAYS(path, message) BRAMA_LIT("Validation error: Attribute \"" path "\": " message)

@@ -182,6 +182,8 @@ static void patterns_are_those_of_the_schemas(void **state)
     }
 }
 
+#define SECOND UINT64_C(1000000000)
+
 static void durations_are_gos(void **state)
 {
     (void)state;
@@ -189,12 +191,12 @@ static void durations_are_gos(void **state)
         const char *name;
         brama_str text;
         bool ok;
-        uint64_t seconds;
+        uint64_t nanoseconds;
     } rows[] = {
-        {"seconds", BRAMA_LIT("300s"), true, 300},
-        {"hours and minutes", BRAMA_LIT("1h30m"), true, 5400},
-        {"a fraction", BRAMA_LIT("1.5m"), true, 90},
-        {"less than a second", BRAMA_LIT("900ms"), true, 0},
+        {"seconds", BRAMA_LIT("300s"), true, 300 * SECOND},
+        {"hours and minutes", BRAMA_LIT("1h30m"), true, 5400 * SECOND},
+        {"a fraction", BRAMA_LIT("1.5m"), true, 90 * SECOND},
+        {"less than a second", BRAMA_LIT("900ms"), true, 900 * SECOND / 1000},
         {"a bare zero", BRAMA_LIT("0"), true, 0},
         {"a bare number", BRAMA_LIT("300"), false, 0},
         {"nothing", BRAMA_LIT(""), false, 0},
@@ -204,9 +206,9 @@ static void durations_are_gos(void **state)
     };
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         brama_str text = expect_exact(rows[i].text);
-        uint64_t seconds = 0;
-        EXPECT(rows[i].name, brama__read_duration(text, &seconds) == rows[i].ok);
-        EXPECT(rows[i].name, seconds == rows[i].seconds);
+        uint64_t nanoseconds = 0;
+        EXPECT(rows[i].name, brama__read_duration(text, &nanoseconds) == rows[i].ok);
+        EXPECT(rows[i].name, nanoseconds == rows[i].nanoseconds);
         expect_free(text);
     }
 }

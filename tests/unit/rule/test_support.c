@@ -35,7 +35,9 @@ static void strategies_without_an_engine_are_refused(void **state)
                               "}}, {handler: oauth2_introspection}]")),
          V1_SAYS(".spec.rules[0].accessStrategies[1].handler",
                  "access strategy oauth2_introspection" NOT)},
-        {"extAuth", BRAMA_LIT(V2 "  - {path: /a, methods: [GET], extAuth: {authorizers: [x]}}\n"),
+        {"extAuth",
+         BRAMA_LIT(PROVIDER(AUTHORIZER_AT) V2
+                   "  - {path: /a, methods: [GET], extAuth: {authorizers: [x]}}\n"),
          V2_SAYS(".spec.rules[0].extAuth", "extAuth" NOT)},
         {"another gateway",
          BRAMA_LIT(V1BETA1_HEAD

@@ -71,8 +71,9 @@ static const struct row kyma_rows[] = {
      V2_SAYS(".spec.rules[0].jwt.authentications[0].fromHeaders",
              "multiple fromHeaders are not supported")},
     {"the restrictions of extAuth have its path",
-     BRAMA_LIT(V2 "  - {path: /a, methods: [GET], extAuth: {authorizers: [x], "
-                  "restrictions: {}}}\n"),
+     BRAMA_LIT(PROVIDER(AUTHORIZER_AT) V2
+               "  - {path: /a, methods: [GET], extAuth: {authorizers: [x], "
+               "restrictions: {}}}\n"),
      V2_SAYS(".spec.rules[0].extAuth.authentications",
              "A JWT config must have at least one authentication")},
     {"one issuer with two places, inside one rule",

@@ -303,11 +303,11 @@ static void a_stored_rule_is_judged_alone(void **state)
     struct fixture f;
     fixture_begin(&f);
     fixture_add(&f, "ory", BRAMA_STR(ORY_RULE));
-    brama_judge_one(f.world.rules, BRAMA_HANDLER_ISTIO, BRAMA_STR("d"), &f.arena);
+    brama_judge_one(f.world.rules, BRAMA_HANDLER_ISTIO, &f.world, BRAMA_STR("d"), &f.arena);
     EXPECT("not under istio", !f.world.rules->judged.valid);
-    brama_judge_one(f.world.rules, BRAMA_HANDLER_ORY, BRAMA_STR("d"), &f.arena);
+    brama_judge_one(f.world.rules, BRAMA_HANDLER_ORY, &f.world, BRAMA_STR("d"), &f.arena);
     EXPECT("under ory", f.world.rules->judged.valid);
-    brama_judge_one(f.world.rules, BRAMA_HANDLER_NONE, BRAMA_STR("d"), &f.arena);
+    brama_judge_one(f.world.rules, BRAMA_HANDLER_NONE, &f.world, BRAMA_STR("d"), &f.arena);
     EXPECT("not under nothing", !f.world.rules->judged.valid);
     fixture_end(&f);
 }
