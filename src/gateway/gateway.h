@@ -86,7 +86,8 @@ struct brama_gw_ctx {
     struct brama_gw_address *addresses;
     size_t address_count, address_next;
     uint64_t upstream_id;
-    ngx_msec_t timeout_ms; /* 0: none */
+    ngx_http_upstream_conf_t *upstream_conf; /* as configured */
+    ngx_msec_t timeout_ms;                   /* 0: none */
     ngx_msec_t upstream_started;
     bool body_done; /* all of the request's body was read */
     bool deadline_fired;

@@ -3,6 +3,8 @@
 #include "gateway/pool.h"
 #include "gateway/slot.h"
 
+#define QUICK_CONNECT_MS 2000 /* the second SYN has been sent by then */
+
 /* A kept connection may be closed by the other side just when the request goes out. What can't be
  * sent a second time (RFC 9110 section 9.2.2), or isn't kept to be sent again, gets a new one. */
 static bool is_repeatable(const ngx_http_request_t *r)
@@ -12,9 +14,17 @@ static bool is_repeatable(const ngx_http_request_t *r)
                          NGX_HTTP_DELETE)) != 0;
 }
 
-static enum brama_gw_failure failure_of(const ngx_http_upstream_t *u, const ngx_connection_t *c)
+/* In this attempt: where connecting fails at once, u->request_sent still speaks of the last one. */
+static bool was_sent(const ngx_http_upstream_t *u)
 {
-    if (!u->request_sent || c == NULL)
+    return u->request_sent && u->peer.connection != NULL;
+}
+
+static enum brama_gw_failure failure_of(const ngx_http_upstream_t *u)
+{
+    const ngx_connection_t *c = u->peer.connection;
+
+    if (!was_sent(u))
         return BRAMA_GW_NOT_CONNECTED;
     /* Neither ended nor failed nor late: it said something that isn't an answer. */
     if (!c->read->eof && !c->read->error && !c->read->timedout && !c->write->error)
@@ -22,12 +32,42 @@ static enum brama_gw_failure failure_of(const ngx_http_upstream_t *u, const ngx_
     return BRAMA_GW_TERMINATED;
 }
 
+/* The next one that isn't known to be down; where all are, the next one. */
+static void choose_address(struct brama_shun *shun, struct brama_gw_ctx *ctx)
+{
+    for (size_t i = 0; i < ctx->address_count; i++) {
+        size_t at = (ctx->address_next + i) % ctx->address_count;
+        const struct brama_gw_address *a = &ctx->addresses[at];
+        if (!brama_shun_may_use(shun, &a->sa, a->len, ngx_current_msec))
+            continue;
+        ctx->address_next = at;
+        return;
+    }
+}
+
+/* With another address to turn to, one that keeps silent is soon left. False: no memory. */
+static bool be_quick(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t *u = r->upstream;
+    ngx_http_upstream_conf_t *quick = ngx_palloc(r->pool, sizeof(*quick));
+
+    if (quick == NULL)
+        return false;
+    *quick = *u->conf; /* which is everybody's */
+    quick->connect_timeout = QUICK_CONNECT_MS;
+    u->conf = quick;
+    return true;
+}
+
 static ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_request_t *r = data;
     struct brama_gw_ctx *ctx = brama_gw_ctx(r);
-    struct brama_gw_address *a = &ctx->addresses[ctx->address_next];
 
+    choose_address(&brama_gw_slot(r)->shun, ctx);
+    if (pc->tries == 1)
+        r->upstream->conf = ctx->upstream_conf;
+    struct brama_gw_address *a = &ctx->addresses[ctx->address_next];
     pc->sockaddr = &a->sa.any;
     pc->socklen = a->len;
     pc->name = &a->name;
@@ -44,6 +84,18 @@ static ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
     return NGX_DONE;
 }
 
+/* Only what can't be connected to is down: what was said after that is the request's matter. */
+static void note_health(struct brama_shun *shun, ngx_http_request_t *r, ngx_uint_t state)
+{
+    const struct brama_gw_ctx *ctx = brama_gw_ctx(r);
+    const struct brama_gw_address *a = &ctx->addresses[ctx->address_next];
+
+    if (was_sent(r->upstream))
+        brama_shun_works(shun, &a->sa, a->len);
+    else if ((state & NGX_PEER_FAILED) != 0)
+        brama_shun_failed(shun, &a->sa, a->len, ngx_current_msec);
+}
+
 static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 {
     ngx_http_request_t *r = data;
@@ -52,14 +104,15 @@ static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 
     if (pc->tries != 0)
         pc->tries--;
+    note_health(&brama_gw_slot(r)->shun, r, state);
     if ((state & NGX_PEER_FAILED) != 0) {
         ctx->no_reuse = true;
-        ctx->failure = failure_of(u, pc->connection);
+        ctx->failure = failure_of(u);
         /* Istio's default: only what was never sent is tried elsewhere. A kept connection that was
          * closed under us says nothing about its address. */
         if (!pc->cached)
             ctx->address_next = (ctx->address_next + 1) % ctx->address_count;
-        if (u->request_sent && !pc->cached)
+        if (was_sent(u) && !pc->cached)
             pc->tries = 0;
         return;
     }
@@ -127,6 +180,9 @@ static ngx_int_t init_peer(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *
     pc->tries = ctx->address_count;
     pc->set_session = NULL;
     pc->save_session = NULL;
+    ctx->upstream_conf = r->upstream->conf;
+    if (ctx->address_count > 1 && !be_quick(r))
+        return NGX_ERROR;
 
     ngx_pool_cleanup_t *end = ngx_pool_cleanup_add(r->pool, 0);
     if (end == NULL)

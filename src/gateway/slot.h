@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "gateway/shun.h"
 #include "policy/decide.h"
 #include "policy/pages.h"
 
@@ -46,6 +47,7 @@ struct brama_slot {
     struct brama_arena arena;           /* of the decision under way */
     struct brama_buf line;              /* of the log line under way */
     struct brama_pool *pool;            /* idle connections to workloads */
+    struct brama_shun shun;             /* addresses of workloads that are down */
     struct brama_park *park;            /* requests that wait for a key set */
     unsigned turn;                      /* where the next request starts in a list of addresses */
     uint8_t random[1024];

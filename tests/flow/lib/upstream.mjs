@@ -57,6 +57,13 @@ export async function recorder({ port, keepAliveTimeout } = {}) {
       server.close(resolve);
       server.closeAllConnections();
     });
+  /** As a workload ends on SIGTERM: what is under way is answered. */
+  it.drain = () =>
+    new Promise((resolve) => {
+      server.close(resolve);
+      const idle = setInterval(() => server.closeIdleConnections(), 10);
+      server.once('close', () => clearInterval(idle));
+    });
   server.unref();
   return it;
 }
