@@ -2,6 +2,44 @@
  * a length beside chunks, a 101 that nobody asked for, any other 1xx as the last word, and no HTTP
  * at all (as HTTP/0.9). */
 #include "gateway/gateway.h"
+#include "gateway/interim.h"
+
+/* In the place of nginx's parser until the answer itself begins. All interim heads together are
+ * bounded by the buffer for one. */
+static ngx_int_t skip_interim(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t *u = r->upstream;
+    enum brama_interim_kind kind;
+    size_t n;
+
+    while ((kind = brama_interim_scan(
+                (brama_str){(const char *)u->buffer.pos, (size_t)(u->buffer.last - u->buffer.pos)},
+                &n)) == BRAMA_INTERIM)
+        u->buffer.pos += n;
+    if (kind == BRAMA_INTERIM_OPEN)
+        return NGX_AGAIN;
+    u->process_header = brama_gw_ctx(r)->process_header;
+    return u->process_header(r);
+}
+
+/* Before another attempt: nginx's own sets its parser again. */
+static ngx_int_t reinit(ngx_http_request_t *r)
+{
+    ngx_int_t rc = brama_gw_ctx(r)->reinit_request(r);
+
+    r->upstream->process_header = skip_interim;
+    return rc;
+}
+
+void brama_gw_answer_watch(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
+{
+    ngx_http_upstream_t *u = r->upstream;
+
+    ctx->process_header = u->process_header;
+    ctx->reinit_request = u->reinit_request;
+    u->process_header = skip_interim;
+    u->reinit_request = reinit;
+}
 
 static bool framing_ok(const ngx_http_upstream_t *u)
 {

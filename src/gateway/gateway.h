@@ -96,6 +96,9 @@ struct brama_gw_ctx {
     struct brama_chunk chunk;
     ngx_recv_pt receive; /* the connection's own, where we stand before it */
     bool no_reuse;       /* a kept connection was stale: the next try opens a new one */
+    /* nginx's own, where we stand before them. */
+    ngx_int_t (*process_header)(ngx_http_request_t *r);
+    ngx_int_t (*reinit_request)(ngx_http_request_t *r);
     ngx_event_t deadline;
 
     struct brama_gw_list *list; /* admin: what is being listed */
@@ -155,7 +158,9 @@ char *brama_gw_upstream_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf
 /* The last byte of the request's body was read: the route's timeout starts. */
 void brama_gw_body_done(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
 
-/* answer.c: may the workload's answer be passed on? If not, why is in ctx->failure. */
+/* answer.c: take out what the workload says before its answer. From peer.init. */
+void brama_gw_answer_watch(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
+/* May the workload's answer be passed on? If not, why is in ctx->failure. */
 bool brama_gw_answer_ok(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
 
 /* filter.c */

@@ -183,6 +183,7 @@ static ngx_int_t init_peer(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *
     ctx->upstream_conf = r->upstream->conf;
     if (ctx->address_count > 1 && !be_quick(r))
         return NGX_ERROR;
+    brama_gw_answer_watch(r, ctx);
 
     ngx_pool_cleanup_t *end = ngx_pool_cleanup_add(r->pool, 0);
     if (end == NULL)

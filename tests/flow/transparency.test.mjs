@@ -152,6 +152,63 @@ describe('answers', () => {
   });
 });
 
+describe('what a workload says before its answer (RFC 9110 section 15.2)', () => {
+  const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n';
+  const odds = (more) => ({ host: 'odd', target: '/x', ...more });
+  for (const [name, interim] of Object.entries({
+    '103': hints,
+    '100 that nobody asked for': 'HTTP/1.1 100 Continue\r\n\r\n',
+    'several': `${hints}HTTP/1.1 102 Processing\r\n\r\n${hints}`,
+  })) {
+    test(`${name}: the answer comes, and it alone`, async () => {
+      oddAnswer = (socket) => socket.write(`${interim}${fixed('last')}`);
+      for (const scheme of ['http', 'https']) {
+        for (const method of ['GET', 'POST']) {
+          const { line } = await expectExchange(gw, {
+            request: odds({ scheme, method, data: method === 'POST' ? 'x' : undefined }), status: 200, body: 'last', headers: { link: null }, reason: 'allowed',
+          });
+          assert.equal(line.upstream_status, 200);
+        }
+      }
+    });
+  }
+
+  test('byte by byte', async () => {
+    oddAnswer = async (socket) => {
+      socket.setNoDelay(true);
+      for (const byte of `${hints}${fixed('last')}`) {
+        socket.write(byte);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    await expectExchange(gw, { request: odds(), status: 200, body: 'last', reason: 'allowed' });
+  });
+
+  test('and nothing after it: no answer', async () => {
+    oddAnswer = (socket) => socket.end(hints);
+    await expectExchange(gw, { request: odds({ method: 'POST', data: 'x' }), status: 503, body: /reset reason: connection termination$/, reason: 'upstream_failed' });
+  });
+
+  test('without end, or with lines that two readers end at two places: no answer', async () => {
+    for (const bytes of [hints.repeat(2000), `HTTP/1.1 103 Hints\n\n${fixed('last')}`, `HTTP/1.1 103 Hints\r\nlink: a\n\r\n${fixed('last')}`]) {
+      oddAnswer = bytes;
+      await expectExchange(gw, { request: odds(), status: 502, body: /reset reason: protocol error$/, reason: 'upstream_failed' });
+    }
+  });
+
+  test('a kept connection that turns out stale is tried again through the same sieve', async () => {
+    let told = 0;
+    oddAnswer = (socket) => {
+      if (socket.before) return socket.destroy();
+      socket.before = true;
+      told++;
+      socket.write(`${hints}${fixed('last')}`);
+    };
+    for (let i = 0; i < 4; i++) await expectExchange(gw, { request: odds(), status: 200, body: 'last', reason: 'allowed' });
+    assert.equal(told, 4);
+  });
+});
+
 describe('failures of workloads, in Envoy\'s words', () => {
   const UC = /^upstream connect error or disconnect\/reset before headers\./;
   test('nobody listens: 503', () =>
@@ -188,6 +245,13 @@ describe('failures of workloads, in Envoy\'s words', () => {
   test('a POST on a connection that the workload has just closed is no 502', async () => {
     for (let i = 0; i < 6; i++) {
       await expectExchange(gw, { request: { host: 'closer', target: '/x', method: i % 2 ? 'POST' : 'GET', data: i % 2 ? 'body' : undefined }, status: 200, body: 'first' });
+    }
+  });
+
+  test('nor is what may be sent twice, also where it says that it has no body', async () => {
+    for (const method of ['GET', 'GET', 'DELETE', 'PUT', 'GET', 'OPTIONS', 'HEAD']) {
+      const headers = method === 'GET' || method === 'HEAD' ? [] : ['Content-Length: 0'];
+      await expectExchange(gw, { request: { host: 'closer', target: '/x', method, headers }, status: 200 });
     }
   });
 
