@@ -2,6 +2,7 @@
 #ifndef BRAMA_AGENT_INPUTS_H
 #define BRAMA_AGENT_INPUTS_H
 
+#include "policy/policy.h"
 #include "source/services.h"
 
 struct brama_inputs {
@@ -12,6 +13,7 @@ struct brama_inputs {
     const struct brama_service_flag *services;
     size_t service_count;
     brama_str ca_file;
+    enum brama_responses responses; /* --responses */
 };
 
 #endif

@@ -44,7 +44,8 @@ enum brama_err brama_offline_read(struct brama_offline *out, const struct brama_
 
 static enum brama_err compile(struct brama_offline *offline, const struct brama_inputs *inputs)
 {
-    struct brama_compile_in in = {.world = &offline->world, .domain = inputs->domain};
+    struct brama_compile_in in = {
+        .world = &offline->world, .domain = inputs->domain, .responses = inputs->responses};
     brama_buf_reset(&offline->policy_bytes);
     enum brama_err err = brama_policy_compile(&offline->policy_bytes, 1, &in);
     if (err != BRAMA_OK)

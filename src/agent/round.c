@@ -127,7 +127,8 @@ struct stand_ins {
 static void add_good(struct stand_ins *s, const struct brama__goods *goods,
                      const struct brama__good *good, struct brama__round *r, brama_str domain)
 {
-    const struct brama_apirule *model = brama__good_model(goods, good, &r->arena, &r->world, domain);
+    const struct brama_apirule *model =
+        brama__good_model(goods, good, &r->arena, &r->world, domain);
     if (model != NULL)
         s->good[s->good_count++] = (struct brama_last_good){model};
 }
@@ -247,6 +248,7 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
                                        .good = s.good,
                                        .good_count = s.good_count,
                                        .domain = in->inputs->domain,
+                                       .responses = in->inputs->responses,
                                        .broken = s.broken,
                                        .broken_count = s.broken_count};
     compile.sources = brama__plan_sources(&r->arena, &r->files, &compile.source_count);

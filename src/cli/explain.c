@@ -265,6 +265,7 @@ int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
         brama_opt_domain(&rules),
         brama_opt_services(&rules),
         brama_opt_ca_file(&rules),
+        brama_opt_responses(&rules),
         {.name = "now",
          .value = "SECONDS",
          .help = "decide as at this UNIX time",

@@ -51,6 +51,14 @@ struct brama_opt brama_opt_ca_file(struct brama_rule_args *args)
                               .text = &args->ca_file};
 }
 
+struct brama_opt brama_opt_responses(struct brama_rule_args *args)
+{
+    return (struct brama_opt){.name = "responses",
+                              .value = "STYLE",
+                              .help = "how refusals read: kyma, or rfc6750",
+                              .text = &args->responses};
+}
+
 int brama_rule_inputs(struct brama_inputs *out, struct brama_cli *cli,
                       const struct brama_usage *usage, const struct brama_rule_args *args)
 {
@@ -66,6 +74,11 @@ int brama_rule_inputs(struct brama_inputs *out, struct brama_cli *cli,
                                  .services = services,
                                  .service_count = args->services.n,
                                  .ca_file = args->ca_file};
+    if (brama_str_eq(args->responses, BRAMA_STR("rfc6750")))
+        out->responses = BRAMA_RESPONSES_RFC6750;
+    else if (args->responses.n != 0 && !brama_str_eq(args->responses, BRAMA_STR("kyma")))
+        return brama_usage_error(cli, usage, "--responses is kyma or rfc6750, not \"%.*s\"",
+                                 BRAMA_FMT(args->responses));
     if (args->paths.n == 0)
         return brama_usage_error(cli, usage, "-f PATH is required");
     for (size_t i = 0; i < args->services.n; i++) {

@@ -122,6 +122,7 @@ int brama_cmd_run(struct brama_cli *cli, int argc, char **argv)
          .help = "worker processes: one a CPU",
          .number = &workers},
         brama_opt_ca_file(&rules),
+        brama_opt_responses(&rules),
         {.name = "nginx",
          .value = "PATH",
          .help = "the nginx program: the one on PATH",

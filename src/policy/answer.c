@@ -45,6 +45,7 @@ static const struct {
 } oathkeeper[] = {
     {400, "Bad Request", "The request was malformed or contained invalid parameters"},
     {401, "Unauthorized", "The request could not be authorized"},
+    {403, "Forbidden", "The requested action was forbidden"},
     {404, "Not Found", "The requested resource could not be found"},
     {500, "Internal Server Error",
      "An internal server error occurred, please contact the system administrator"},
@@ -125,14 +126,15 @@ void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_
 {
     struct brama_decision *out = c->out;
     out->reason = reason;
+    uint16_t status = brama__is_rfc6750(c) ? brama__challenge(c) : 0;
     if (dialect == BRAMA__ORY) {
         out->verdict = BRAMA_VERDICT_DENY;
-        out->status = oathkeeper_status(reason);
+        out->status = status != 0 ? status : oathkeeper_status(reason);
         out->content_type = BRAMA_STR("application/json");
         out->body = oathkeeper_body(c, out->status);
     } else {
         const struct answer *a = &envoy[envoy[reason].status != 0 ? reason : BRAMA_REASON_NONE];
-        answer_text(out, a->status, brama_str_c(a->body));
+        answer_text(out, status != 0 ? status : a->status, brama_str_c(a->body));
     }
     if (out->status == 503)
         brama__add_response_header(c, BRAMA_STR("retry-after"), BRAMA_STR("1"));
@@ -172,6 +174,8 @@ void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
                 brama_str_c(brama_jwt_status_text(status)));
     if (c->out->status == 503)
         brama__add_response_header(c, BRAMA_STR("retry-after"), BRAMA_STR("1"));
+    else if (brama__is_rfc6750(c))
+        brama__challenge(c);
     else
         brama__add_response_header(c, BRAMA_STR("www-authenticate"), www_authenticate(c));
     brama_trace_add(c->trace, "answer", BRAMA_TRACE_FAIL, BRAMA_NIL,

@@ -19,6 +19,7 @@ struct brama_compile_in {
     const struct brama_last_good *good; /* at most one a (namespace, name) */
     size_t good_count;
     brama_str domain;
+    enum brama_responses responses;
     /* Sources that are there but can't be read now: the APIRules named here have no object in the
      * world, and stay in force in their last good form with this status. */
     const struct brama_broken_rule {

@@ -22,6 +22,7 @@ struct brama__case {
     brama_methods method; /* 0: none that a rule can name */
     const struct brama_p_route *route;
     const struct brama_p_rule *rule; /* in whose name the answer is given */
+    struct brama_span scopes_wanted; /* BRAMA_T_TEXTS: by the strategy that was asked last */
     bool last_authenticator;         /* of Oathkeeper's chain: nobody comes after it */
     bool token_missed;               /* one of them looked for a token in vain */
 };
@@ -35,6 +36,10 @@ void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_
  */
 void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
                        enum brama_jwt_status status);
+/* Are refusals to be worded as RFC 6750 has it? */
+bool brama__is_rfc6750(const struct brama__case *c);
+/* Its status for the refusal that *out is, 0 for the one that is there; adds www-authenticate. */
+uint16_t brama__challenge(struct brama__case *c);
 /* Behind a refusal: these key sets, fetched anew, might turn it. At most BRAMA_WANTED_MAX count;
  * nothing happens where waiting isn't possible. */
 void brama__park(struct brama__case *c, const uint64_t *keysets, size_t count);

@@ -183,6 +183,7 @@ enum brama__authn brama__ask_ory_jwt(struct brama__case *c, const struct brama_p
     struct brama__place place = {(enum brama_token_place)ory->place,
                                  brama_pack_text(c->policy, ory->name), BRAMA_NIL};
     bool several = false;
+    c->scopes_wanted = ory->scopes;
     brama_str text = brama__find_ory_token(c, &place, &several);
     struct brama__token token;
 

@@ -35,10 +35,15 @@ enum brama_policy_table {
     BRAMA_T_AUTHENTICATOR
 };
 
+/* How refusals read: as in Kyma, or as RFC 6750 section 3 has it. */
+enum brama_responses { BRAMA_RESPONSES_KYMA = 0, BRAMA_RESPONSES_RFC6750 };
+
 struct brama_p_meta {
     struct brama_ref domain;
     uint32_t toggle; /* enum brama_handler in force for new judgements; NONE: not valid */
     uint32_t skipped;
+    uint32_t responses; /* enum brama_responses */
+    uint32_t unused;
 };
 
 struct brama_p_host {

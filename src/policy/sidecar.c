@@ -361,7 +361,13 @@ static const struct brama_claims *satisfy_jwt(struct visit *v)
 {
     struct brama__case *c = v->c;
     enum brama_reason why = BRAMA_REASON_TOKEN_MISSING;
+    const struct brama_p_authz *first =
+        c->route->authz.count != 0
+            ? BRAMA_ROW(c->policy, BRAMA_T_AUTHZ, c->route->authz.first, struct brama_p_authz)
+            : NULL;
 
+    if (first != NULL)
+        c->scopes_wanted = first->scopes;
     if (v->count == 0)
         brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("a token"), BRAMA_NIL,
                         "none at the places that the rule names: %.*s", BRAMA_FMT(places_text(c)));
