@@ -1,5 +1,6 @@
 #include "cli/findings.h"
 
+#include "cli/style.h"
 #include "json/write.h"
 
 #define JSON_MAX ((size_t)1 << 30)
@@ -9,21 +10,19 @@ static const char *severity_name(enum brama_severity severity)
     return severity == BRAMA_SEVERITY_ERROR ? "error" : "warning";
 }
 
-static const char *severity_colour(enum brama_severity severity)
+static enum brama_style severity_style(enum brama_severity severity)
 {
-    return severity == BRAMA_SEVERITY_ERROR ? "\033[31m" : "\033[33m";
+    return severity == BRAMA_SEVERITY_ERROR ? BRAMA_STYLE_BAD : BRAMA_STYLE_WARN;
 }
 
 void brama_findings_print(struct brama_cli *cli, FILE *to, const struct brama_findings *findings)
 {
-    bool colour = cli->colour && to == cli->out;
-
     for (const struct brama_finding *f = findings->first; f != NULL; f = f->next) {
         brama_str where = brama_where_text(cli->arena, f->where);
         brama_put(to, where);
         fprintf(to, "%s%s%s%s: ", where.n != 0 ? ": " : "",
-                colour ? severity_colour(f->severity) : "", severity_name(f->severity),
-                colour ? "\033[0m" : "");
+                brama_style(cli, to, severity_style(f->severity)), severity_name(f->severity),
+                brama_style(cli, to, BRAMA_STYLE_END));
         if (f->attribute.n != 0) {
             brama_put(to, f->attribute);
             fputs(": ", to);
