@@ -11,7 +11,8 @@ struct found {
     brama_str text;
     struct brama__token token;
     enum brama_jwt_status status;      /* Envoy's aggregate over the rules that watch its place */
-    const struct brama_p_auth *auth;   /* that accepted it; NULL: none did */
+    const struct brama_p_auth *auth;   /* the first that accepted it; NULL: none did */
+    bool rules_own;                    /* one of the matched rule's own accepted it */
     uint64_t wanted[BRAMA_WANTED_MAX]; /* sets of its issuer that don't know its kid */
     size_t wanted_count;
 };
@@ -114,6 +115,25 @@ static void aggregate(struct found *f, enum brama_jwt_status status)
         f->status = status;
 }
 
+static bool same_ref(struct brama_ref a, struct brama_ref b)
+{
+    return a.at == b.at && a.n == b.n; /* texts are stored once */
+}
+
+static bool is_rules_own(const struct brama__case *c, const struct brama_p_auth *auth)
+{
+    for (uint32_t i = 0; i < c->route->auths.count; i++) {
+        const struct brama_p_auth *own = auth_row(c, c->route->auths, i);
+        if (own == NULL)
+            return false;
+        if (same_ref(own->issuer, auth->issuer) && own->keyset == auth->keyset &&
+            own->place == auth->place && same_ref(own->name, auth->name) &&
+            same_ref(own->prefix, auth->prefix))
+            return true;
+    }
+    return false;
+}
+
 static bool judge_auth(struct visit *v, const struct brama_p_auth *auth)
 {
     struct brama__case *c = v->c;
@@ -135,8 +155,10 @@ static bool judge_auth(struct visit *v, const struct brama_p_auth *auth)
             return false;
         }
         enum brama_jwt_status status = check_token(c, f, auth);
-        if (status == BRAMA_JWT_OK && f->auth == NULL)
-            f->auth = auth;
+        if (status == BRAMA_JWT_OK) {
+            f->auth = f->auth != NULL ? f->auth : auth;
+            f->rules_own = f->rules_own || is_rules_own(c, auth);
+        }
         aggregate(f, status);
     }
     return true;
@@ -315,25 +337,6 @@ static bool authorized(struct brama__case *c, const struct brama_claims *claims,
     return authz.count == 0;
 }
 
-static bool same_ref(struct brama_ref a, struct brama_ref b)
-{
-    return a.at == b.at && a.n == b.n; /* texts are stored once */
-}
-
-static bool is_rules_own(const struct brama__case *c, const struct brama_p_auth *auth)
-{
-    for (uint32_t i = 0; i < c->route->auths.count; i++) {
-        const struct brama_p_auth *own = auth_row(c, c->route->auths, i);
-        if (own == NULL)
-            return false;
-        if (same_ref(own->issuer, auth->issuer) && own->keyset == auth->keyset &&
-            own->place == auth->place && same_ref(own->name, auth->name) &&
-            same_ref(own->prefix, auth->prefix))
-            return true;
-    }
-    return false;
-}
-
 /* Where the rule's own tokens may stand, for the trace; each place once. */
 static brama_str places_text(struct brama__case *c)
 {
@@ -374,7 +377,7 @@ static const struct brama_claims *satisfy_jwt(struct visit *v)
     for (size_t i = 0; i < v->count; i++) {
         const struct found *f = &v->found[i];
         const struct brama_claims *claims = &f->token.jwt->claims;
-        if (!is_rules_own(c, f->auth)) {
+        if (!f->rules_own) {
             why = BRAMA_REASON_ISSUER_UNKNOWN;
             brama_trace_add(c->trace, "issuer", BRAMA_TRACE_FAIL, BRAMA_NIL, claims->iss,
                             "an issuer of the workload, but not of this rule");

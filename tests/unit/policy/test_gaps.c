@@ -204,6 +204,31 @@ static void a_host_serves_one_form(void **state)
     }
 }
 
+/* Two hosts of one workload, one issuer, two ways to write the same place. */
+static void one_place_may_be_written_in_two_ways(void **state)
+{
+    (void)state;
+    static const char rules[] =
+        "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: a}\nspec:\n"
+        "  gateway: kyma-system/kyma-gateway\n  hosts: [a]\n"
+        "  service: {name: app, port: 80}\n  rules:\n  - path: /{**}\n    methods: [GET]\n"
+        "    jwt: {authentications: [{issuer: i, jwksUri: \"" URL "\"}]}\n"
+        "---\n"
+        "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: b}\nspec:\n"
+        "  gateway: kyma-system/kyma-gateway\n  hosts: [b]\n"
+        "  service: {name: app, port: 80}\n  rules:\n  - path: /{**}\n    methods: [GET]\n"
+        "    jwt: {authentications: [{issuer: i, jwksUri: \"" URL "\",\n"
+        "      fromHeaders: [{name: Authorization, prefix: \"Bearer \"}]}]}\n";
+    static const char *const hosts[] = {"a.kyma.example", "b.kyma.example"};
+    struct fixture f;
+    fixture_init(&f, rules);
+    brama_str token = token_by(&f, BRAMA_ALG_RS256);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(hosts); i++)
+        EXPECT(hosts[i],
+               fixture_ask_with(&f, "GET", hosts[i], "/", token)->verdict == BRAMA_VERDICT_ALLOW);
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +238,7 @@ int main(void)
         cmocka_unit_test(a_reading_of_another_rule_is_refused),
         cmocka_unit_test(nothing_is_read_behind_a_table),
         cmocka_unit_test(a_host_serves_one_form),
+        cmocka_unit_test(one_place_may_be_written_in_two_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
