@@ -60,7 +60,6 @@ int test_ory(void);
 int test_files(void);
 int test_advice(void);
 int test_attacks(void);
-int test_property(void);
 int test_trace(void);
 int test_vectors(void);
 

@@ -3,5 +3,5 @@
 int main(void)
 {
     return test_files() + test_decide() + test_ory() + test_advice() + test_attacks() +
-           test_property() + test_trace() + test_vectors();
+           test_trace() + test_vectors();
 }
