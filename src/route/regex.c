@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "route/regex_syntax.h"
+
 /* Steps of one match: far more than any honest path needs, and about a millisecond. Without
  * just-in- time code each step of a repeated group is a level of its own, so depth has the same
  * limit. */
@@ -72,71 +74,6 @@ void brama_regexes_free(struct brama_regexes *cache)
     free(cache);
 }
 
-/* What PCRE2 has and RE2 hasn't, at s.p[i]; NULL if nothing. */
-static const char *foreign_group(brama_str s)
-{
-    static const struct {
-        brama_str text;
-        const char *what;
-    } rows[] = {
-        {BRAMA_LIT("(?="), "a look-ahead"},        {BRAMA_LIT("(?!"), "a look-ahead"},
-        {BRAMA_LIT("(?<="), "a look-behind"},      {BRAMA_LIT("(?<!"), "a look-behind"},
-        {BRAMA_LIT("(?>"), "an atomic group"},     {BRAMA_LIT("(?|"), "a branch reset"},
-        {BRAMA_LIT("(?#"), "a comment"},           {BRAMA_LIT("(?("), "a condition"},
-        {BRAMA_LIT("(?R"), "a recursion"},         {BRAMA_LIT("(?&"), "a recursion"},
-        {BRAMA_LIT("(?P>"), "a recursion"},        {BRAMA_LIT("(?P="), "a back-reference"},
-        {BRAMA_LIT("(?'"), "a quoted group name"}, {BRAMA_LIT("(?C"), "a callout"},
-        {BRAMA_LIT("(*"), "a control verb"},
-    };
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++)
-        if (brama_str_starts(s, rows[i].text))
-            return rows[i].what;
-    if (brama_str_starts(s, BRAMA_STR("(?")) && s.n > 2 &&
-        ((s.p[2] >= '0' && s.p[2] <= '9') || s.p[2] == '+'))
-        return "a recursion";
-    return NULL;
-}
-
-static const char *foreign_escape(char c)
-{
-    if (c >= '1' && c <= '9')
-        return "a back-reference";
-    return strchr("gkKGRXNHhVZcEeuoL", c) != NULL && c != 0 ? "an escape that RE2 hasn't" : NULL;
-}
-
-/* NULL if the text stays within RE2's syntax, else what doesn't. */
-static const char *foreign(brama_str s)
-{
-    bool in_class = false, after_quantifier = false;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        const char *what = NULL;
-        bool quantifier = false;
-        if (c == '\\') {
-            what = i + 1 < s.n ? foreign_escape(s.p[i + 1]) : "a backslash at the end";
-            i++;
-        } else if (in_class) {
-            in_class = c != ']';
-        } else if (c == '[') {
-            in_class = true;
-            if (i + 1 < s.n && s.p[i + 1] == '^')
-                i++;
-            if (i + 1 < s.n && s.p[i + 1] == ']') /* a first ] is a member */
-                i++;
-        } else if (c == '(') {
-            what = foreign_group(brama_str_from(s, i));
-        } else if (c == '*' || c == '+' || c == '?' || c == '}') {
-            if (after_quantifier && c != '?' && c != '}')
-                what = "a possessive or doubled quantifier";
-            quantifier = !after_quantifier;
-        }
-        if (what != NULL)
-            return what;
-        after_quantifier = quantifier;
-    }
-    return NULL;
-}
-
 static pcre2_code *compile(brama_str regex, char *why, size_t why_n)
 {
     int error = 0;
@@ -153,7 +90,7 @@ static pcre2_code *compile(brama_str regex, char *why, size_t why_n)
 enum brama_err brama_regex_check(brama_str regex, struct brama_diag *diag)
 {
     char why[120] = "";
-    const char *what = regex.n > REGEX_MAX ? "more than 4096 bytes" : foreign(regex);
+    const char *what = regex.n > REGEX_MAX ? "more than 4096 bytes" : brama__regex_foreign(regex);
     if (what != NULL) {
         brama_diag_set(diag, (struct brama_where){0},
                        "the regular expression has %s, which RE2 doesn't know", what);

@@ -121,6 +121,15 @@ static void what_re2_hasnt_is_refused(void **state)
         {"an open class", BRAMA_LIT("/[a"), false},
         {"a star in a class is a star", BRAMA_LIT("/[*+]x"), true},
         {"a backslash at the end", BRAMA_LIT("/a.\\"), false},
+        {"a hyphen behind a range, as Kyma writes it, is fine", BRAMA_LIT("/[A-Za-z0-9-._~]+"), true},
+        {"a hyphen that one reads as a range", BRAMA_LIT("/[a-c--z]"), false},
+        {"a class of another engine", BRAMA_LIT("/\\h+"), false},
+        {"\\v is one character in RE2, a set in PCRE2", BRAMA_LIT("/\\v"), false},
+        {"a name of RE2's is fine", BRAMA_LIT("/[[:alnum:]]+"), true},
+        {"more than RE2's thousand", BRAMA_LIT("/(a{100}){11}"), false},
+        {"a number with a leading zero is no number in RE2", BRAMA_LIT("/a{02}"), false},
+        {"braces of a template are themselves", BRAMA_LIT("/orders/{id}"), true},
+        {"a byte that one reads as part of a character", BRAMA_LIT("/[\xc3\xa4]"), false},
     };
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         struct brama_pattern pattern;
