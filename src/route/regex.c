@@ -12,9 +12,10 @@
  * limit. */
 #define MATCH_LIMIT 100000
 #define HEAP_LIMIT_KIB 8192
-#define JIT_STACK_BYTES (1024 * 1024) /* the default of 32 KiB is too little for a path of 2 KiB   \
-                                       */
-#define REGEX_MAX 4096                /* bytes of one expression */
+#define JIT_STACK_BYTES                                                                            \
+    (1024 * 1024)      /* the default of 32 KiB is too little for a path of 2 KiB                  \
+                        */
+#define REGEX_MAX 4096 /* bytes of one expression */
 
 #define WAYS 4 /* places an expression may have; when all are taken the first one goes */
 
