@@ -242,10 +242,10 @@ static uint64_t hash_of(const struct brama__rendering *r, const struct brama_rul
     return hash;
 }
 
-static void policy(const struct brama__rendering *r, const struct brama_rule *rule, size_t index,
-                   const struct brama_jwt_istio *jwt, const struct brama_jwt_authz *authz)
+/* Up to its rules, which are left open. */
+static void begin_policy(const struct brama__rendering *r, const struct brama_rule *rule,
+                         size_t index, const brama_str *authorizer)
 {
-    static const char *const claims[] = {"scp", "scope", "scopes"};
     brama_str ns = brama_rule_service(r->apirule, rule).ns;
     char number[24], hash[40];
 
@@ -254,16 +254,48 @@ static void policy(const struct brama__rendering *r, const struct brama_rule *ru
     brama__render_begin(r, SECURITY, "AuthorizationPolicy", ns,
                         (const char *const[]){"gateway.kyma-project.io/index", number,
                                               "gateway.kyma-project.io/hash", hash, NULL});
+    if (authorizer != NULL) {
+        brama_json_member(r->out, BRAMA_STR("action"), BRAMA_STR("CUSTOM"));
+        brama_json_key(r->out, BRAMA_STR("provider"));
+        brama_json_map(r->out);
+        brama_json_member(r->out, BRAMA_STR("name"), *authorizer);
+        brama_json_end(r->out);
+    }
     brama__render_selector(r, rule);
     brama_json_key(r->out, BRAMA_STR("rules"));
     brama_json_list(r->out);
+}
+
+static void end_policy(const struct brama__rendering *r)
+{
+    brama_json_end(r->out);
+    brama__render_end(r);
+}
+
+/* Who asks somebody else doesn't ask who calls. */
+static void custom_policy(const struct brama__rendering *r, const struct brama_rule *rule,
+                          size_t index, const brama_str *authorizer)
+{
+    begin_policy(r, rule, index, authorizer);
+    brama_json_map(r->out);
+    to(r, rule);
+    brama_json_end(r->out);
+    end_policy(r);
+}
+
+static void allow_policy(const struct brama__rendering *r, const struct brama_rule *rule,
+                         size_t index, const struct brama_jwt_istio *jwt,
+                         const struct brama_jwt_authz *authz)
+{
+    static const char *const claims[] = {"scp", "scope", "scopes"};
+
+    begin_policy(r, rule, index, NULL);
     if (authz == NULL || authz->scopes.n == 0)
         policy_rule(r, rule, jwt, authz, NULL);
     else
         for (size_t i = 0; i < BRAMA_ARRAY_LEN(claims); i++)
             policy_rule(r, rule, jwt, authz, claims[i]);
-    brama_json_end(r->out);
-    brama__render_end(r);
+    end_policy(r);
 }
 
 static bool has_policies(const struct brama__rendering *r)
@@ -282,11 +314,14 @@ void brama__render_authorization_policies(const struct brama__rendering *r)
     for (size_t i = 0; i < r->apirule->rule_count; i++) {
         const struct brama_rule *rule = &r->apirule->rules[i];
         const struct brama_jwt_istio *jwt = brama__rule_jwt(r, rule);
-        size_t count = jwt != NULL ? jwt->authz_count : 0;
+        const struct brama_strategy *first = &rule->strategies[0];
+        size_t count = jwt != NULL ? jwt->authz_count : 0, index = 0;
 
+        for (size_t k = 0; first->kind == BRAMA_STRATEGY_EXT_AUTH && k < first->authorizers.n; k++)
+            custom_policy(r, rule, index++, &first->authorizers.p[k]);
         for (size_t k = 0; k < count; k++)
-            policy(r, rule, k, jwt, &jwt->authz[k]);
+            allow_policy(r, rule, index++, jwt, &jwt->authz[k]);
         if (count == 0)
-            policy(r, rule, 0, jwt, NULL);
+            allow_policy(r, rule, index, jwt, NULL);
     }
 }
