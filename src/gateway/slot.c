@@ -132,6 +132,10 @@ static void on_timer(ngx_event_t *ev)
     if (slot->control == NULL)
         map_control(slot);
     brama_slot_refresh(slot);
+    /* nginx tells idle connections of its exit once. An HTTP/2 one whose handshake was under way
+     * just then isn't among them, and would be served until --drain cuts it. */
+    if (ngx_exiting)
+        ngx_close_idle_connections(slot->cycle);
     ngx_add_timer(ev, LOOK_AGAIN_MS);
 }
 
@@ -161,7 +165,8 @@ static void claim_page(struct brama_slot *slot, struct brama_worker_page *page)
     page->pid = (int32_t)ngx_pid;
     page->master = (int32_t)ngx_parent;
     memset(page->mark, 0, sizeof(page->mark));
-    memcpy(page->mark, slot->mark.data, ngx_min(slot->mark.len, sizeof(page->mark)));
+    if (slot->mark.len != 0)
+        memcpy(page->mark, slot->mark.data, ngx_min(slot->mark.len, sizeof(page->mark)));
     for (size_t i = 0; i < BRAMA_PAGE_WANTED; i++)
         atomic_store_explicit(&page->wanted[i], 0, memory_order_relaxed);
     slot->page = page;

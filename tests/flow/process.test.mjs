@@ -1,9 +1,11 @@
 // How it starts, ends and stays alone.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
+import http2 from 'node:http2';
 import net from 'node:net';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
+import tls from 'node:tls';
 import { curl } from './lib/curl.mjs';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway, runEnv, verb } from './lib/gateway.mjs';
@@ -73,6 +75,37 @@ test('a second SIGTERM ends it at once', async () => {
   assert.ok(Date.now() - begun < 4000);
   assert.ok(!alive(master));
   assert.notEqual((await answer).status, 200);
+});
+
+// A worker that drains tells its clients so. One whose handshake is under way just then is no client yet.
+test('an HTTP/2 client that comes in the very moment of SIGTERM is sent away, and has lost nothing', async () => {
+  upstream.answer = (req, res) => res.end('done');
+  const g = await fresh({ tls: true });
+  const socket = net.connect(g.tlsPort, '127.0.0.1');
+  await sleep(300); // taken from the queue, and no byte of a handshake so far
+  g.process.child.kill('SIGTERM');
+  await until('no new connections', async () => !(await listens(g.tlsPort)));
+  await sleep(100);
+  const begun = Date.now();
+  const client = http2.connect(`https://httpbin.${g.domain}`, { createConnection: () => tls.connect({ socket, ALPNProtocols: ['h2'], rejectUnauthorized: false }) });
+  client.on('error', () => {});
+  let away = false;
+  client.on('goaway', () => (away = true));
+  const ask = () =>
+    new Promise((resolve) => {
+      const stream = client.request({ ':path': '/x', ':authority': `httpbin.${g.domain}` });
+      let text = '';
+      stream.on('data', (data) => (text += data)).on('error', () => {}).on('close', () => resolve(text));
+    });
+  let answers = 0;
+  while (!away && Date.now() - begun < 8000) {
+    assert.equal(await ask(), 'done');
+    answers++;
+    await sleep(20);
+  }
+  assert.ok(away && answers > 0, `${answers} answers in ${Date.now() - begun} ms, and no GOAWAY`);
+  client.destroy();
+  assert.deepEqual(await g.process.ended, { code: 0, signal: null });
 });
 
 test('--drain is the limit', async () => {

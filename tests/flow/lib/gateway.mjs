@@ -12,7 +12,8 @@ const options = (...more) => [`exitcode=${SANITIZER_EXIT}`, 'halt_on_error=1', .
 const verbEnv = { ASAN_OPTIONS: options(), UBSAN_OPTIONS: options('print_stacktrace=1') };
 
 // A sanitized module needs the sanitizers' libraries in nginx, which knows nothing of them. What nginx
-// itself leaks at its end isn't ours. Workers have no standard error that we see: reports go to files.
+// itself leaks at its end isn't ours. Workers have no standard error that we see: reports go to files,
+// but UBSan's, whose options a worker's environment has lost when it first speaks, to nginx's error log.
 function sanitizers(reports) {
   const libs = spawnSync('ldd', [brama], { encoding: 'utf8' }).stdout ?? '';
   const needed = [...libs.matchAll(/=> (\S*lib(?:asan|ubsan)\S*)/g)].map((m) => m[1]);
@@ -74,7 +75,7 @@ export async function gateway({
   // What explain has to be given to judge as this gateway does.
   it.inputArgs = ['-f', it.rules, '--domain', domain, ...it.serviceArgs, ...args.filter(sharedWithExplain)];
   it.admin = `127.0.0.1:${it.adminPort}`;
-  const runArgs = [
+  it.runArgs = [
     'run', '-f', it.rules, '--domain', domain, ...it.serviceArgs,
     '--listen', `127.0.0.1:${it.port}`, '--admin', it.admin, '--state', it.state,
     ...(args.includes('--workers') ? [] : ['--workers', '1']),
@@ -85,7 +86,7 @@ export async function gateway({
   const reports = path.join(base, 'reports');
   mkdirSync(reports);
   chmodSync(reports, 0o777);
-  it.process = start(brama, runArgs, { env: { ...runEnv(reports), ...env }, ...as });
+  it.process = start(brama, it.runArgs, { env: { ...runEnv(reports), ...env }, ...as });
   it.pid = it.process.pid;
   it.url = (host, target_, scheme = 'http') => `${scheme}://${host}.${domain}:${scheme === 'https' ? it.tlsPort : it.port}${target_}`;
   it.resolve = (host) => [it.port, it.tlsPort].filter(Boolean).map((port) => `${host}.${domain}:${port}:127.0.0.1`);
@@ -147,7 +148,8 @@ function sharedWithExplain(arg, i, args) {
 }
 
 function complainAboutSanitizers(it, reports) {
-  const texts = readdirSync(reports).map((name) => readFileSync(path.join(reports, name), 'utf8'));
+  const files = [...readdirSync(reports).map((name) => path.join(reports, name)), path.join(it.state, 'error.log')];
+  const texts = files.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8'));
   const text = [it.process.err, ...texts].filter((t) => /Sanitizer|runtime error:/.test(t)).join('\n');
   if (text) throw new Error(`a sanitizer speaks:\n${text}`);
 }
