@@ -36,6 +36,7 @@ describe('what is as it should be', () => {
     ['a second try after a close between two requests', record({ tries: 2, stale: [1] }), [entry({ try: 2 })]],
     ['a GET that the gateway sent again, since the first was broken off', record(), [entry({ dead: true, whole: false }), entry()]],
     ['under way on a worker that was killed', record({ how: 'cut', excused: 'killed', status: undefined, own: undefined }), [entry({ whole: false })]],
+    ['turned away by a gateway that ends', record({ how: 'refused', away: true, status: undefined, own: undefined }), []],
     ['the same, before it was taken', record({ how: 'unanswered', excused: 'killed', status: undefined, own: undefined }), []],
   ];
   for (const [name, one, entries] of rows) test(name, () => assert.deepEqual(judge(one, entries), { letIn: '', lost: '' }));
@@ -78,6 +79,7 @@ describe('something lost', () => {
     ['a spoiled one, though it could have been cut', record({ own: 'spoiled', excused: 'killed' }), [entry()], /body is spoiled/],
     ['closed without an answer, but taken', record({ tries: 2, stale: [1] }), [entry({ try: 1 }), entry({ try: 2 })], /closed without an answer, but taken/],
   ];
+  rows.push(['turned away, but taken', record({ ...cut, how: 'unanswered', away: true }), [entry()], /turned away, but taken/]);
   for (const [name, one, entries, text] of rows) test(name, () => assert.match(judge(one, entries).lost, text));
   test('an answer that nobody asked for', () => assert.match(judge(record(), [entry()], ['kept: HTTP/1.1 200']).lost, /nobody asked for/));
   test('two requests of one id', () => assert.match(judge([record(), record()], [entry()]).lost, /the harness is wrong/));

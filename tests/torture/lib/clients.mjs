@@ -69,19 +69,29 @@ function onH2(session, record, token) {
  *           scene may add kinds and change a kind's class on the way
  *   lanes   ['kept', 'fresh', 'h2', ...]; pause: ms between two requests of a lane, at most
  *
- * records: one a request: what was asked, {how, status, own, ...} of its end, `tries`, and `excused`: why it
- * may be cut.
+ * records: one a request: what was asked, {how, status, own, ...} of its end, `tries`, `excused`: why it
+ * may be cut, and `away`: the door was closed, as announced by leave().
  */
 export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause = 4 }) {
-  const it = { kinds, records: [], strays: [], connections: new Set(), going: true, answers: [] };
+  const it = { kinds, records: [], strays: [], going: true };
+  const connections = new Set();
+  let doomed = { ports: new Set() };
   const underWay = new Set();
   const begun = performance.now();
 
   const connect = (lane) => {
     const more = { onStray: (data) => it.strays.push(`${lane}: ${data.toString('latin1', 0, 100)}`) };
     const one = lane === 'h2' ? new Session(tlsPort) : new Connection(port, more);
-    it.connections.add(one);
+    one.born = performance.now();
+    one.onMade = () => {
+      if (doomed.ports.has(one.localPort) && one.born < doomed.at) one.excused = doomed.why;
+    };
+    connections.add(one);
     return one;
+  };
+  const drop = (one) => {
+    one?.close();
+    connections.delete(one);
   };
 
   /** One request to its end, by the rules of a client that may repeat what was not taken. */
@@ -89,20 +99,17 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     record.began = performance.now() - begun;
     for (record.tries = 1; ; record.tries++) {
       if (!held.one?.usable) {
-        if (held.one) it.connections.delete(held.one);
+        drop(held.one);
         held.one = connect(lane);
       }
       const connection = held.one;
       const reused = connection.used > 0;
       record.connection = connection;
       const end = await (lane === 'h2' ? onH2 : onH1)(connection, record, token);
-      if (lane === 'fresh') {
-        connection.close();
-        it.connections.delete(connection);
-      }
+      if (lane === 'fresh') drop(connection);
       record.excused ??= connection.excused;
       // Between two requests a server may close what is kept (RFC 9112 section 9.3.1, RFC 9113 section 8.7).
-      const repeatable = end.how === 'unanswered' && (reused || lane === 'h2') && record.tries < TRIES;
+      const repeatable = end.how === 'unanswered' && (reused || lane === 'h2') && !record.excused && record.tries < TRIES;
       if (!repeatable) return end;
       record.stale.push(record.tries);
     }
@@ -112,8 +119,8 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     record.ended = performance.now() - begun;
     record.connection = undefined;
     Object.assign(record, { how: end.how, status: end.status, why: end.why });
+    record.away = it.leaving && ['refused', 'unanswered'].includes(end.how);
     if (end.how !== 'answered') return;
-    it.answers.push(record.ended);
     if (end.status === 200) record.own = ownership(record.id, record.wants, end.body);
     else record.text = end.body.toString('latin1', 0, 200);
   }
@@ -121,10 +128,14 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
   async function run(lane, number) {
     const luck = chance(seed, `${name}${number}`);
     const held = {};
-    for (let i = 0; it.going; i++) {
+    for (let i = 0, record; it.going && !record?.away; i++) {
+      if (kinds.length === 0) {
+        await sleep(5);
+        continue;
+      }
       const kind = choose(kinds, luck);
       const { token, class: class_, service, host, hostThere = host, target, arrives = target, statuses = [401, 403, 404] } = kind;
-      const record = { id: `${ABBREVIATIONS[class_]}-${name}.${number}-${i}`, lane, kind, class: class_, service, host, hostThere, target, arrives, statuses, stale: [], ...shape(kind, luck) };
+      record = { id: `${ABBREVIATIONS[class_]}-${name}.${number}-${i}`, lane, kind, class: class_, service, host, hostThere, target, arrives, statuses, stale: [], ...shape(kind, luck) };
       record.idempotent = IDEMPOTENT.has(record.method);
       it.records.push(record);
       underWay.add(record);
@@ -135,7 +146,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
       }
       await sleep(record.how === 'refused' ? 20 : luck.between(0, pause));
     }
-    held.one?.close();
+    drop(held.one);
   }
 
   const running = lanes.map(run);
@@ -149,12 +160,20 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     for (const kind of list) Object.assign(kind, { class: class_, ...(statuses && { statuses }) });
     await it.settled();
   };
-  /** What is under way on these connections, and all they will still take, may be cut. */
-  it.excuse = (why, which = () => true) => {
-    for (const one of it.connections) if (which(one)) one.excused ??= why;
-    for (const record of underWay) if (record.connection && which(record.connection)) record.excused ??= why;
+  /** What is under way now may be cut; nothing that is sent later. */
+  it.excuse = (why) => {
+    for (const record of underWay) record.excused ??= why;
   };
-  it.underWay = underWay;
+  /** Whatever these connections, by the clients' ports, carry now or are still given may be cut. */
+  it.excusePorts = (why, ports) => {
+    doomed = { why, ports, at: performance.now() };
+    for (const one of connections) if (ports.has(one.localPort)) one.excused ??= why;
+  };
+  /** The gateway is about to end: a lane that finds the door closed goes home. */
+  it.leave = () => {
+    it.leaving = true;
+    return Promise.all(running);
+  };
   it.end = async () => {
     it.going = false;
     await Promise.all(running);

@@ -100,6 +100,7 @@ export class Connection {
     this.socket.on('connect', () => {
       this.made = true;
       this.localPort = this.socket.localPort;
+      this.onMade?.();
     });
     this.socket.on('error', (error) => (this.error = error.code));
     this.socket.on('end', () => (this.usable = false));

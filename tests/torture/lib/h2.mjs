@@ -18,6 +18,7 @@ export class Session {
     this.session.on('connect', () => {
       this.made = true;
       this.localPort = this.session.socket.localPort;
+      this.onMade?.();
     });
     this.session.on('error', (error) => (this.error = error.code));
     this.session.on('goaway', (code, last) => {

@@ -39,7 +39,7 @@ export function summary(name, { letIn, lost, figures: f, seed }) {
   const ms = (value) => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
   return (
     `${name}: ${f.requests} requests (${f['may pass']} may pass, ${f.public} public, ${f['must be refused']} must be refused, ${f.turning} turning), ` +
-    `${f.passed} passed, ${f.refused} refused, ${f.retried} retried, ${f.cut} cut, ${lost.length} lost, ${letIn.length} let in; ` +
+    `${f.passed} passed, ${f.refused} refused, ${f.retried} retried, ${f.cut} cut, ${f.away} turned away, ${lost.length} lost, ${letIn.length} let in; ` +
     `p50 ${ms(f.p50)}, p99 ${ms(f.p99)}, worst gap ${ms(f.gap)}; seed ${seed}`
   );
 }

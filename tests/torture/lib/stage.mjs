@@ -29,10 +29,11 @@ export class Stage {
     this.key = makeKey('ES256');
   }
 
-  /** Workloads of these services, and a key server with this.key's set. */
+  /** Workloads of these services (an address each), and a key server with this.key's set. */
   async build(services, { keys = [this.key] } = {}) {
     for (const name of services) this.workloads.push(await workload(name, this.ledger));
     this.pages = await pageServer({ '/jwks': jwks(...keys) });
+    this.keysPort = this.pages.port;
     this.services = Object.fromEntries(this.workloads.map((one) => [`${one.name}.shop`, one.port]));
   }
 
@@ -58,6 +59,15 @@ export class Stage {
   async workers() {
     const living = () => childrenOf(Number(readFileSync(path.join(this.gateway.state, 'nginx.pid'), 'utf8'))).map((one) => one.pid);
     return until('both workers', () => living().length === 2 && living().sort());
+  }
+
+  /** Until the scene's end nobody may replace a worker; what this resolves to throws if somebody did. */
+  async sameWorkers() {
+    const before = await this.workers();
+    return async () => {
+      const after = await this.workers();
+      if (after.join() !== before.join()) throw new Error(`workers ${before} became ${after}`);
+    };
   }
 
   token(key = this.key, claims = {}, more = {}) {

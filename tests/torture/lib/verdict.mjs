@@ -39,6 +39,7 @@ const MAY_PASS = ['may pass', 'public'];
 function lost(record, entries) {
   const stale = entries.filter((entry) => record.stale.includes(entry.try));
   const taken = stale.map((entry) => `closed without an answer, but taken: ${ask(record)} as ${line(entry)}`);
+  if (record.away) return entries.length === 0 ? [] : [`turned away, but taken: ${ask(record)} as ${entries.map(line).join('; ')}`];
   if (record.excused) return passed(record) && record.own !== 'own' ? missing(record, entries) : [];
   if (record.how !== 'answered') return [...taken, `no whole answer: ${ask(record)} -> ${end(record)}`];
   if (passed(record)) return [...taken, ...(record.class === 'must be refused' ? [] : missing(record, entries))];
@@ -89,6 +90,7 @@ export function verdict({ records, entries, strays = [] }) {
       passed: count(passed),
       refused: count((record) => record.how === 'answered' && !passed(record)),
       retried: count((record) => record.stale.length > 0),
+      away: count((record) => record.away),
       cut: count((record) => record.excused !== undefined && !passed(record) && !(record.how === 'answered' && record.statuses.includes(record.status))),
       p50: percentile(times, 0.5),
       p99: percentile(times, 0.99),

@@ -1,16 +1,13 @@
-// A workload that keeps a ledger: a line for each request that reached it, told to nobody until the
-// scene is over. What it answers follows from the request's id (content.mjs).
+// A workload that writes a ledger: a line for each request that reached it, read only when the scene
+// is over. What it answers follows from the request's id (content.mjs).
 import http from 'node:http';
 import { freePort } from '../../flow/lib/place.mjs';
 import { contentOf } from './content.mjs';
 
-/** All workloads' lines, in the order of their arrival. */
-export const ledger = () => [];
-
 const number = (text) => Number(text ?? 0);
 
 /**
- * One address of the service `name`. It reads of a request: x-id, x-try, x-sends (bytes of its body),
+ * One address of the service `name`; `lines` is the ledger of all of them. It reads of a request: x-id, x-try, x-sends (bytes of its body),
  * x-wants (bytes of the answer), x-chunked, x-delay (ms). A line of the ledger:
  *
  *   {id, try, service, port, method, target, host, tokens, sent, whole, dead}
@@ -18,8 +15,8 @@ const number = (text) => Number(text ?? 0);
  * sent: its body is the one that belongs to the id; whole: read to its end, and answered to its end;
  * dead: this workload broke it off.
  */
-export async function workload(name, lines, { port } = {}) {
-  const it = { name, port: port ?? (await freePort()), open: new Map() };
+export async function workload(name, lines, { host = '127.0.0.1', port } = {}) {
+  const it = { name, host, port: port ?? (await freePort()), open: new Map() };
   const answer = (req, res, line, body) => {
     const n = number(req.headers['x-wants']);
     line.sent = body.equals(contentOf(line.id, number(req.headers['x-sends'])));
@@ -28,7 +25,7 @@ export async function workload(name, lines, { port } = {}) {
     res.writeHead(200, headers);
     res.end(contentOf(line.id, n));
   };
-  const server = http.createServer({ keepAliveTimeout: 1500 }, (req, res) => {
+  const take = (req, res) => {
     const line = {
       id: req.headers['x-id'], try: number(req.headers['x-try']), service: name, port: it.port,
       method: req.method, target: req.url, host: req.headers.host, sent: false, whole: false, dead: false,
@@ -44,14 +41,18 @@ export async function workload(name, lines, { port } = {}) {
       line.whole = true;
       it.open.get(req.socket)?.delete(line);
     });
-  });
-  server.on('connection', (socket) => {
-    it.open.set(socket, new Set());
-    socket.on('close', () => it.open.delete(socket));
-  });
-  server.on('clientError', (error, socket) => socket.destroy());
+  };
 
-  it.start = () => new Promise((resolve, reject) => server.once('error', reject).listen({ port: it.port, host: '127.0.0.1' }, resolve));
+  let server;
+  it.start = () => {
+    server = http.createServer({ keepAliveTimeout: 1500 }, take);
+    server.on('connection', (socket) => {
+      it.open.set(socket, new Set());
+      socket.on('close', () => it.open.delete(socket));
+    });
+    server.on('clientError', (error, socket) => socket.destroy());
+    return new Promise((resolve, reject) => server.once('error', reject).listen({ port: it.port, host }, resolve));
+  };
   /** No new connections; what is under way is answered, idle connections are closed. */
   it.leave = () => new Promise((resolve) => server.close(resolve) && server.closeIdleConnections());
   /** As if the process were killed. */
