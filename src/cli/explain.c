@@ -5,24 +5,36 @@
 
 #include "agent/offline.h"
 #include "cli/findings.h"
+#include "cli/pretty.h"
 #include "cli/rule_args.h"
+#include "cli/secrets.h"
 #include "cli/url.h"
 #include "cli/verbs.h"
 #include "crypto/digest.h"
-#include "policy/advice.h"
+#include "policy/explain.h"
 #include "rule/judge.h"
+#include "json/read.h"
 
 static const struct brama_usage usage = {
-    .synopsis = "brama explain -f PATH.. [METHOD] URL [FLAGS]",
-    .about = "Say what would become of a request, step by step. The rule files are judged\n"
-             "alone; key sets are fetched, nothing else is sent. The URL is taken as it is,\n"
-             "byte for byte. Without --service, where a workload is doesn't matter.\n"
-             "Exit code: 0 allowed, 1 refused, 2 unusable rules or URL, 69 a key set that was\n"
-             "needed can't be had.",
+    .synopsis = "brama explain -f PATH.. [METHOD] URL [FLAGS]\n"
+                "       brama explain --admin HOST:PORT [METHOD] URL [FLAGS]\n"
+                "       brama explain --admin HOST:PORT --request ID [FLAGS]",
+    .about = "Say why a request is let in or refused, and what would have to change.\n"
+             "-f: by these rule files alone; key sets are fetched, nothing else is sent.\n"
+             "Without --service, where a workload is doesn't matter.\n"
+             "--admin: by the gateway that listens there; with --request, what it did with the\n"
+             "request whose answer had this x-request-id.\n"
+             "The URL is taken as it is, byte for byte.\n"
+             "Exit code: 0 allowed, 1 refused (or no such request), 2 unusable rules or URL,\n"
+             "69 no gateway there, or a key set that was needed can't be had.",
     .example = "  brama explain -f rules/ GET http://httpbin.localhost/headers \\\n"
-               "      -H \"Authorization: Bearer $TOKEN\"",
+               "      -H \"Authorization: Bearer $TOKEN\"\n"
+               "  brama explain --admin 127.0.0.1:9901 \\\n"
+               "      --request 2fea7341-1aed-443d-947b-483c1278628c",
     .max_args = 2,
 };
+
+#define JSON_MAX ((size_t)16 << 20)
 
 /* Whoever reads two explanations side by side must not stumble over an id. */
 #define REQUEST_ID "00000000-0000-4000-8000-000000000000"
@@ -30,30 +42,9 @@ static const struct brama_usage usage = {
 struct wish {
     struct brama_request request;
     struct brama_secrets secrets;
-    bool as_json;
+    bool as_json, as_kyma;
     bool any_upstream; /* nobody said where workloads are: that isn't the question then */
 };
-
-const char *brama_verdict_name(enum brama_verdict verdict)
-{
-    switch (verdict) {
-    case BRAMA_VERDICT_ALLOW:
-        return "allow";
-    case BRAMA_VERDICT_ANSWER:
-        return "answer";
-    case BRAMA_VERDICT_DENY:
-    case BRAMA_VERDICT_PARK:
-        break;
-    }
-    return "deny";
-}
-
-static int exit_code_of(const struct brama_decision *d)
-{
-    if (d->verdict == BRAMA_VERDICT_ALLOW || d->verdict == BRAMA_VERDICT_ANSWER)
-        return BRAMA_EXIT_OK;
-    return d->reason == BRAMA_REASON_KEYS_UNAVAILABLE ? BRAMA_EXIT_UNAVAILABLE : BRAMA_EXIT_NO;
-}
 
 /* "Name: value" each; Host becomes the authority. The text isn't quoted in a complaint: it may be a
  * token. */
@@ -111,17 +102,25 @@ static int read_request(struct brama_request *r, struct brama_cli *cli,
     return read_headers(r, cli, headers);
 }
 
-/* Print through a buffer, so that no token gets out whichever way it went. */
-static int print(struct brama_cli *cli, struct wish *wish, const struct brama_explanation *e)
+/* Print through a buffer, so that no token gets out whichever way it went. json: of
+ * policy/explain.h. */
+static int print(struct brama_cli *cli, const struct wish *wish, brama_str json)
 {
     struct brama_cli inner = *cli;
+    struct brama_diag diag = {0};
+    struct brama_node *e;
     char *text = NULL;
     size_t n = 0;
 
+    if (brama_json_parse(&e, cli->arena, json, &brama_json_limits_rules, &diag) != BRAMA_OK) {
+        brama_say_diag(cli, &diag);
+        return BRAMA_EXIT_BUG;
+    }
     inner.out = open_memstream(&text, &n);
     if (inner.out == NULL)
         return brama_no_memory(cli);
-    int code = wish->as_json ? brama_explain_json(&inner, e) : brama_explain_text(&inner, e);
+    int code = wish->as_json ? brama_pretty_node(&inner, e, 0)
+                             : brama_explain_print(&inner, e, wish->as_kyma);
     bool complete = fclose(inner.out) == 0;
     if (code == BRAMA_EXIT_OK && !complete)
         code = brama_no_memory(cli);
@@ -132,7 +131,7 @@ static int print(struct brama_cli *cli, struct wish *wish, const struct brama_ex
     if (code == BRAMA_EXIT_OK)
         brama_secrets_print(&wish->secrets, cli->out, (brama_str){text, n});
     free(text);
-    return code;
+    return code == BRAMA_EXIT_OK ? brama_explain_exit(e) : code;
 }
 
 static brama_str upstream_of(struct brama_cli *cli, const struct brama_policy *policy,
@@ -164,19 +163,18 @@ static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_o
     struct brama_explanation e = {.request = &wish->request,
                                   .decision = &decision,
                                   .trace = &trace,
+                                  .arena = cli->arena,
                                   .upstream = upstream_of(cli, &offline->policy, &decision),
-                                  .advice =
-                                      brama_advice(cli->arena, decision.reason,
-                                                   brama_trace_cause(&trace), wish->request.now_s)};
-    for (size_t i = 0; i < wish->secrets.n && e.token.n == 0; i++) {
-        if (wish->secrets.list[i].is_token) {
-            e.token = wish->secrets.list[i].text;
-            e.token_place = wish->secrets.list[i].place;
-        }
-    }
-    int code = print(cli, wish, &e);
+                                  .all_claims = true};
+    struct brama_buf text;
+    brama_buf_init(&text, NULL, JSON_MAX);
+    brama_explain(&text, &e, NULL);
     brama_memory_free(engine.memory);
-    return code == BRAMA_EXIT_OK ? exit_code_of(&decision) : code;
+    int code = brama_buf_err(&text) == BRAMA_OK && !brama_arena_failed(cli->arena)
+                   ? print(cli, wish, brama_buf_str(&text))
+                   : brama_no_memory(cli);
+    brama_buf_deinit(&text);
+    return code;
 }
 
 /* What is wrong with the rules themselves, in so far as it stands in the way of reading them. */
@@ -237,61 +235,110 @@ static void find_secrets(struct wish *wish)
     brama_secrets_find(&wish->secrets, BRAMA_STR("the URL"), r->target);
 }
 
+/* By the gateway that runs. */
+static int ask(struct brama_cli *cli, struct wish *wish, brama_str admin, brama_str id)
+{
+    brama_str json;
+    int code = id.n != 0 ? brama_explain_recorded(&json, cli, admin, id)
+                         : brama_explain_live(&json, cli, admin, &wish->request);
+
+    return code == BRAMA_EXIT_OK ? print(cli, wish, json) : code;
+}
+
+struct flags {
+    struct brama_rule_args rules;
+    struct brama_opt_list headers;
+    brama_str format, method, admin, id, as;
+    uint64_t now_s;
+};
+
+static int check_flags(struct brama_cli *cli, struct wish *wish, const struct flags *flags,
+                       const struct brama_args *args)
+{
+    static const char *const formats[] = {"", "json"}, *const dialects[] = {"", "kyma"};
+    size_t format = 0, dialect = 0;
+    int code =
+        brama_format_arg(&format, cli, &usage, flags->format, formats, BRAMA_ARRAY_LEN(formats));
+
+    if (code != BRAMA_EXIT_OK)
+        return code;
+    while (dialect < 2 && !brama_str_eq(flags->as, brama_str_c(dialects[dialect])))
+        dialect++;
+    if (dialect == 2)
+        return brama_usage_error(cli, &usage, "--as knows kyma only");
+    wish->as_json = format == 1;
+    wish->as_kyma = dialect == 1;
+    if (flags->now_s > INT64_MAX)
+        return brama_usage_error(cli, &usage, "--now is too far away");
+    if (flags->admin.n != 0 && !brama_is_host_port(flags->admin))
+        return brama_usage_error(cli, &usage, "--admin wants HOST:PORT, not \"%.*s\"",
+                                 BRAMA_FMT(flags->admin));
+    if (flags->admin.n != 0 && flags->rules.paths.n != 0)
+        return brama_usage_error(cli, &usage, "by files (-f) or by a gateway (--admin)?");
+    if (flags->id.n != 0 && (flags->admin.n == 0 || args->n != 0))
+        return brama_usage_error(cli, &usage, "--request goes with --admin, and without a URL");
+    wish->request.now_s = (int64_t)flags->now_s;
+    return flags->id.n != 0
+               ? BRAMA_EXIT_OK
+               : read_request(&wish->request, cli, args, flags->method, &flags->headers);
+}
+
 int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
 {
-    static const char *const formats[] = {"", "json"};
-    struct brama_rule_args rules = {0};
-    struct brama_opt_list headers = {0};
-    brama_str format_name = BRAMA_NIL, method = BRAMA_NIL;
-    uint64_t now_s = (uint64_t)time(NULL);
+    struct flags flags = {.now_s = (uint64_t)time(NULL)};
     const struct brama_opt opts[] = {
-        brama_opt_paths(&rules),
+        brama_opt_paths(&flags.rules),
+        {.name = "admin",
+         .value = "HOST:PORT",
+         .help = "admin listener of a gateway that runs",
+         .text = &flags.admin},
+        {.name = "request",
+         .value = "ID",
+         .help = "a request that it refused, by x-request-id",
+         .text = &flags.id},
         {.letter = 'X',
-         .name = "request",
+         .name = "method",
          .value = "METHOD",
          .help = "the method: GET",
-         .text = &method},
+         .text = &flags.method},
         {.letter = 'H',
          .name = "header",
          .value = "'NAME: VALUE'",
          .help = "a header of the request; may be repeated",
-         .list = &headers},
-        brama_opt_ns(&rules),
+         .list = &flags.headers},
+        {.name = "as",
+         .value = "kyma",
+         .help = "also say where a cluster would answer otherwise",
+         .text = &flags.as},
+        brama_opt_ns(&flags.rules),
         {.letter = 'o',
          .name = "output",
          .value = "json",
          .help = "as a JSON object",
-         .text = &format_name},
-        brama_opt_domain(&rules),
-        brama_opt_services(&rules),
-        brama_opt_ca_file(&rules),
-        brama_opt_responses(&rules),
+         .text = &flags.format},
+        brama_opt_domain(&flags.rules),
+        brama_opt_services(&flags.rules),
+        brama_opt_ca_file(&flags.rules),
+        brama_opt_responses(&flags.rules),
         {.name = "now",
          .value = "SECONDS",
          .help = "decide as at this UNIX time",
-         .number = &now_s},
+         .number = &flags.now_s},
     };
     struct brama_args args;
     struct brama_inputs inputs;
     struct wish wish = {0};
-    size_t format;
 
     brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
     if (args.stop)
         return args.exit_code;
-    int code =
-        brama_format_arg(&format, cli, &usage, format_name, formats, BRAMA_ARRAY_LEN(formats));
-    if (code == BRAMA_EXIT_OK)
-        code = brama_rule_inputs(&inputs, cli, &usage, &rules);
-    if (code == BRAMA_EXIT_OK && now_s > INT64_MAX)
-        code = brama_usage_error(cli, &usage, "--now is too far away");
-    if (code == BRAMA_EXIT_OK)
-        code = read_request(&wish.request, cli, &args, method, &headers);
+    int code = check_flags(cli, &wish, &flags, &args);
     if (code != BRAMA_EXIT_OK)
         return code;
-    wish.as_json = format == 1;
-    wish.any_upstream = rules.services.n == 0;
-    wish.request.now_s = (int64_t)now_s;
     find_secrets(&wish);
-    return explain(cli, &wish, &inputs);
+    if (flags.admin.n != 0)
+        return ask(cli, &wish, flags.admin, flags.id);
+    code = brama_rule_inputs(&inputs, cli, &usage, &flags.rules);
+    wish.any_upstream = flags.rules.services.n == 0;
+    return code == BRAMA_EXIT_OK ? explain(cli, &wish, &inputs) : code;
 }

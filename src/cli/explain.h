@@ -1,26 +1,21 @@
-/* One request and what became of it, for both ways to print it. */
+/* What became of a request, in the text of policy/explain.h: asked of a gateway, and printed. */
 #ifndef BRAMA_CLI_EXPLAIN_H
 #define BRAMA_CLI_EXPLAIN_H
 
 #include "cli/cli.h"
-#include "cli/secrets.h"
 #include "policy/decide.h"
+#include "json/node.h"
 
-struct brama_explanation {
-    const struct brama_request *request;
-    const struct brama_decision *decision;
-    const struct brama_trace *trace;
-    brama_str upstream;    /* "ns/name:port" that it would go to, or empty */
-    brama_str advice;      /* the smallest change that would let it pass, or empty */
-    brama_str token;       /* the first thing in the request that reads as a token, or empty */
-    brama_str token_place; /* the header it stood in, or "the URL" */
-};
+/* What the gateway behind this admin listener would do with a request, and what it did with the one
+ * of that X-Request-ID. The exit code; *out is the arena's. */
+int brama_explain_live(brama_str *out, struct brama_cli *cli, brama_str admin,
+                       const struct brama_request *request);
+int brama_explain_recorded(brama_str *out, struct brama_cli *cli, brama_str admin, brama_str id);
 
-/* "allow", "deny", "answer". */
-const char *brama_verdict_name(enum brama_verdict verdict);
-
-/* Onto cli->out. The exit code of printing alone. */
-int brama_explain_text(struct brama_cli *cli, const struct brama_explanation *e);
-int brama_explain_json(struct brama_cli *cli, const struct brama_explanation *e);
+/* For people, onto cli->out: the verdict, its cause and what would have to change; then the rest.
+ * as_kyma: also what a cluster would have answered. The exit code of printing alone. */
+int brama_explain_print(struct brama_cli *cli, const struct brama_node *e, bool as_kyma);
+/* 0 allowed, 1 refused, 69 for want of keys. */
+int brama_explain_exit(const struct brama_node *e);
 
 #endif

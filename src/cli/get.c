@@ -1,25 +1,28 @@
 #include <time.h>
 
+#include "cli/admin.h"
 #include "cli/get_objects.h"
 #include "cli/pretty.h"
 #include "cli/rule_args.h"
 #include "cli/url.h"
 #include "cli/verbs.h"
-#include "http/http.h"
 #include "json/read.h"
 
-#define ANSWER_MAX ((size_t)64 << 20) /* 100,000 APIRules with a line of text each */
-#define COLUMNS_MAX 8
+#define PRINTED_MAX ((size_t)128 << 20) /* of YAML: twice what a gateway may answer */
+#define COLUMNS_MAX 12
 
 static const struct brama_usage usage = {
     .synopsis = "brama get KIND [NAME] [FLAGS]",
-    .about = "List what the running gateway has of a KIND: apirules or keysets. IN-FORCE tells\n"
-             "which form of a rule is enforced: the current one, the last one that was valid,\n"
-             "or none.\n"
-             "Exit code: 0 also when there are none, 1 no such NAME, 69 the gateway isn't\n"
-             "reachable.",
+    .about =
+        "List what the running gateway has of a KIND: apirules, keysets or refusals. IN-FORCE\n"
+        "tells which form of a rule is enforced: the current one, the last one that was\n"
+        "valid, or none. Refusals are the newest first; brama explain --request ID says\n"
+        "more about one.\n"
+        "Exit code: 0 also when there are none, 1 no such NAME, 69 the gateway isn't\n"
+        "reachable.",
     .example = "  brama get apirules -o wide\n"
-               "  brama get keysets --admin 127.0.0.1:9901",
+               "  brama get keysets --admin 127.0.0.1:9901\n"
+               "  brama get refusals --reason scope_missing -o wide",
     .max_args = 2,
 };
 
@@ -37,6 +40,7 @@ struct kind {
     struct brama_get_form form;
     const struct column *columns;
     size_t column_count;
+    bool filtered; /* by the gateway, which has many of them */
 };
 
 static brama_str key_count(struct brama_arena *arena, const struct brama_node *set)
@@ -85,13 +89,61 @@ static const struct column set_columns[] = {
     {"KEYS", NULL, key_count, false},    {"FETCHED", NULL, fetched, false},
     {"PROBLEM", "problem", NULL, false}, {"KIDS", NULL, key_ids, true},
 };
+/* The day is today's, nearly always; -o wide and json have all of it. */
+static brama_str clock_of(struct brama_arena *arena, const struct brama_node *refusal)
+{
+    brama_str at = brama_node_get_str(refusal, BRAMA_STR("time"));
+    size_t t = brama_str_find(at, 'T'), dot = brama_str_find(at, '.');
+
+    (void)arena;
+    return brama_str_from(brama_str_head(at, dot), t + 1);
+}
+
+static brama_str number_of(struct brama_arena *arena, const struct brama_node *refusal)
+{
+    const struct brama_node *status = brama_node_get(refusal, BRAMA_STR("status"));
+
+    return status != NULL && status->kind == BRAMA_NODE_INT
+               ? brama_arena_printf(arena, "%lld", (long long)status->integer)
+               : BRAMA_NIL;
+}
+
+static brama_str place_of(struct brama_arena *arena, const struct brama_node *refusal)
+{
+    const struct brama_node *n = brama_node_get(refusal, BRAMA_STR("line"));
+    brama_str file = brama_node_get_str(refusal, BRAMA_STR("file"));
+
+    return file.n != 0 && n != NULL
+               ? brama_arena_printf(arena, "%.*s:%lld", BRAMA_FMT(file), (long long)n->integer)
+               : BRAMA_NIL;
+}
+
+static const struct column refusal_columns[] = {
+    {"TIME", NULL, clock_of, false},   {"STATUS", NULL, number_of, false},
+    {"REASON", "reason", NULL, false}, {"METHOD", "method", NULL, true},
+    {"HOST", "host", NULL, false},     {"PATH", "path", NULL, false},
+    {"RULE", "rule", NULL, false},     {"PLACE", NULL, place_of, true},
+    {"ID", "request_id", NULL, false}, {"CAUSE", "cause", NULL, false},
+};
 static const struct kind kinds[] = {
     {"apirules",
      "apirule",
      {"APIRule", "gateway.kyma-project.io", "name"},
      rule_columns,
-     BRAMA_ARRAY_LEN(rule_columns)},
-    {"keysets", "keyset", {"KeySet", NULL, "url"}, set_columns, BRAMA_ARRAY_LEN(set_columns)},
+     BRAMA_ARRAY_LEN(rule_columns),
+     false},
+    {"keysets",
+     "keyset",
+     {"KeySet", NULL, "url"},
+     set_columns,
+     BRAMA_ARRAY_LEN(set_columns),
+     false},
+    {"refusals",
+     "refusal",
+     {"Refusal", NULL, "request_id"},
+     refusal_columns,
+     BRAMA_ARRAY_LEN(refusal_columns),
+     true},
 };
 
 static brama_str cell_of(struct brama_arena *arena, const struct column *c,
@@ -147,7 +199,7 @@ static int print_yaml(struct brama_cli *cli, const struct brama_node *doc)
     struct brama_buf buf;
     int code = BRAMA_EXIT_OK;
 
-    brama_buf_init(&buf, NULL, 2 * ANSWER_MAX);
+    brama_buf_init(&buf, NULL, PRINTED_MAX);
     brama_yaml_node(&buf, doc);
     if (brama_buf_err(&buf) == BRAMA_OK)
         fwrite(buf.p, 1, buf.n, cli->out);
@@ -204,40 +256,67 @@ static int print_objects(struct brama_cli *cli, const struct kind *kind,
     return format == FORMAT_JSON ? brama_pretty_node(cli, doc, 0) : print_yaml(cli, doc);
 }
 
-static int fetch(struct brama_node **doc, struct brama_cli *cli, const struct kind *kind,
-                 brama_str admin)
+static int fetch(struct brama_node **doc, struct brama_cli *cli, brama_str admin, const char *path)
 {
-    struct brama_http_options options = {.max_body = ANSWER_MAX, .total_ms = 30000};
-    struct brama_http_answer answer = {0};
+    struct brama_admin_answer answer;
     struct brama_diag diag = {0};
-    brama_str url =
-        brama_arena_printf(cli->arena, "http://%.*s/api/v1/%s", BRAMA_FMT(admin), kind->name);
+    int code = brama_admin_ask(&answer, cli, admin, path, BRAMA_NIL);
 
-    brama_http_get(&answer, cli->arena, url, &options);
-    if (answer.status != 200) {
-        if (answer.status == 0)
-            brama_say(cli, "no gateway at %.*s: %s", BRAMA_FMT(admin), answer.problem);
-        else
-            brama_say(cli, "%.*s answers %u", BRAMA_FMT(url), answer.status);
-        return BRAMA_EXIT_UNAVAILABLE;
-    }
+    if (code != BRAMA_EXIT_OK)
+        return code;
+    if (answer.status != 200)
+        return brama_admin_complain(cli, &answer);
     if (brama_json_parse(doc, cli->arena, answer.body, &brama_json_limits_rules, &diag) ==
             BRAMA_OK &&
         (*doc)->kind == BRAMA_NODE_MAP)
         return BRAMA_EXIT_OK;
-    brama_say(cli, "%.*s: no answer of a gateway", BRAMA_FMT(url));
+    brama_say(cli, "%.*s: no answer of a gateway", BRAMA_FMT(answer.url));
     return BRAMA_EXIT_UNAVAILABLE;
 }
 
-static int get(struct brama_cli *cli, const struct kind *kind, brama_str admin, brama_str ns,
-               brama_str name, enum format format)
+/* What is asked for; empty: all. */
+struct wish {
+    brama_str ns, name;
+    brama_str apirule, reason; /* of refusals; the gateway filters those */
+    uint64_t limit;
+};
+
+/* A value of a query: what isn't plain is encoded. */
+static brama_str encoded(struct brama_arena *arena, brama_str text)
+{
+    brama_str out = BRAMA_STR("");
+
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                     c == '_' || c == '/';
+        out = brama_arena_printf(arena, plain ? "%.*s%c" : "%.*s%%%02X", BRAMA_FMT(out), c);
+    }
+    return out;
+}
+
+static const char *path_of(struct brama_cli *cli, const struct kind *kind, const struct wish *wish)
+{
+    if (!kind->filtered)
+        return brama_arena_printf(cli->arena, "/api/v1/%s", kind->name).p;
+    return brama_arena_printf(cli->arena, "/api/v1/%s?limit=%llu&apirule=%.*s&reason=%.*s",
+                              kind->name, (unsigned long long)wish->limit,
+                              BRAMA_FMT(encoded(cli->arena, wish->apirule)),
+                              BRAMA_FMT(encoded(cli->arena, wish->reason)))
+        .p;
+}
+
+static int get(struct brama_cli *cli, const struct kind *kind, brama_str admin,
+               const struct wish *wish, enum format format)
 {
     struct brama_node *doc = NULL;
+    brama_str name = wish->name;
+    const char *path = path_of(cli, kind, wish);
+    int code = path != NULL ? fetch(&doc, cli, admin, path) : brama_no_memory(cli);
 
-    int code = fetch(&doc, cli, kind, admin);
     if (code != BRAMA_EXIT_OK)
         return code;
-    const struct brama_node *list = filter(kind, doc, ns, name);
+    const struct brama_node *list = filter(kind, doc, wish->ns, name);
     if (list == NULL) {
         brama_say(cli, "the gateway's answer has no list of %s", kind->name);
         return BRAMA_EXIT_UNAVAILABLE;
@@ -271,7 +350,8 @@ int brama_cmd_get(struct brama_cli *cli, int argc, char **argv)
                                           [FORMAT_WIDE] = "wide",
                                           [FORMAT_JSON] = "json",
                                           [FORMAT_YAML] = "yaml"};
-    brama_str admin = BRAMA_STR("127.0.0.1:9901"), format_name = BRAMA_NIL, ns = BRAMA_NIL;
+    brama_str admin = BRAMA_STR(BRAMA_ADMIN_DEFAULT), format_name = BRAMA_NIL;
+    struct wish wish = {.limit = 50};
     const struct brama_opt opts[] = {
         {.letter = 'o',
          .name = "output",
@@ -282,11 +362,20 @@ int brama_cmd_get(struct brama_cli *cli, int argc, char **argv)
          .name = "namespace",
          .value = "NS",
          .help = "APIRules of this one only",
-         .text = &ns},
+         .text = &wish.ns},
         {.name = "admin",
          .value = "HOST:PORT",
-         .help = "admin listener: 127.0.0.1:9901",
+         .help = "admin listener: " BRAMA_ADMIN_DEFAULT,
          .text = &admin},
+        {.name = "apirule",
+         .value = "NS/NAME",
+         .help = "refusals by this one only",
+         .text = &wish.apirule},
+        {.name = "reason",
+         .value = "REASON",
+         .help = "refusals for this one only, as scope_missing",
+         .text = &wish.reason},
+        {.name = "limit", .value = "N", .help = "so many refusals: 50", .number = &wish.limit},
     };
     struct brama_args args;
     size_t format;
@@ -300,9 +389,10 @@ int brama_cmd_get(struct brama_cli *cli, int argc, char **argv)
         return code;
     const struct kind *kind = args.n != 0 ? kind_by_name(args.p[0]) : NULL;
     if (kind == NULL)
-        return brama_usage_error(cli, &usage, "get what: apirules or keysets?");
+        return brama_usage_error(cli, &usage, "get what: apirules, keysets or refusals?");
     if (!brama_is_host_port(admin))
         return brama_usage_error(cli, &usage, "--admin wants HOST:PORT, not \"%.*s\"",
                                  BRAMA_FMT(admin));
-    return get(cli, kind, admin, ns, args.n > 1 ? args.p[1] : BRAMA_NIL, (enum format)format);
+    wish.name = args.n > 1 ? args.p[1] : BRAMA_NIL;
+    return get(cli, kind, admin, &wish, (enum format)format);
 }

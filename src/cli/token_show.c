@@ -4,6 +4,7 @@
 #include "cli/read_file.h"
 #include "cli/token_text.h"
 #include "cli/verbs.h"
+#include "jose/jwt.h"
 
 static const struct brama_usage usage = {
     .synopsis = "brama token show [TOKEN | -]",
@@ -34,7 +35,7 @@ int brama_cmd_token_show(struct brama_cli *cli, int argc, char **argv)
     if (brama_str_starts(token, BRAMA_STR("Bearer ")))
         token = brama_str_trim(brama_str_from(token, 7));
     brama_jwt_read(&jwt, cli->arena, token);
-    int code = brama_token_print(cli, &jwt, time(NULL));
+    int code = brama_token_print(cli, jwt.header, jwt.claims.root, time(NULL));
     if (code != BRAMA_EXIT_OK)
         return code;
     if (jwt.status != BRAMA_JWT_OK) {

@@ -40,12 +40,15 @@ struct fetch *brama__fetch_new(brama_str url, const struct brama_http_options *o
         return NULL;
     f->url = copy(brama_str_head(url, URL_BYTES + 1));
     f->ca_file = options->ca_file.n != 0 ? copy(options->ca_file) : NULL;
+    f->post = options->post_json.n != 0 ? copy(options->post_json) : NULL;
+    f->post_bytes = options->post_json.n;
     f->resolver = options->resolver;
     f->total_ms = options->total_ms != 0 ? options->total_ms : TOTAL_MS;
     f->connect_ms = options->connect_ms != 0 ? options->connect_ms : CONNECT_MS;
     f->max_age_s = -1;
     brama_buf_init(&f->body, NULL, options->max_body != 0 ? options->max_body : BODY_BYTES);
-    if (f->url == NULL || (options->ca_file.n != 0 && f->ca_file == NULL)) {
+    if (f->url == NULL || (options->ca_file.n != 0 && f->ca_file == NULL) ||
+        (f->post_bytes != 0 && f->post == NULL)) {
         brama__fetch_free(f);
         return NULL;
     }
@@ -65,7 +68,9 @@ void brama__fetch_free(struct fetch *f)
     if (f->easy != NULL)
         curl_easy_cleanup(f->easy);
     curl_slist_free_all(f->connect_to);
+    curl_slist_free_all(f->headers);
     brama_buf_deinit(&f->body);
+    free(f->post);
     free(f->url);
     free(f->ca_file);
     free(f);
@@ -182,6 +187,19 @@ static bool set_ca(struct fetch *f)
     return done;
 }
 
+static bool set_post(struct fetch *f)
+{
+    f->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (f->headers != NULL &&
+        curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->post_bytes) ==
+            CURLE_OK &&
+        curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, f->post) == CURLE_OK &&
+        curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers) == CURLE_OK)
+        return true;
+    PROBLEM(f, "the HTTP library refuses to post");
+    return false;
+}
+
 static bool set_options(struct fetch *f)
 {
     CURL *e = f->easy;
@@ -210,7 +228,7 @@ static bool set_options(struct fetch *f)
         PROBLEM(f, "the HTTP library refuses an option");
         return false;
     }
-    return f->ca_file == NULL || set_ca(f);
+    return (f->post == NULL || set_post(f)) && (f->ca_file == NULL || set_ca(f));
 }
 
 /* Where the service table says that the host lives; the request stays the one for the URL. */

@@ -15,14 +15,15 @@ struct fetch {
     brama_http_done *done;
     void *ctx;
 
-    char *url, *ca_file; /* copies; ca_file NULL: none */
+    char *url, *ca_file, *post; /* copies; ca_file and post NULL: none */
+    size_t post_bytes;
     const struct brama_http_resolver *resolver;
     uint64_t total_ms, connect_ms, started_ms;
     unsigned redirects;
     bool https;
 
     CURL *easy; /* NULL for a file */
-    struct curl_slist *connect_to;
+    struct curl_slist *connect_to, *headers;
     struct brama_buf body;
     size_t header_bytes;
     int64_t max_age_s;

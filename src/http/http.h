@@ -30,6 +30,7 @@ struct brama_http_options {
     const struct brama_http_resolver *resolver; /* NULL: DNS only */
     uint32_t total_ms, connect_ms;              /* 0: 5,000 and 1,000 */
     size_t max_body;                            /* 0: 256 KiB */
+    brama_str post_json; /* empty: GET; else POST with this body, application/json */
 };
 
 struct brama_http_answer {

@@ -163,7 +163,47 @@ static brama_str no_upstream(const struct ask *a)
                      "among the rules");
 }
 
-/* Reasons that aren't here have no change that is certain. */
+/* Said of the change alone, where the reason has no better words. */
+static brama_str of_change(const struct ask *a)
+{
+    const struct brama_change *c = &a->cause->change;
+    const char *name = c->member[0].name;
+    brama_str value = c->member[0].value, alg = c->member[1].value;
+    bool drop = c->member[0].type == BRAMA_CHANGE_DROP;
+
+    if (c->count == 0)
+        return BRAMA_NIL;
+    switch (c->kind) {
+    case BRAMA_CHANGE_MINT:
+        return drop ? brama_arena_printf(a->arena, "mint the token without %s", name)
+                    : brama_arena_printf(a->arena, "mint the token with %s \"%.*s\"", name,
+                                         BRAMA_FMT(value));
+    case BRAMA_CHANGE_SIGN:
+        return c->count == 1
+                   ? brama_arena_printf(a->arena, "leave %s out of the token's header", name)
+                   : brama_arena_printf(a->arena, "sign the token with the key \"%.*s\", by %.*s",
+                                        BRAMA_FMT(value), BRAMA_FMT(alg));
+    case BRAMA_CHANGE_TOKEN:
+        return brama_arena_printf(a->arena, "send a well-formed token in the %.*s %.*s",
+                                  BRAMA_FMT(value), BRAMA_FMT(alg));
+    case BRAMA_CHANGE_HEADER:
+        return brama_arena_printf(a->arena, "leave out the header %s", name);
+    case BRAMA_CHANGE_METHOD:
+        return brama_arena_printf(a->arena, "this path has a rule for %.*s", BRAMA_FMT(value));
+    case BRAMA_CHANGE_PATH:
+        return brama_arena_printf(a->arena, "send the path as \"%.*s\"", BRAMA_FMT(value));
+    case BRAMA_CHANGE_HOST:
+        return brama_arena_printf(a->arena, "the host in force is \"%.*s\"", BRAMA_FMT(value));
+    case BRAMA_CHANGE_NONE:
+    case BRAMA_CHANGE_KEYSET:
+    case BRAMA_CHANGE_SERVICE:
+    case BRAMA_CHANGE_COUNT:
+        break;
+    }
+    return BRAMA_NIL;
+}
+
+/* Reasons that aren't here have words of the change only. */
 static brama_str (*const advices[BRAMA_REASON_COUNT])(const struct ask *a) = {
     [BRAMA_REASON_TOKEN_MISSING] = token_missing,
     [BRAMA_REASON_TOKEN_SEVERAL] = several,
@@ -185,7 +225,64 @@ brama_str brama_advice(struct brama_arena *arena, enum brama_reason reason,
 {
     struct ask ask = {arena, cause, now_s};
 
-    if (cause == NULL || (unsigned)reason >= BRAMA_REASON_COUNT || advices[reason] == NULL)
+    if (cause == NULL || (unsigned)reason >= BRAMA_REASON_COUNT)
         return BRAMA_NIL;
-    return advices[reason](&ask);
+    return advices[reason] != NULL ? advices[reason](&ask) : of_change(&ask);
+}
+
+static void write_value(struct brama_json_out *json, enum brama_change_type type, brama_str value)
+{
+    brama_str one;
+    uint64_t number = 0;
+
+    switch (type) {
+    case BRAMA_CHANGE_NUMBER:
+        (void)!brama_str_u64(value, &number);
+        brama_json_int(json, (int64_t)number);
+        return;
+    case BRAMA_CHANGE_LIST:
+        if (brama_str_find(value, '\n') == value.n)
+            break;
+        brama_json_list(json);
+        while (brama_str_next(&value, '\n', &one))
+            brama_json_str(json, one);
+        brama_json_end(json);
+        return;
+    case BRAMA_CHANGE_DROP:
+        brama_json_null(json);
+        return;
+    case BRAMA_CHANGE_TEXT:
+        break;
+    }
+    brama_json_str(json, value);
+}
+
+void brama_change_write(struct brama_json_out *json, const struct brama_trace_step *cause)
+{
+    static const char *const names[BRAMA_CHANGE_COUNT] = {
+        [BRAMA_CHANGE_NONE] = "none",     [BRAMA_CHANGE_MINT] = "mint",
+        [BRAMA_CHANGE_SIGN] = "sign",     [BRAMA_CHANGE_TOKEN] = "token",
+        [BRAMA_CHANGE_HEADER] = "header", [BRAMA_CHANGE_METHOD] = "method",
+        [BRAMA_CHANGE_PATH] = "path",     [BRAMA_CHANGE_HOST] = "host",
+        [BRAMA_CHANGE_KEYSET] = "keyset", [BRAMA_CHANGE_SERVICE] = "service"};
+
+    brama_json_key(json, BRAMA_STR("change"));
+    if (cause == NULL || cause->change.count == 0) {
+        brama_json_null(json);
+        return;
+    }
+    const struct brama_change *c = &cause->change;
+    brama_json_map(json);
+    brama_json_key(json, brama_str_c(names[c->kind]));
+    if (c->member[0].name == NULL) {
+        write_value(json, c->member[0].type, c->member[0].value);
+    } else {
+        brama_json_map(json);
+        for (size_t i = 0; i < c->count; i++) {
+            brama_json_key(json, brama_str_c(c->member[i].name));
+            write_value(json, c->member[i].type, c->member[i].value);
+        }
+        brama_json_end(json);
+    }
+    brama_json_end(json);
 }

@@ -11,6 +11,7 @@
 
 #include "policy/reason.h"
 #include "policy/trace.h"
+#include "json/write.h"
 
 /* The last step that failed before the answer; NULL: none did. */
 const struct brama_trace_step *brama_trace_cause(const struct brama_trace *trace);
@@ -21,5 +22,8 @@ const struct brama_trace_step *brama_trace_cause(const struct brama_trace *trace
  * is in a step. */
 brama_str brama_advice(struct brama_arena *arena, enum brama_reason reason,
                        const struct brama_trace_step *cause, int64_t now_s);
+/* The same for machines: the member "change", {"mint": {"scope": "read"}} or null. trace.h has the
+ * kinds. */
+void brama_change_write(struct brama_json_out *json, const struct brama_trace_step *cause);
 
 #endif

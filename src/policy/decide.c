@@ -33,21 +33,27 @@ void brama__name_rule(struct brama__case *c, uint32_t rule_row)
 }
 
 /* Hosts are sorted by name. */
-static const struct brama_p_host *host_named(const struct brama_pack *p, brama_str name)
+/* The first that isn't before name; NULL: none, or a row is missing. */
+static const struct brama_p_host *host_from(const struct brama_pack *p, brama_str name)
 {
     uint32_t low = 0, high = brama_pack_count(p, BRAMA_T_HOST);
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
         const struct brama_p_host *h = BRAMA_ROW(p, BRAMA_T_HOST, mid, struct brama_p_host);
-        int d = h != NULL ? brama_str_cmp(brama_pack_text(p, h->name), name) : 0;
-        if (h == NULL || d == 0)
-            return h;
-        if (d < 0)
+        if (h == NULL)
+            return NULL;
+        if (brama_str_cmp(brama_pack_text(p, h->name), name) < 0)
             low = mid + 1;
         else
             high = mid;
     }
-    return NULL;
+    return BRAMA_ROW(p, BRAMA_T_HOST, low, struct brama_p_host);
+}
+
+static const struct brama_p_host *host_named(const struct brama_pack *p, brama_str name)
+{
+    const struct brama_p_host *h = host_from(p, name);
+    return h != NULL && brama_str_eq(brama_pack_text(p, h->name), name) ? h : NULL;
 }
 
 /* Exact, else the longest "*.suffix"; the star is at least one character. istio-jwt.md 4.4. */
@@ -68,6 +74,20 @@ static const struct brama_p_host *find_host(struct brama__case *c)
                               : BRAMA_STR("a host of an APIRule in force"),
                     c->host, h != NULL ? "served" : "no APIRule in force serves this host");
     return h;
+}
+
+/* A host in force that begins with the same label. */
+static void change_host(struct brama__case *c)
+{
+    brama_str label = brama_str_head(c->host, brama_str_find(c->host, '.'));
+
+    if (c->trace == NULL)
+        return;
+    brama_str dotted = brama_arena_printf(c->arena, "%.*s.", BRAMA_FMT(label));
+    const struct brama_p_host *h = host_from(c->policy, dotted);
+    brama_str name = h != NULL ? brama_pack_text(c->policy, h->name) : BRAMA_NIL;
+    if (brama_str_starts(name, dotted))
+        brama_trace_change(c->trace, BRAMA_CHANGE_HOST, NULL, BRAMA_CHANGE_TEXT, name);
 }
 
 static bool route_matches(struct brama__case *c, const struct brama_p_route *route, brama_str path)
@@ -130,6 +150,7 @@ void brama__deny_ambiguous(struct brama__case *c, brama_str reading)
 {
     brama_trace_add(c->trace, "path", BRAMA_TRACE_FAIL, c->path.path, reading,
                     "a lenient backend would read the path as another rule's");
+    brama_trace_change(c->trace, BRAMA_CHANGE_PATH, NULL, BRAMA_CHANGE_TEXT, c->path.harsh);
     brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_AMBIGUOUS_PATH);
 }
 
@@ -149,11 +170,37 @@ static bool all_readings_lead_to(struct brama__case *c, const struct brama_p_hos
     return true;
 }
 
+/* Another method of a rule of this path, or the path with or without its last slash. */
+static void change_route(struct brama__case *c, const struct brama_p_host *host)
+{
+    brama_methods asked = c->method;
+    brama_str path = c->path.path;
+
+    if (c->trace == NULL)
+        return;
+    for (unsigned bit = 0; bit < 9; bit++) {
+        c->method = (brama_methods)(1u << bit);
+        if (find_route(c, host, path, false) == BRAMA_NO_ROW)
+            continue;
+        c->method = asked;
+        brama_trace_change(c->trace, BRAMA_CHANGE_METHOD, NULL, BRAMA_CHANGE_TEXT,
+                           brama_str_c(brama_method_name((brama_methods)(1u << bit))));
+        return;
+    }
+    c->method = asked;
+    path = brama_str_ends(path, BRAMA_STR("/"))
+               ? brama_str_head(path, path.n - 1)
+               : brama_arena_printf(c->arena, "%.*s/", BRAMA_FMT(path));
+    if (path.n != 0 && find_route(c, host, path, false) != BRAMA_NO_ROW)
+        brama_trace_change(c->trace, BRAMA_CHANGE_PATH, NULL, BRAMA_CHANGE_TEXT, path);
+}
+
 /* Host and route: false, and the case has ended. */
 static bool match(struct brama__case *c)
 {
     const struct brama_p_host *host = find_host(c);
     if (host == NULL) {
+        change_host(c);
         brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_NO_HOST);
         return false;
     }
@@ -167,6 +214,7 @@ static bool match(struct brama__case *c)
                         BRAMA_STR("a rule for path and method"), c->path.path,
                         "no rule of this host matches with method %.*s",
                         BRAMA_FMT(brama_str_head(c->request->method, 32)));
+        change_route(c, host);
         brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_NO_ROUTE);
         return false;
     }
@@ -214,6 +262,10 @@ static void trace_upstream(struct brama__case *c, const struct brama_p_upstream 
     brama_str ns = brama_pack_text(c->policy, u->ns), name = brama_pack_text(c->policy, u->name);
     brama_trace_add(c->trace, "upstream", outcome, BRAMA_NIL, BRAMA_NIL, "%.*s/%.*s:%u%s",
                     BRAMA_FMT(ns), BRAMA_FMT(name), u->port, known ? "" : ": no address is known");
+    if (outcome == BRAMA_TRACE_FAIL && c->trace != NULL)
+        brama_trace_change(
+            c->trace, BRAMA_CHANGE_SERVICE, NULL, BRAMA_CHANGE_TEXT,
+            brama_arena_printf(c->arena, "%.*s/%.*s:%u", BRAMA_FMT(ns), BRAMA_FMT(name), u->port));
 }
 
 /* Everything said yes: say where to, and let the request pass. */
@@ -260,7 +312,7 @@ void brama_decide(struct brama_decision *out, const struct brama_engine *engine,
         return;
     }
     c.policy = &engine->policy->pack;
-    brama__memory_begin(engine->memory);
+    brama__memory_begin(engine->memory, !engine->replay);
     if (!brama__check_request(&c) || !match(&c) || brama__cors(&c))
         return;
     bool passed = c.route->responder == BRAMA_RESPONDER_OATHKEEPER ? brama__ask_oathkeeper(&c, &ok)

@@ -107,6 +107,10 @@ struct brama_engine {
     /* This request may still wait for a key set: what would be refused for an unknown kid only is
      * PARK. False for explain, and when the wait is over. */
     bool may_park;
+    /* The same question was answered just now with the same memory, and is asked again for its
+     * trace: a token that isn't remembered is one that didn't verify, so that no signature is
+     * checked a second time, and nothing is counted. */
+    bool replay;
 };
 
 /* All slices of *out are the arena's, the request's or static, but for .upstream, which is in

@@ -126,6 +126,38 @@ bool brama__text(const struct brama__case *c, struct brama_span span, uint32_t i
 /* Name the rule whose place the next trace step and the answer refer to. */
 void brama__name_rule(struct brama__case *c, uint32_t rule_row);
 
+/* change.c: only for the trace; each does nothing without one. The changes are those of the step
+ * just added. */
+/* Where exactly a token was found, of the places that DEFAULT stands for. */
+brama_str brama__place_found(struct brama__case *c, const struct brama__place *place,
+                             brama_str token);
+/* A good token at this place. */
+void brama__change_place(struct brama__case *c, const struct brama__place *place);
+/* Another key: the first of these sets whose alg is among algs (1 << enum brama_alg). */
+void brama__change_key(struct brama__case *c, const uint64_t *keysets, size_t count, uint32_t algs);
+#define BRAMA__ANY_ALG UINT32_MAX
+/* What makes a token that couldn't be read one that can. */
+void brama__change_token(struct brama__case *c, const struct brama_jwt *jwt, brama_str issuer,
+                         const struct brama__place *place, const uint64_t *keysets, size_t count);
+/* A step about exp (at least bound), nbf or iat (at most bound) with its change. */
+void brama__trace_date(struct brama__case *c, const char *claim, int64_t at, bool ok, int64_t bound,
+                       int64_t skew_s);
+
+/* sidecar_trace.c: likewise. */
+struct brama__place brama__place_of(const struct brama__case *c, const struct brama_p_auth *auth);
+void brama__trace_read(struct brama__case *c, const struct brama_jwt *jwt, brama_str place);
+void brama__trace_unknown_issuer(struct brama__case *c, const struct brama_p_workload *w,
+                                 brama_str issuer);
+/* The matched rule's first issuer, and a token at the place of the first. */
+void brama__change_issuer(struct brama__case *c);
+void brama__change_place_of_rule(struct brama__case *c);
+/* The matched rule's issuers; where its tokens may stand, each place once; all texts of a span;
+ * what a token says of its scopes. */
+brama_str brama__rules_issuers(struct brama__case *c);
+brama_str brama__places_text(struct brama__case *c);
+brama_str brama__list_text(struct brama__case *c, struct brama_span span, char separator);
+brama_str brama__scope_text(struct brama__case *c, const struct brama_claims *claims);
+
 /* memory.c */
 struct brama__remembered {
     const struct brama_jwt *jwt;
@@ -136,8 +168,9 @@ bool brama__memory_find(struct brama_memory *memory, brama_str token,
                         struct brama__remembered *out);
 void brama__memory_keep(struct brama_memory *memory, brama_str token, enum brama_alg alg,
                         const uint8_t thumbprint[BRAMA_THUMBPRINT_BYTES]);
-/* A new decision begins: what it finds stays until the next one begins. */
-void brama__memory_begin(struct brama_memory *memory);
+/* A new decision begins: what it finds stays until the next one begins. counted: hits and misses
+ * count. */
+void brama__memory_begin(struct brama_memory *memory, bool counted);
 /* The parsed key; NULL if it can't be had. Borrowed until the next call. */
 struct brama_pkey *brama__memory_key(struct brama_memory *memory, const struct brama_facts *facts,
                                      const struct brama_f_key *key);

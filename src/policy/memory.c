@@ -33,6 +33,7 @@ struct brama_memory {
     size_t keys_max;
     struct brama_regexes *regexes;
     uint64_t decision;
+    bool counted; /* this decision's hits and misses */
     struct brama_memory_counts counts;
 };
 
@@ -87,9 +88,10 @@ struct brama_memory_counts brama_memory_counts(const struct brama_memory *memory
     return memory->counts;
 }
 
-void brama__memory_begin(struct brama_memory *memory)
+void brama__memory_begin(struct brama_memory *memory, bool counted)
 {
     memory->decision++;
+    memory->counted = counted;
     brama_regexes_begin(memory->regexes);
 }
 
@@ -141,11 +143,11 @@ bool brama__memory_find(struct brama_memory *memory, brama_str token, struct bra
         if (t->text == NULL || t->n != token.n || memcmp(t->text, token.p, token.n) != 0)
             continue;
         t->used_at = memory->decision;
-        memory->counts.token_hits++;
+        memory->counts.token_hits += memory->counted;
         *out = (struct brama__remembered){&t->jwt, t->alg, t->thumbprint};
         return true;
     }
-    memory->counts.token_misses++;
+    memory->counts.token_misses += memory->counted;
     return false;
 }
 

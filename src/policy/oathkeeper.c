@@ -137,6 +137,7 @@ enum brama__authn brama__no_ory_token(struct brama__case *c, const struct brama_
     brama_trace_add(c->trace, "token", brama__not_mine_outcome(c), BRAMA_STR("a token"), BRAMA_NIL,
                     "none at the place that the rule names: %.*s",
                     BRAMA_FMT(brama__place_text(c, place)));
+    brama__change_place(c, place);
     return BRAMA__AUTHN_NOT_MINE;
 }
 

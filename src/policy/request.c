@@ -111,6 +111,8 @@ bool brama__check_request(struct brama__case *c)
     if (!connection_ok(r)) {
         brama_trace_add(c->trace, "connection", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
                         "Connection names a header that the decision rests on");
+        brama_trace_change(c->trace, BRAMA_CHANGE_HEADER, "connection", BRAMA_CHANGE_DROP,
+                           BRAMA_NIL);
         brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_BAD_CONNECTION);
         return false;
     }

@@ -9,6 +9,7 @@
 /* A token of the request and what became of it. */
 struct found {
     brama_str text;
+    brama_str place; /* where it stands, for the trace */
     struct brama__token token;
     enum brama_jwt_status status;      /* Envoy's aggregate over the rules that watch its place */
     const struct brama_p_auth *auth;   /* the first that accepted it; NULL: none did */
@@ -29,7 +30,7 @@ static const struct brama_p_auth *auth_row(const struct brama__case *c, struct b
     return BRAMA_ROW(c->policy, BRAMA_T_AUTH, span.first + i, struct brama_p_auth);
 }
 
-static struct found *find_or_add(struct visit *v, brama_str text)
+static struct found *find_or_add(struct visit *v, brama_str text, const struct brama__place *place)
 {
     for (size_t i = 0; i < v->count; i++)
         if (brama_str_eq(v->found[i].text, text))
@@ -39,14 +40,10 @@ static struct found *find_or_add(struct visit *v, brama_str text)
     struct found *f = &v->found[v->count++];
     *f = (struct found){.text = text, .status = BRAMA_JWT_MISSED};
     brama__token_read(v->c, &f->token, text);
-    const struct brama_jwt *jwt = f->token.jwt;
-    if (jwt->status != BRAMA_JWT_OK)
-        brama_trace_add(v->c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL, "%s%s%s",
-                        brama_jwt_status_text(jwt->status), jwt->detail[0] != 0 ? ": " : "",
-                        jwt->detail);
-    else
-        brama_trace_add(v->c->trace, "token", BRAMA_TRACE_PASS, BRAMA_NIL, jwt->claims.iss,
-                        "read%s", v->c->trace != NULL && jwt->jku.n != 0 ? "; jku ignored" : "");
+    if (v->c->trace != NULL) {
+        f->place = brama__place_found(v->c, place, text);
+        brama__trace_read(v->c, f->token.jwt, f->place);
+    }
     return f;
 }
 
@@ -56,17 +53,11 @@ static enum brama_jwt_status check_time(struct brama__case *c, const struct bram
     if (c->trace == NULL)
         return status;
     if (claims->exp.present)
-        brama_trace_add(
-            c->trace, "exp", status == BRAMA_JWT_EXPIRED ? BRAMA_TRACE_FAIL : BRAMA_TRACE_PASS,
-            BRAMA_NIL, BRAMA_NIL, "%lld, now %lld, tolerance %d s: %lld s %s",
-            (long long)claims->exp.s, (long long)c->request->now_s, SKEW_S,
-            (long long)(claims->exp.s > c->request->now_s ? claims->exp.s - c->request->now_s
-                                                          : c->request->now_s - claims->exp.s),
-            claims->exp.s > c->request->now_s ? "left" : "ago");
-    if (status == BRAMA_JWT_NOT_YET_VALID)
-        brama_trace_add(c->trace, "nbf", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
-                        "%lld, now %lld, tolerance %d s", (long long)claims->nbf.s,
-                        (long long)c->request->now_s, SKEW_S);
+        brama__trace_date(c, "exp", claims->exp.s, status != BRAMA_JWT_EXPIRED,
+                          c->request->now_s - SKEW_S, SKEW_S);
+    if (claims->nbf.present)
+        brama__trace_date(c, "nbf", claims->nbf.s, status != BRAMA_JWT_NOT_YET_VALID,
+                          c->request->now_s + SKEW_S, SKEW_S);
     return status;
 }
 
@@ -137,9 +128,7 @@ static bool is_rules_own(const struct brama__case *c, const struct brama_p_auth 
 static bool judge_auth(struct visit *v, const struct brama_p_auth *auth)
 {
     struct brama__case *c = v->c;
-    struct brama__place place = {(enum brama_token_place)auth->place,
-                                 brama_pack_text(c->policy, auth->name),
-                                 brama_pack_text(c->policy, auth->prefix)};
+    struct brama__place place = brama__place_of(c, auth);
     brama_str tokens[2];
     bool several = false;
     size_t n = brama__find_tokens(c, &place, tokens, BRAMA_ARRAY_LEN(tokens), &several);
@@ -149,7 +138,7 @@ static bool judge_auth(struct visit *v, const struct brama_p_auth *auth)
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        struct found *f = find_or_add(v, tokens[i]);
+        struct found *f = find_or_add(v, tokens[i], &place);
         if (f == NULL) {
             brama__deny_several(c, BRAMA__ISTIO);
             return false;
@@ -184,21 +173,6 @@ static void park(struct visit *v)
             brama__park(v->c, v->found[i].wanted, v->found[i].wanted_count);
 }
 
-/* The issuers that the workload takes tokens from, for the trace. */
-static void trace_unknown_issuer(struct brama__case *c, const struct brama_p_workload *w,
-                                 brama_str issuer)
-{
-    brama_str list = BRAMA_STR("");
-    for (uint32_t i = 0; c->trace != NULL && i < w->auths.count; i++) {
-        const struct brama_p_auth *auth = auth_row(c, w->auths, i);
-        if (auth == NULL)
-            break;
-        list = brama_arena_printf(c->trace->arena, "%.*s%s%.*s", BRAMA_FMT(list), i != 0 ? " " : "",
-                                  BRAMA_FMT(brama_pack_text(c->policy, auth->issuer)));
-    }
-    brama_trace_add(c->trace, "issuer", BRAMA_TRACE_FAIL, list, issuer, "another issuer");
-}
-
 /* A token at a watched place must be good, on every path of the workload; none is fine here.
  * Stricter than Envoy, which stops at the first good one: every recognised token is verified. */
 static bool authenticate(struct visit *v)
@@ -224,8 +198,9 @@ static bool authenticate(struct visit *v)
         log_token(c, v->found[i].token.jwt);
     for (size_t i = 0; i < v->count; i++)
         if (v->found[i].auth == NULL) {
+            brama_trace_token(c->trace, v->found[i].token.jwt, v->found[i].place);
             if (v->found[i].status == BRAMA_JWT_UNKNOWN_ISSUER)
-                trace_unknown_issuer(c, w, v->found[i].token.jwt->claims.iss);
+                brama__trace_unknown_issuer(c, w, v->found[i].token.jwt->claims.iss);
             brama__deny_token(c, BRAMA__ISTIO, v->found[i].status);
             park(v);
             return false;
@@ -281,32 +256,6 @@ static bool audiences_named(struct brama__case *c, const struct brama_claims *cl
     return claim_has_all(c, claims, BRAMA_STR("aud"), audiences);
 }
 
-static brama_str list_text(struct brama__case *c, struct brama_span span)
-{
-    brama_str out = BRAMA_STR(""), text;
-    for (uint32_t i = 0; c->trace != NULL && brama__text(c, span, i, &text); i++)
-        out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out), i != 0 ? " " : "",
-                                 BRAMA_FMT(text));
-    return out;
-}
-
-/* What the token says of its scopes, for the trace. */
-static brama_str scope_text(struct brama__case *c, const struct brama_claims *claims)
-{
-    static const brama_str names[] = {BRAMA_LIT("scp"), BRAMA_LIT("scope"), BRAMA_LIT("scopes")};
-    brama_str out = BRAMA_STR("");
-    for (size_t i = 0; c->trace != NULL && i < BRAMA_ARRAY_LEN(names); i++) {
-        const brama_str *values;
-        size_t count;
-        if (!brama_claims_list(&values, &count, c->arena, claims, names[i], false))
-            continue;
-        for (size_t v = 0; v < count; v++)
-            out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out), out.n != 0 ? " " : "",
-                                     BRAMA_FMT(values[v]));
-    }
-    return out;
-}
-
 /* Does the token satisfy one of the rule's authorizations? On a no, *why says what was missing
  * first. */
 static bool authorized(struct brama__case *c, const struct brama_claims *claims,
@@ -322,41 +271,25 @@ static bool authorized(struct brama__case *c, const struct brama_claims *claims,
         bool audiences = scopes && audiences_named(c, claims, a->audiences);
         if (a->scopes.count != 0)
             brama_trace_add(c->trace, "scope", scopes ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
-                            list_text(c, a->scopes), scope_text(c, claims), "authorizations[%u]",
-                            i);
+                            brama__list_text(c, a->scopes, ' '), brama__scope_text(c, claims),
+                            "authorizations[%u]", i);
+        if (!scopes)
+            brama_trace_change(c->trace, BRAMA_CHANGE_MINT, "scope", BRAMA_CHANGE_TEXT,
+                               brama__list_text(c, a->scopes, ' '));
         if (scopes && a->audiences.count != 0)
             brama_trace_add(c->trace, "audience", audiences ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
-                            list_text(c, a->audiences),
+                            brama__list_text(c, a->audiences, ' '),
                             claims->aud_count != 0 ? claims->aud[0] : BRAMA_NIL,
                             "authorizations[%u], %zu in the token", i, claims->aud_count);
+        if (scopes && !audiences)
+            brama_trace_change(c->trace, BRAMA_CHANGE_MINT, "aud", BRAMA_CHANGE_LIST,
+                               brama__list_text(c, a->audiences, '\n'));
         if (audiences)
             return true;
         if (i == 0)
             *why = scopes ? BRAMA_REASON_AUDIENCE_MISSING : BRAMA_REASON_SCOPE_MISSING;
     }
     return authz.count == 0;
-}
-
-/* Where the rule's own tokens may stand, for the trace; each place once. */
-static brama_str places_text(struct brama__case *c)
-{
-    brama_str out = BRAMA_NIL;
-    for (uint32_t i = 0; c->trace != NULL && i < c->route->auths.count; i++) {
-        const struct brama_p_auth *auth = auth_row(c, c->route->auths, i);
-        if (auth == NULL)
-            break;
-        struct brama__place place = {(enum brama_token_place)auth->place,
-                                     brama_pack_text(c->policy, auth->name),
-                                     brama_pack_text(c->policy, auth->prefix)};
-        brama_str text = brama__place_text(c, &place);
-        if (place.place == BRAMA_TOKEN_DEFAULT)
-            text = brama_arena_printf(c->arena, "%.*s or query parameter access_token",
-                                      BRAMA_FMT(text));
-        if (brama_str_find_str(out, text) == out.n)
-            out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out),
-                                     out.n != 0 ? " or " : "", BRAMA_FMT(text));
-    }
-    return out;
 }
 
 /* The token that satisfies the matched rule's own jwt strategy; NULL: the case has ended. */
@@ -371,16 +304,20 @@ static const struct brama_claims *satisfy_jwt(struct visit *v)
 
     if (first != NULL)
         c->scopes_wanted = first->scopes;
-    if (v->count == 0)
+    if (v->count == 0) {
         brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("a token"), BRAMA_NIL,
-                        "none at the places that the rule names: %.*s", BRAMA_FMT(places_text(c)));
+                        "none at the places that the rule names: %.*s",
+                        BRAMA_FMT(brama__places_text(c)));
+        brama__change_place_of_rule(c);
+    }
     for (size_t i = 0; i < v->count; i++) {
         const struct found *f = &v->found[i];
         const struct brama_claims *claims = &f->token.jwt->claims;
         if (!f->rules_own) {
             why = BRAMA_REASON_ISSUER_UNKNOWN;
-            brama_trace_add(c->trace, "issuer", BRAMA_TRACE_FAIL, BRAMA_NIL, claims->iss,
-                            "an issuer of the workload, but not of this rule");
+            brama_trace_add(c->trace, "issuer", BRAMA_TRACE_FAIL, brama__rules_issuers(c),
+                            claims->iss, "an issuer of the workload, but not of this rule");
+            brama__change_issuer(c);
             continue;
         }
         if (claims->sub.n == 0) {
@@ -388,6 +325,8 @@ static const struct brama_claims *satisfy_jwt(struct visit *v)
             brama_trace_add(c->trace, "sub", BRAMA_TRACE_FAIL, BRAMA_STR("a subject"),
                             BRAMA_STR("none"),
                             "this token has no sub; Istio's requestPrincipals need one");
+            brama_trace_change(c->trace, BRAMA_CHANGE_MINT, "sub", BRAMA_CHANGE_TEXT,
+                               BRAMA_STR("caller"));
             continue;
         }
         if (authorized(c, claims, &why))

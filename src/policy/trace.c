@@ -40,3 +40,25 @@ void brama_trace_at(struct brama_trace *trace, brama_str file, uint32_t line)
     trace->last->where.file = brama_arena_copy(trace->arena, file);
     trace->last->where.line = line;
 }
+
+void brama_trace_token(struct brama_trace *trace, const struct brama_jwt *jwt, brama_str place)
+{
+    if (trace == NULL)
+        return;
+    trace->jwt = jwt;
+    trace->jwt_place = brama_arena_copy(trace->arena, place);
+}
+
+void brama_trace_change(struct brama_trace *trace, enum brama_change_kind kind, const char *name,
+                        enum brama_change_type type, brama_str value)
+{
+    if (trace == NULL || trace->last == NULL)
+        return;
+    struct brama_change *c = &trace->last->change;
+    if (c->count == BRAMA_CHANGE_MEMBERS_MAX)
+        return;
+    c->kind = kind;
+    c->member[c->count].name = name;
+    c->member[c->count].type = type;
+    c->member[c->count++].value = brama_arena_copy(trace->arena, value);
+}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "jose/alg.h"
+#include "jose/b64url.h"
 #include "policy/inner.h"
 
 /* A token without kid is tried under every key that fits, as in Envoy, but not under any number:
@@ -66,11 +67,24 @@ static bool verifies(struct search *s, const struct brama_f_key *key)
     if (s->token->remembered)
         return s->token->alg == jwt->alg &&
                memcmp(s->token->thumbprint, key->thumbprint, sizeof(key->thumbprint)) == 0;
+    if (s->c->engine->replay)
+        return false; /* what verified is remembered */
     struct brama_pkey *pkey = brama__memory_key(s->c->engine->memory, s->c->engine->facts, key);
     struct brama_verified v = {false};
     if (pkey != NULL)
         brama_pkey_verify(&v, pkey, jwt->alg, jwt->signing_input, jwt->signature);
     return v.valid;
+}
+
+static brama_str thumbprint_text(struct brama__case *c, const struct brama_f_key *key)
+{
+    struct brama_buf text;
+
+    brama_buf_init(&text, NULL, 64);
+    brama_b64url_encode(&text, (brama_str){(const char *)key->thumbprint, sizeof(key->thumbprint)});
+    brama_str out = brama_arena_copy(c->arena, brama_buf_str(&text));
+    brama_buf_deinit(&text);
+    return out;
 }
 
 static void note_key(const struct search *s, const struct brama_f_key *key,
@@ -82,10 +96,19 @@ static void note_key(const struct search *s, const struct brama_f_key *key,
     const struct brama_pack *pack = &c->engine->facts->pack;
     int64_t age = c->request->now_s - set->fetched_at_s;
     brama_str kid = brama_pack_text(pack, key->kid), url = brama_pack_text(pack, set->url);
-    brama_trace_add(c->trace, "signature", good ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
-                    brama_str_c(brama_alg_name(s->token->jwt->alg)), BRAMA_NIL,
-                    "key \"%.*s\" of %.*s, fetched %lld s ago%s", BRAMA_FMT(kid), BRAMA_FMT(url),
-                    (long long)(age > 0 ? age : 0), good ? "" : ": not signed by this key");
+    brama_str alg = brama_str_c(brama_alg_name(s->token->jwt->alg));
+    brama_str thumbprint = thumbprint_text(c, key);
+    brama_trace_add(c->trace, "signature", good ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL, BRAMA_NIL,
+                    alg, "key \"%.*s\" (%s%.*s) of %.*s, fetched %lld s ago%s", BRAMA_FMT(kid),
+                    brama_str_eq(kid, thumbprint) ? "its thumbprint" : "thumbprint ",
+                    BRAMA_FMT(brama_str_eq(kid, thumbprint) ? BRAMA_NIL : thumbprint),
+                    BRAMA_FMT(url), (long long)(age > 0 ? age : 0),
+                    good ? "" : ": not signed by this key");
+    if (good)
+        return;
+    brama_trace_change(c->trace, BRAMA_CHANGE_SIGN, "kid",
+                       key->has_kid ? BRAMA_CHANGE_TEXT : BRAMA_CHANGE_DROP, kid);
+    brama_trace_change(c->trace, BRAMA_CHANGE_SIGN, "alg", BRAMA_CHANGE_TEXT, alg);
 }
 
 /* Does the type of the key fit the token's alg? A key that says its alg was checked at load. */
@@ -134,15 +157,18 @@ static void note_miss(const struct search *s, const struct brama__key_wish *wish
     brama_str problem =
         set != NULL ? brama_pack_text(&c->engine->facts->pack, set->problem) : BRAMA_NIL;
     brama_str kid = s->token->jwt->has_kid ? s->token->jwt->kid : BRAMA_STR("(none)");
-    if (!s->loaded)
+    if (!s->loaded) {
         brama_trace_add(c->trace, "key", BRAMA_TRACE_FAIL, url, BRAMA_NIL,
                         "the key set was never loaded%s%.*s", problem.n != 0 ? ": " : "",
                         BRAMA_FMT(problem));
-    else
+        brama_trace_change(c->trace, BRAMA_CHANGE_KEYSET, NULL, BRAMA_CHANGE_TEXT, url);
+    } else {
         brama_trace_add(c->trace, "key", BRAMA_TRACE_FAIL, kid,
                         brama_str_c(brama_alg_name(s->token->jwt->alg)),
                         "no key of %.*s fits kid and alg; fetched %lld s ago", BRAMA_FMT(url),
                         (long long)(set != NULL ? c->request->now_s - set->fetched_at_s : 0));
+        brama__change_key(c, wish->keysets, wish->keyset_count, BRAMA__ANY_ALG);
+    }
 }
 
 /* No key of a set ever serves these: a set has public keys only. */
