@@ -13,7 +13,8 @@ const ARROWS = {
   json: ['base'],
   crypto: ['base'],
   jose: ['json', 'crypto'],
-  rule: ['json'],
+  template: ['json'],
+  rule: ['template'],
   route: ['rule'],
   policy: ['jose', 'route'],
   http: ['base'],
@@ -26,7 +27,7 @@ const ARROWS = {
   cli: ['agent', 'client', 'cluster', 'issuer'], // all but gateway
 };
 // brama_random() is handed down from where the program starts; crypto only gives it a home.
-const PURE = ['base', 'json', 'crypto', 'jose', 'rule', 'route', 'policy'];
+const PURE = ['base', 'json', 'crypto', 'jose', 'template', 'rule', 'route', 'policy'];
 
 // Time, randomness and I/O come in as arguments there. Without leading underscores, without the
 // suffixes of large files and of fortified functions.
