@@ -57,8 +57,9 @@ static uint16_t oathkeeper_status(enum brama_reason reason)
 {
     static const uint16_t statuses[BRAMA_REASON_COUNT] = {
         [BRAMA_REASON_OATHKEEPER_NO_RULE] = 404, [BRAMA_REASON_OATHKEEPER_MANY_RULES] = 500,
-        [BRAMA_REASON_HANDLER_DISABLED] = 500,   [BRAMA_REASON_INTERNAL] = 500,
-        [BRAMA_REASON_KEYS_UNAVAILABLE] = 503,   [BRAMA_REASON_TOKEN_SEVERAL] = 400,
+        [BRAMA_REASON_HANDLER_DISABLED] = 500,   [BRAMA_REASON_MUTATOR_FAILED] = 500,
+        [BRAMA_REASON_INTERNAL] = 500,           [BRAMA_REASON_KEYS_UNAVAILABLE] = 503,
+        [BRAMA_REASON_TOKEN_SEVERAL] = 400,
     };
     return statuses[reason] != 0 ? statuses[reason] : 401;
 }
@@ -92,26 +93,30 @@ static brama_str oathkeeper_body(struct brama__case *c, uint16_t status)
 }
 
 static void add_header(const struct brama_header **list, size_t *count, struct brama_arena *arena,
-                       brama_str name, brama_str value)
+                       struct brama_header header, bool replace)
 {
     struct brama_header *more = brama_arena_array(arena, *count + 1, sizeof(*more));
+    size_t n = 0;
     if (more == NULL)
         return;
     for (size_t i = 0; i < *count; i++)
-        more[i] = (*list)[i];
-    more[*count] = (struct brama_header){name, value};
+        if (!replace || !brama_str_eq_nocase((*list)[i].name, header.name))
+            more[n++] = (*list)[i];
+    more[n++] = header;
     *list = more;
-    (*count)++;
+    *count = n;
 }
 
 void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value)
 {
-    add_header(&c->out->response_headers, &c->out->response_header_count, c->arena, name, value);
+    add_header(&c->out->response_headers, &c->out->response_header_count, c->arena,
+               (struct brama_header){name, value}, false);
 }
 
-void brama__add_upstream_header(struct brama__case *c, brama_str name, brama_str value)
+void brama__set_upstream_header(struct brama__case *c, brama_str name, brama_str value)
 {
-    add_header(&c->out->upstream_headers, &c->out->upstream_header_count, c->arena, name, value);
+    add_header(&c->out->upstream_headers, &c->out->upstream_header_count, c->arena,
+               (struct brama_header){name, value}, true);
 }
 
 static void answer_text(struct brama_decision *out, uint16_t status, brama_str body)

@@ -80,6 +80,9 @@ uint32_t brama__build_cors(struct brama__build *b, const struct brama_apirule *f
 bool brama__has_authenticators(const struct brama_rule *rule, enum brama_handler handler);
 struct brama_span brama__build_authenticators(struct brama__build *b, const struct brama_rule *rule,
                                               enum brama_handler handler);
+/* Its mutators, but for those that do nothing. wants_groups: set if a template asks for them. */
+struct brama_span brama__build_mutators(struct brama__build *b, const struct brama_rule *rule,
+                                        bool *wants_groups);
 
 /* The path of a rule as its VirtualService matches it. */
 enum brama_err brama__route_pattern(struct brama_pattern *out, struct brama_arena *arena,

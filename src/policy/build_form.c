@@ -250,10 +250,12 @@ static void add_oathkeeper(const struct form *f, size_t index, uint32_t rule_row
     const struct brama_rule *rule = &f->rule->rules[index];
     struct brama_service_ref service = brama_rule_service(f->rule, rule);
     struct brama__ok_draft *d = brama__list_add(b, &b->oks, sizeof(*d));
+    bool wants_groups = false;
 
     if (d == NULL)
         return;
     *d = (struct brama__ok_draft){.host = f->rule->full_host};
+    struct brama_span mutators = brama__build_mutators(b, rule, &wants_groups);
     if (brama_pattern_of_regex(&d->path, rule->path, NULL) != BRAMA_OK)
         d->path.kind = BRAMA_PATTERN_NEVER;
     d->row = (struct brama_p_oathkeeper){.path = brama__build_pattern(b, &d->path),
@@ -261,7 +263,9 @@ static void add_oathkeeper(const struct form *f, size_t index, uint32_t rule_row
                                          .rule = rule_row,
                                          .authenticators =
                                              brama__build_authenticators(b, rule, f->handler),
+                                         .mutators = mutators,
                                          .upstream = upstream_row(b, service),
+                                         .wants_groups = wants_groups,
                                          .host_header = cluster_host(b, service)};
 }
 
@@ -320,7 +324,7 @@ static void add_route(const struct form *f, size_t index, uint32_t rule_row, uin
         .upstream = upstream_row(b, brama_rule_service(f->rule, rule)),
         .workload = workload,
         .timeout_s = brama_rule_timeout(f->rule, rule),
-        .headers = header_rows(f, rule),
+        .headers = direct ? header_rows(f, rule) : (struct brama_span){0, 0},
         .forwarded_host = brama_packer_text(b->out, wildcard ? BRAMA_NIL : f->rule->full_host),
         .cors = f->cors,
         .strip_cors = f->v2 || f->rule->cors.given};

@@ -61,3 +61,65 @@ struct brama_span brama__build_authenticators(struct brama__build *b, const stru
         brama_packer_row(b->out, BRAMA_T_AUTHENTICATOR, &rows[i], sizeof(rows[i]));
     return span;
 }
+
+/* What the Oathkeeper that Kyma installs sets of its own; a rule's config is merged over it.
+ * apirule.md 2.5, oathkeeper.md 1.5. */
+static const struct {
+    brama_str handler, list, name, value;
+    enum brama_mutator_kind kind;
+} mutators[] = {
+    {BRAMA_LIT("header"), BRAMA_LIT("headers"), BRAMA_LIT("X-Server"), BRAMA_LIT("oathkeeper"),
+     BRAMA_MUTATOR_HEADER},
+    {BRAMA_LIT("cookie"), BRAMA_LIT("cookies"), BRAMA_LIT("processedWith"), BRAMA_LIT("oathkeeper"),
+     BRAMA_MUTATOR_COOKIE},
+};
+
+static void add_pair(struct brama__build *b, struct brama_span *span, brama_str name,
+                     brama_str value)
+{
+    struct brama_p_header row = {brama_packer_text(b->out, name), brama_packer_text(b->out, value)};
+    brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
+    span->count++;
+}
+
+/* An empty text doesn't override what Oathkeeper has itself. */
+static struct brama_span pair_rows(struct brama__build *b, size_t kind,
+                                   const struct brama_node *config, bool *wants_groups)
+{
+    struct brama_span span = {brama_packer_count(b->out, BRAMA_T_HEADER), 0};
+    const struct brama_node *map = brama_node_get(config, mutators[kind].list);
+
+    if (brama_node_get_str(map, mutators[kind].name).n == 0)
+        add_pair(b, &span, mutators[kind].name, mutators[kind].value);
+    for (const struct brama_node *n = map != NULL ? map->first : NULL; n != NULL; n = n->next) {
+        if (brama_str_eq(n->key, mutators[kind].name) && n->text.n == 0)
+            continue;
+        add_pair(b, &span, n->key, n->text);
+        brama_str word = BRAMA_STR("RegexpCaptureGroups");
+        *wants_groups = *wants_groups || brama_str_find_str(n->text, word) != n->text.n;
+    }
+    return span;
+}
+
+struct brama_span brama__build_mutators(struct brama__build *b, const struct brama_rule *rule,
+                                        bool *wants_groups)
+{
+    size_t max = rule->mutators != NULL ? rule->mutators->count : 0;
+    struct brama_p_mutator *rows = brama_arena_array(&b->arena, max + 1, sizeof(*rows));
+    const struct brama_node *item = max != 0 ? rule->mutators->first : NULL;
+    struct brama_span span = {0, 0};
+
+    for (; rows != NULL && item != NULL; item = item->next) {
+        brama_str name = brama_node_get_str(item, BRAMA_STR("handler"));
+        for (size_t k = 0; k < BRAMA_ARRAY_LEN(mutators); k++)
+            if (brama_str_eq(mutators[k].handler, name))
+                rows[span.count++] = (struct brama_p_mutator){
+                    .kind = (uint32_t)mutators[k].kind,
+                    .pairs =
+                        pair_rows(b, k, brama_node_get(item, BRAMA_STR("config")), wants_groups)};
+    }
+    span.first = brama_packer_count(b->out, BRAMA_T_MUTATOR);
+    for (uint32_t i = 0; i < span.count; i++)
+        brama_packer_row(b->out, BRAMA_T_MUTATOR, &rows[i], sizeof(rows[i]));
+    return span;
+}

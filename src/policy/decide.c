@@ -232,25 +232,27 @@ static brama_str forward_target(struct brama__case *c)
 }
 
 /* False: a row is missing in the file. */
-static bool add_upstream_headers(struct brama__case *c, const struct brama_p_oathkeeper *ok)
+static bool add_upstream_headers(struct brama__case *c)
 {
     brama_str forwarded = brama_pack_text(c->policy, c->route->forwarded_host);
-    brama__add_upstream_header(
+    brama__set_upstream_header(
         c, BRAMA_STR("X-Forwarded-Host"),
         brama_arena_copy(c->arena, forwarded.n != 0 ? forwarded : c->request->authority));
-    if (ok != NULL)
-        brama__add_upstream_header(
+    if (c->oathkeeper != NULL)
+        brama__set_upstream_header(
             c, BRAMA_STR("Host"),
-            brama_arena_copy(c->arena, brama_pack_text(c->policy, ok->host_header)));
+            brama_arena_copy(c->arena, brama_pack_text(c->policy, c->oathkeeper->host_header)));
     for (uint32_t i = 0; i < c->route->headers.count; i++) {
         const struct brama_p_header *h = BRAMA_ROW(
             c->policy, BRAMA_T_HEADER, c->route->headers.first + i, struct brama_p_header);
         if (h == NULL)
             return false;
-        brama__add_upstream_header(
+        brama__set_upstream_header(
             c, brama_arena_copy(c->arena, brama_pack_text(c->policy, h->name)),
             brama_arena_copy(c->arena, brama_pack_text(c->policy, h->value)));
     }
+    for (size_t i = 0; i < c->session.set_count; i++)
+        brama__set_upstream_header(c, c->session.set[i].name, c->session.set[i].value);
     return true;
 }
 
@@ -269,9 +271,9 @@ static void trace_upstream(struct brama__case *c, const struct brama_p_upstream 
 }
 
 /* Everything said yes: say where to, and let the request pass. */
-static void allow(struct brama__case *c, const struct brama_p_oathkeeper *ok)
+static void allow(struct brama__case *c)
 {
-    uint32_t row = ok != NULL ? ok->upstream : c->route->upstream;
+    uint32_t row = c->oathkeeper != NULL ? c->oathkeeper->upstream : c->route->upstream;
     const struct brama_p_upstream *u =
         BRAMA_ROW(c->policy, BRAMA_T_UPSTREAM, row, struct brama_p_upstream);
     const struct brama_f_upstream *facts =
@@ -288,8 +290,7 @@ static void allow(struct brama__case *c, const struct brama_p_oathkeeper *ok)
     c->out->target = forward_target(c);
     c->out->upstream = facts;
     c->out->timeout_s = c->route->timeout_s;
-    if (!add_upstream_headers(c, ok) ||
-        brama_arena_failed(c->arena)) { /* half-made: nobody passes */
+    if (!add_upstream_headers(c) || brama_arena_failed(c->arena)) { /* half-made: nobody passes */
         brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL);
         return;
     }
@@ -301,7 +302,6 @@ void brama_decide(struct brama_decision *out, const struct brama_engine *engine,
                   const struct brama_request *request, struct brama_arena *arena,
                   struct brama_trace *trace)
 {
-    const struct brama_p_oathkeeper *ok = NULL;
     struct brama__case c = {
         .engine = engine, .request = request, .arena = arena, .trace = trace, .out = out};
 
@@ -315,8 +315,8 @@ void brama_decide(struct brama_decision *out, const struct brama_engine *engine,
     brama__memory_begin(engine->memory, !engine->replay);
     if (!brama__check_request(&c) || !match(&c) || brama__cors(&c))
         return;
-    bool passed = c.route->responder == BRAMA_RESPONDER_OATHKEEPER ? brama__ask_oathkeeper(&c, &ok)
+    bool passed = c.route->responder == BRAMA_RESPONDER_OATHKEEPER ? brama__ask_oathkeeper(&c)
                                                                    : brama__ask_sidecar(&c);
     if (passed)
-        allow(&c, ok);
+        allow(&c);
 }

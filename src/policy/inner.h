@@ -5,9 +5,19 @@
 #include "jose/jwt.h"
 #include "policy/decide.h"
 #include "route/path.h"
+#include "template/template.h"
 
 /* Bytes of a host name, RFC 1035 section 2.3.4: a longer one is nobody's. */
 #define BRAMA__HOST_MAX 255
+
+/* Whom Oathkeeper takes the caller for, and what it will tell the workload of it. oathkeeper.md 2.0
+ */
+struct brama__session {
+    brama_str subject;
+    const struct brama_node *extra;  /* a MAP, or NULL */
+    struct brama_template_pair *set; /* headers, each name once */
+    size_t set_count;
+};
 
 /* One decision under way. */
 struct brama__case {
@@ -25,6 +35,8 @@ struct brama__case {
     struct brama_span scopes_wanted; /* BRAMA_T_TEXTS: by the strategy that was asked last */
     bool last_authenticator;         /* of Oathkeeper's chain: nobody comes after it */
     bool token_missed;               /* one of them looked for a token in vain */
+    const struct brama_p_oathkeeper *oathkeeper; /* OATHKEEPER: the rule that matched */
+    struct brama__session session;
 };
 
 /* How refusals are worded. */
@@ -47,7 +59,8 @@ void brama__park(struct brama__case *c, const uint64_t *keysets, size_t count);
 void brama__deny_several(struct brama__case *c, enum brama__dialect dialect);
 /* A header for the response; its texts are the arena's or static. */
 void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value);
-void brama__add_upstream_header(struct brama__case *c, brama_str name, brama_str value);
+/* In place of those of that name. */
+void brama__set_upstream_header(struct brama__case *c, brama_str name, brama_str value);
 
 /* A lenient backend would read the path so, and it leads elsewhere: 400. */
 void brama__deny_ambiguous(struct brama__case *c, brama_str reading);
@@ -103,7 +116,7 @@ enum brama_jwt_status brama__token_verify(struct brama__case *c, struct brama__t
 
 /* The two responders: true if the request may pass, else the case has ended. */
 bool brama__ask_sidecar(struct brama__case *c);
-bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeeper **rule);
+bool brama__ask_oathkeeper(struct brama__case *c);
 
 /* What an authenticator of Oathkeeper says; oathkeeper.md 2.0. */
 enum brama__authn {
@@ -116,6 +129,14 @@ enum brama__authn brama__ask_ory_jwt(struct brama__case *c, const struct brama_p
 enum brama__authn brama__no_ory_token(struct brama__case *c, const struct brama__place *place);
 /* Of the trace step with which an authenticator says that: the last one's is the cause. */
 enum brama_trace_outcome brama__not_mine_outcome(const struct brama__case *c);
+/* ory_extra.c: a copy of node as the last member of a MAP or LIST; false: no memory. And a token's
+ * claims, but for the scopes, which become a list named scp. NULL: no memory. */
+bool brama__tree_add(struct brama_arena *arena, struct brama_node *parent, struct brama_node node);
+const struct brama_node *brama__extra_of_claims(struct brama_arena *arena,
+                                                const struct brama_node *claims, brama_str scope,
+                                                const brama_str *granted, size_t count);
+/* Its mutators: false, and the case has ended. */
+bool brama__mutate(struct brama__case *c);
 /* False for NONE: it checks nothing, so it grants nothing. */
 bool brama__scope_grants(enum brama_scope_strategy strategy, brama_str granted, brama_str wanted);
 

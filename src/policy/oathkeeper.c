@@ -90,7 +90,8 @@ static enum brama__authn ask_anonymous(struct brama__case *c)
                         "anonymous isn't responsible for a request that has one");
         return BRAMA__AUTHN_NOT_MINE;
     }
-    c->out->subject = BRAMA_STR("anonymous"); /* Kyma lets nobody configure another one */
+    c->session.subject = BRAMA_STR("anonymous"); /* Kyma lets nobody configure another one */
+    c->out->subject = c->session.subject;
     return BRAMA__AUTHN_PASSED;
 }
 
@@ -159,7 +160,7 @@ static bool satisfied(struct brama__case *c, const struct brama_p_oathkeeper *ru
     return refuse(c, c->token_missed ? BRAMA_REASON_TOKEN_MISSING : BRAMA_REASON_NOT_RESPONSIBLE);
 }
 
-bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeeper **rule)
+bool brama__ask_oathkeeper(struct brama__case *c)
 {
     const struct brama_p_oathkeeper *match = only_match(c);
     if (match == NULL)
@@ -174,6 +175,6 @@ bool brama__ask_oathkeeper(struct brama__case *c, const struct brama_p_oathkeepe
         return refuse(c, BRAMA_REASON_OATHKEEPER_NO_RULE);
     }
     brama__name_rule(c, match->rule);
-    *rule = match;
-    return satisfied(c, match);
+    c->oathkeeper = match;
+    return satisfied(c, match) && brama__mutate(c);
 }

@@ -236,6 +236,21 @@ static void trace_read(struct brama__case *c, const struct brama_p_ory *ory,
     brama__change_token(c, jwt, issuer, place, ids, keyset_ids(c, ory, ids));
 }
 
+/* For the mutators: oathkeeper.md 2.8 steps 11 and 13. */
+static bool take_session(struct brama__case *c, const struct brama_claims *claims)
+{
+    const brama_str *granted = NULL;
+    size_t count = 0;
+
+    if (c->oathkeeper->mutators.count == 0)
+        return true;
+    token_scopes(c, claims, &granted, &count);
+    c->session.subject = claims->sub;
+    c->session.extra = brama__extra_of_claims(c->arena, claims->root,
+                                              brama_str_c(scope_claim(claims)), granted, count);
+    return c->session.extra != NULL || refuse(c, BRAMA_REASON_INTERNAL);
+}
+
 enum brama__authn brama__ask_ory_jwt(struct brama__case *c, const struct brama_p_ory *ory)
 {
     struct brama__place place = {(enum brama_token_place)ory->place,
@@ -262,6 +277,6 @@ enum brama__authn brama__ask_ory_jwt(struct brama__case *c, const struct brama_p
     c->out->subject = brama_arena_copy(c->arena, token.jwt->claims.sub);
     c->out->kid = brama_arena_copy(c->arena, token.jwt->kid);
     bool passed = check_alg_and_kid(c, ory, token.jwt) && check_key(c, ory, &token) &&
-                  check_claims(c, ory, &token.jwt->claims);
+                  check_claims(c, ory, &token.jwt->claims) && take_session(c, &token.jwt->claims);
     return passed ? BRAMA__AUTHN_PASSED : BRAMA__AUTHN_ENDED;
 }

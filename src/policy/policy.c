@@ -85,6 +85,8 @@ static const struct field fields[] = {
     FIELD(OATHKEEPER, brama_p_oathkeeper, authenticators, TO_ROWS, BRAMA_T_AUTHENTICATOR),
     FIELD(OATHKEEPER, brama_p_oathkeeper, upstream, TO_ROW, BRAMA_T_UPSTREAM),
     TEXT(OATHKEEPER, brama_p_oathkeeper, host_header),
+    FIELD(OATHKEEPER, brama_p_oathkeeper, mutators, TO_ROWS, BRAMA_T_MUTATOR),
+    FIELD(MUTATOR, brama_p_mutator, pairs, TO_ROWS, BRAMA_T_HEADER),
     FIELD(AUTHENTICATOR, brama_p_authenticator, ory, TO_ROW_OR_NO, BRAMA_T_ORY),
     TEXT(HEADER, brama_p_header, name),
     TEXT(HEADER, brama_p_header, value),
@@ -117,6 +119,7 @@ static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
     [BRAMA_T_CORS] = sizeof(struct brama_p_cors),
     [BRAMA_T_ORIGIN] = sizeof(struct brama_p_origin),
     [BRAMA_T_SOURCE] = sizeof(struct brama_p_source),
+    [BRAMA_T_MUTATOR] = sizeof(struct brama_p_mutator),
     [BRAMA_T_AUTHENTICATOR] = sizeof(struct brama_p_authenticator),
 };
 

@@ -32,7 +32,8 @@ enum brama_policy_table {
     BRAMA_T_CORS,
     BRAMA_T_ORIGIN,
     BRAMA_T_SOURCE, /* files that were read: `brama apply` waits for its own */
-    BRAMA_T_AUTHENTICATOR
+    BRAMA_T_AUTHENTICATOR,
+    BRAMA_T_MUTATOR
 };
 
 /* How refusals read: as in Kyma, or as RFC 6750 section 3 has it. */
@@ -159,9 +160,18 @@ struct brama_p_oathkeeper {
     uint32_t methods;
     uint32_t rule;                    /* BRAMA_T_RULE */
     struct brama_span authenticators; /* BRAMA_T_AUTHENTICATOR, asked in order */
+    struct brama_span mutators;       /* BRAMA_T_MUTATOR, run in order */
     uint32_t upstream;                /* BRAMA_T_UPSTREAM */
+    uint32_t wants_groups;            /* a template asks for the match's groups */
+    struct brama_ref host_header;     /* Host sent upstream */
+};
+
+enum brama_mutator_kind { BRAMA_MUTATOR_HEADER = 1, BRAMA_MUTATOR_COOKIE };
+
+struct brama_p_mutator {
+    uint32_t kind; /* enum brama_mutator_kind */
     uint32_t unused;
-    struct brama_ref host_header; /* Host sent upstream */
+    struct brama_span pairs; /* BRAMA_T_HEADER: name and template */
 };
 
 struct brama_p_authenticator {

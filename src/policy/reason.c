@@ -32,6 +32,7 @@ static const char *const names[BRAMA_REASON_COUNT] = {
     [BRAMA_REASON_OATHKEEPER_MANY_RULES] = "oathkeeper_many_rules",
     [BRAMA_REASON_UNAUTHORIZED] = "unauthorized",
     [BRAMA_REASON_NOT_RESPONSIBLE] = "not_responsible",
+    [BRAMA_REASON_MUTATOR_FAILED] = "mutator_failed",
     [BRAMA_REASON_HANDLER_DISABLED] = "handler_disabled",
     [BRAMA_REASON_NO_UPSTREAM] = "no_upstream",
     [BRAMA_REASON_UPSTREAM_FAILED] = "upstream_failed",

@@ -37,6 +37,7 @@ enum brama_reason {
     BRAMA_REASON_OATHKEEPER_MANY_RULES,
     BRAMA_REASON_UNAUTHORIZED,     /* "unauthorized": the rule's handler lets nobody in */
     BRAMA_REASON_NOT_RESPONSIBLE,  /* "not_responsible": no authenticator takes such credentials */
+    BRAMA_REASON_MUTATOR_FAILED,   /* "mutator_failed": a template can't be rendered here */
     BRAMA_REASON_HANDLER_DISABLED, /* "handler_disabled": Kyma's Oathkeeper has it switched off */
     BRAMA_REASON_NO_UPSTREAM,      /* no address for the workload */
     BRAMA_REASON_UPSTREAM_FAILED,  /* written by the gateway, as the two below */

@@ -153,3 +153,28 @@ bool brama_regexes_match(struct brama_regexes *cache, brama_str regex, brama_str
         cache->doubt = true;
     return rc >= 0;
 }
+
+bool brama_regexes_groups(struct brama_regexes *cache, struct brama_arena *arena, brama_str regex,
+                          brama_str subject, const brama_str **out, size_t *count)
+{
+    struct entry *e = cache != NULL && regex.n != 0 ? find(cache, regex) : NULL;
+    pcre2_match_data *match =
+        e != NULL && e->code != NULL ? pcre2_match_data_create_from_pattern(e->code, NULL) : NULL;
+    int rc = PCRE2_ERROR_NOMEMORY;
+    brama_str *groups = NULL;
+
+    if (match != NULL)
+        rc = pcre2_match(e->code, (PCRE2_SPTR)(subject.n != 0 ? subject.p : ""), subject.n, 0, 0,
+                         match, cache->limits);
+    if (rc > 0)
+        groups = brama_arena_array(arena, (size_t)rc, sizeof(*groups));
+    const PCRE2_SIZE *at = match != NULL ? pcre2_get_ovector_pointer(match) : NULL;
+    for (int i = 1; groups != NULL && i < rc; i++)
+        if (at[2 * i] != PCRE2_UNSET)
+            groups[i - 1] =
+                brama_str_head(brama_str_from(subject, at[2 * i]), at[2 * i + 1] - at[2 * i]);
+    pcre2_match_data_free(match);
+    *out = groups;
+    *count = groups != NULL ? (size_t)rc - 1 : 0;
+    return groups != NULL;
+}

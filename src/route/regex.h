@@ -13,4 +13,9 @@ BRAMA_MUST_USE enum brama_err brama_regex_check(brama_str regex, struct brama_di
  * a limit that is reached or a missing cache is "no". */
 bool brama_regexes_match(struct brama_regexes *cache, brama_str regex, brama_str subject);
 
+/* The texts of the groups of a whole match, in order; a group that took no part is empty. False: no
+ * match, as above. All is the arena's or the subject's. */
+bool brama_regexes_groups(struct brama_regexes *cache, struct brama_arena *arena, brama_str regex,
+                          brama_str subject, const brama_str **out, size_t *count);
+
 #endif

@@ -48,6 +48,14 @@ void brama__judge_authorizers(struct brama__judging *j, size_t i, const struct b
 void brama__judge_issuers(struct brama__judging *j);
 void brama__judge_mutators(struct brama__judging *j, size_t i);
 
+/* What support.c shares: a message that names what this version hasn't; a token of RFC 9110; a
+ * header that frames or routes the request. */
+brama_str brama__unsupported(struct brama__judging *j, brama_str what);
+bool brama__is_token(brama_str s);
+bool brama__is_of_the_connection(brama_str name);
+/* Of a rule that Oathkeeper serves. */
+void brama__judge_ory_mutators(struct brama__judging *j, size_t i);
+
 /* Does a rule's path meet an earlier one's for the same method? apirule.md section 3.4. Both are
  * set for the first rule that does. */
 bool brama__path_conflict(struct brama_arena *arena, const struct brama_apirule *rule,

@@ -5,7 +5,7 @@
 #include "rule/reading.h"
 #include "rule/uri.h"
 
-static brama_str unsupported(struct brama__judging *j, brama_str what)
+brama_str brama__unsupported(struct brama__judging *j, brama_str what)
 {
     return brama_arena_printf(j->arena, BRAMA__TEXT_UNSUPPORTED, BRAMA_FMT(what));
 }
@@ -64,26 +64,26 @@ static void check_ory_lists(struct brama__judging *j, brama_str at, const struct
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(lists); i++)
         if (!is_texts(s->config, lists[i]))
             brama__fail(j, s->where,
-                        unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
-                                                          BRAMA_FMT(lists[i]))),
+                        brama__unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
+                                                                 BRAMA_FMT(lists[i]))),
                         "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(lists[i]));
     /* Kyma would fall back to its own, the hydra of its cluster. */
     if (s->ory.jwks_urls.n == 0)
-        brama__fail(j, s->where, unsupported(j, BRAMA_STR("an empty jwks_urls")), "%.*s.jwks_urls",
-                    BRAMA_FMT(at));
+        brama__fail(j, s->where, brama__unsupported(j, BRAMA_STR("an empty jwks_urls")),
+                    "%.*s.jwks_urls", BRAMA_FMT(at));
     for (size_t i = 0; i < s->ory.jwks_urls.n; i++)
         if (!brama__uri_is_fetchable(s->ory.jwks_urls.p[i]))
-            brama__fail(
-                j, s->where,
-                unsupported(j, BRAMA_STR("a key set that isn't at an http, https or file URL")),
-                "%.*s.jwks_urls[%zu]", BRAMA_FMT(at), i);
+            brama__fail(j, s->where,
+                        brama__unsupported(
+                            j, BRAMA_STR("a key set that isn't at an http, https or file URL")),
+                        "%.*s.jwks_urls[%zu]", BRAMA_FMT(at), i);
     for (size_t i = 0; i < s->ory.allowed_algorithms.n; i++) {
         brama_str alg = s->ory.allowed_algorithms.p[i];
         if (!is_algorithm(alg))
-            brama__fail(
-                j, s->where,
-                unsupported(j, brama_arena_printf(j->arena, "algorithm \"%.*s\"", BRAMA_FMT(alg))),
-                "%.*s.allowed_algorithms[%zu]", BRAMA_FMT(at), i);
+            brama__fail(j, s->where,
+                        brama__unsupported(
+                            j, brama_arena_printf(j->arena, "algorithm \"%.*s\"", BRAMA_FMT(alg))),
+                        "%.*s.allowed_algorithms[%zu]", BRAMA_FMT(at), i);
     }
 }
 
@@ -118,8 +118,8 @@ static void check_ory_times(struct brama__judging *j, brama_str at, const struct
         const struct brama_node *node = brama_node_get(s->config, keys[i]);
         if (node != NULL && !is_ory_duration(node))
             brama__fail(j, node->where,
-                        unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
-                                                          BRAMA_FMT(keys[i]))),
+                        brama__unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
+                                                                 BRAMA_FMT(keys[i]))),
                         "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(keys[i]));
     }
 }
@@ -134,18 +134,18 @@ static void check_ory(struct brama__judging *j, brama_str at, const struct brama
     check_ory_lists(j, at, s);
     check_ory_times(j, at, s);
     if (strategy != NULL && !is_scope_strategy(strategy))
-        brama__fail(j, strategy->where, unsupported(j, BRAMA_STR("this scope_strategy")),
+        brama__fail(j, strategy->where, brama__unsupported(j, BRAMA_STR("this scope_strategy")),
                     "%.*s.scope_strategy", BRAMA_FMT(at));
     if (from != NULL && !is_token_from(from))
-        brama__fail(j, from->where, unsupported(j, BRAMA_STR("this form of token_from")),
+        brama__fail(j, from->where, brama__unsupported(j, BRAMA_STR("this form of token_from")),
                     "%.*s.token_from", BRAMA_FMT(at));
     if (authz != NULL)
         brama__fail(j, authz->where,
-                    unsupported(j, BRAMA_STR("authorizations with the Ory handler")),
+                    brama__unsupported(j, BRAMA_STR("authorizations with the Ory handler")),
                     "%.*s.authorizations", BRAMA_FMT(at));
     if (authn != NULL)
         brama__fail(j, authn->where,
-                    unsupported(j, BRAMA_STR("authentications with the Ory handler")),
+                    brama__unsupported(j, BRAMA_STR("authentications with the Ory handler")),
                     "%.*s.authentications", BRAMA_FMT(at));
 }
 
@@ -159,10 +159,11 @@ static void check_istio_keys(struct brama__judging *j, brama_str at, const struc
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(keys); i++) {
         const struct brama_node *node = brama_node_get(s->config, keys[i]);
         if (node != NULL)
-            brama__fail(j, node->where,
-                        unsupported(j, brama_arena_printf(j->arena, "%.*s with the Istio handler",
-                                                          BRAMA_FMT(keys[i]))),
-                        "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(keys[i]));
+            brama__fail(
+                j, node->where,
+                brama__unsupported(j, brama_arena_printf(j->arena, "%.*s with the Istio handler",
+                                                         BRAMA_FMT(keys[i]))),
+                "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(keys[i]));
     }
 }
 
@@ -171,15 +172,16 @@ static void check_istio(struct brama__judging *j, brama_str at, const struct bra
     for (size_t k = 0; k < s->istio.auth_count; k++) {
         const struct brama_jwt_auth *auth = &s->istio.auths[k];
         if (!brama__uri_is_fetchable(auth->jwks_uri))
-            brama__fail(
-                j, auth->where,
-                unsupported(j, BRAMA_STR("a key set that isn't at an http, https or file URL")),
-                "%.*s.authentications[%zu].jwksUri", BRAMA_FMT(at), k);
+            brama__fail(j, auth->where,
+                        brama__unsupported(
+                            j, BRAMA_STR("a key set that isn't at an http, https or file URL")),
+                        "%.*s.authentications[%zu].jwksUri", BRAMA_FMT(at), k);
         if (auth->from_header_count != 0 && auth->from_headers[0].name.n == 0)
-            brama__fail(j, auth->where, unsupported(j, BRAMA_STR("a header without a name")),
+            brama__fail(j, auth->where, brama__unsupported(j, BRAMA_STR("a header without a name")),
                         "%.*s.authentications[%zu].fromHeaders[0].name", BRAMA_FMT(at), k);
         if (auth->from_params.n != 0 && auth->from_params.p[0].n == 0)
-            brama__fail(j, auth->where, unsupported(j, BRAMA_STR("a parameter without a name")),
+            brama__fail(j, auth->where,
+                        brama__unsupported(j, BRAMA_STR("a parameter without a name")),
                         "%.*s.authentications[%zu].fromParams[0]", BRAMA_FMT(at), k);
     }
 }
@@ -193,8 +195,8 @@ static void check_v1_jwt(struct brama__judging *j, size_t i, size_t k)
     const struct brama_node *unknown = brama__jwt_unknown_key(j->arena, s->config, &path);
 
     if (unknown != NULL)
-        brama__fail(j, unknown->key_where, unsupported(j, unknown->key), "%.*s.%.*s", BRAMA_FMT(at),
-                    BRAMA_FMT(path));
+        brama__fail(j, unknown->key_where, brama__unsupported(j, unknown->key), "%.*s.%.*s",
+                    BRAMA_FMT(at), BRAMA_FMT(path));
     if (j->handler == BRAMA_HANDLER_ISTIO) {
         check_istio_keys(j, at, s);
         check_istio(j, at, s);
@@ -203,24 +205,7 @@ static void check_v1_jwt(struct brama__judging *j, size_t i, size_t k)
     }
 }
 
-/* Rules that Oathkeeper serves run its mutators; of those we have noop alone. */
-static void check_ory_mutators(struct brama__judging *j, size_t i)
-{
-    const struct brama_node *list = j->rule->rules[i].mutators;
-    size_t m = 0;
-
-    for (const struct brama_node *item = list != NULL ? list->first : NULL; item != NULL;
-         item = item->next, m++) {
-        brama_str name = brama_node_get_str(item, BRAMA_STR("handler"));
-        if (!brama_str_eq(name, BRAMA_STR("noop")))
-            brama__fail(j, item->where,
-                        unsupported(j, brama_arena_printf(j->arena, "mutator %.*s served by Ory",
-                                                          BRAMA_FMT(name))),
-                        ".spec.rules[%zu].mutators[%zu]", i, m);
-    }
-}
-
-static bool is_token(brama_str s)
+bool brama__is_token(brama_str s)
 {
     for (size_t i = 0; i < s.n; i++)
         if ((s.p[i] < '0' || s.p[i] > '9') && (s.p[i] < 'A' || s.p[i] > 'Z') &&
@@ -239,8 +224,7 @@ static bool has_control(brama_str s)
     return false;
 }
 
-/* Those that frame or route the request. */
-static bool is_of_the_connection(brama_str name)
+bool brama__is_of_the_connection(brama_str name)
 {
     static const brama_str names[] = {
         BRAMA_LIT("host"),       BRAMA_LIT("content-length"),   BRAMA_LIT("transfer-encoding"),
@@ -264,7 +248,7 @@ static void check_pairs(struct brama__judging *j, size_t i, const struct brama_n
     for (size_t k = 0; k < count; k++) {
         brama_str name = pairs[k].name;
         const char *why = NULL;
-        if (!is_token(name) || (!cookies && is_of_the_connection(name)))
+        if (!brama__is_token(name) || (!cookies && brama__is_of_the_connection(name)))
             why = "setting";
         else if (has_control(pairs[k].value))
             why = "a control character in";
@@ -272,8 +256,8 @@ static void check_pairs(struct brama__judging *j, size_t i, const struct brama_n
             why = "an Envoy expression in";
         if (why != NULL)
             brama__fail(j, rule->where,
-                        unsupported(j, brama_arena_printf(j->arena, "%s %s \"%.*s\"", why, what,
-                                                          BRAMA_FMT(name))),
+                        brama__unsupported(j, brama_arena_printf(j->arena, "%s %s \"%.*s\"", why,
+                                                                 what, BRAMA_FMT(name))),
                         ".spec.rules[%zu].%s.%ss.%.*s", i, list, what, BRAMA_FMT(name));
     }
 }
@@ -306,10 +290,10 @@ static bool check_v1_strategy(struct brama__judging *j, size_t i, size_t k)
     case BRAMA_STRATEGY_EXT_AUTH:
         break;
     }
-    brama__fail(
-        j, s->where,
-        unsupported(j, brama_arena_printf(j->arena, "access strategy %.*s", BRAMA_FMT(s->name))),
-        ".spec.rules[%zu].accessStrategies[%zu].handler", i, k);
+    brama__fail(j, s->where,
+                brama__unsupported(
+                    j, brama_arena_printf(j->arena, "access strategy %.*s", BRAMA_FMT(s->name))),
+                ".spec.rules[%zu].accessStrategies[%zu].handler", i, k);
     return false;
 }
 
@@ -320,7 +304,7 @@ static void check_v1_rule(struct brama__judging *j, size_t i)
     for (size_t k = 0; k < j->rule->rules[i].strategy_count; k++)
         ory = check_v1_strategy(j, i, k) || ory;
     if (ory)
-        check_ory_mutators(j, i);
+        brama__judge_ory_mutators(j, i);
 }
 
 static void check_v2_rule(struct brama__judging *j, size_t i)
@@ -332,8 +316,8 @@ static void check_v2_rule(struct brama__judging *j, size_t i)
         brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].jwt", i);
         check_istio(j, at, s);
     } else if (s->kind != BRAMA_STRATEGY_NO_AUTH) {
-        brama__fail(j, s->where, unsupported(j, BRAMA_STR("extAuth")), ".spec.rules[%zu].extAuth",
-                    i);
+        brama__fail(j, s->where, brama__unsupported(j, BRAMA_STR("extAuth")),
+                    ".spec.rules[%zu].extAuth", i);
     }
     check_pairs(j, i, rule->headers, rule->header_count, false);
     check_pairs(j, i, rule->cookies, rule->cookie_count, true);
@@ -362,8 +346,8 @@ void brama__judge_support(struct brama__judging *j)
 
     if (v1 && !is_kyma_gateway(j->rule))
         brama__fail(j, j->rule->where,
-                    unsupported(j, brama_arena_printf(j->arena, "gateway %.*s",
-                                                      BRAMA_FMT(j->rule->gateway))),
+                    brama__unsupported(j, brama_arena_printf(j->arena, "gateway %.*s",
+                                                             BRAMA_FMT(j->rule->gateway))),
                     ".spec.gateway");
     for (size_t i = 0; i < j->rule->rule_count; i++) {
         if (v1)

@@ -1,5 +1,5 @@
 // v1beta1 under the handler ory: Oathkeeper's authenticators and chains of them (oathkeeper.md 2.0 to
-// 2.4, 2.8; apirule.md 2.1).
+// 2.4, 2.8; apirule.md 2.1), and its mutators (3.3).
 import { after, before, describe, test } from 'node:test';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway } from './lib/gateway.mjs';
@@ -24,6 +24,8 @@ describe('authenticators of Oathkeeper', () => {
     keys = await pageServer({ '/jwks': { keys: [key.jwk] } });
     const jwt = (config) => ({ handler: 'jwt', config: { jwks_urls: [`${keys.url}/jwks`], ...config } });
     const rule = (path, ...accessStrategies) => ({ path, accessStrategies });
+    const told = (path, strategy, ...mutators) => ({ path, methods: ['GET', 'POST'], accessStrategies: [strategy], mutators });
+    const headers = (set) => ({ handler: 'header', config: { headers: set } });
     gw = await gateway({
       services: { 'httpbin.shop': upstream.port },
       files: {
@@ -35,6 +37,9 @@ describe('authenticators of Oathkeeper', () => {
             rule('/session', { handler: 'cookie_session' }),
             rule('/two', jwt({ token_from: { query_parameter: 'token' } }), jwt({ trusted_issuers: ['https://issuer.example'] })),
             rule('/cookie', jwt({ token_from: { cookie: 'token' }, allowed_algorithms: ['RS256', 'EdDSA'], jwks_ttl: '30s', jwks_max_wait: '1s' })),
+            told('/told', jwt(), headers({ 'X-Sub': '{{ print .Subject }}', 'X-Scopes': '{{ .Extra.scp | join "," }}' }), { handler: 'cookie', config: { cookies: { user: '{{ .Subject }}' } } }),
+            told('/users/(.+)', { handler: 'noop' }, headers({ 'X-Id': '{{ index .MatchContext.RegexpCaptureGroups 2 }}', 'X-Tenant': '{{ .MatchContext.Header.Get "X-Tenant" }}' })),
+            told('/broken', jwt(), headers({ 'X-Sub': '{{ .Extra.no.such }}' })),
             rule('/scoped', jwt({ scope_strategy: 'hierarchic', required_scope: ['read.orders'], target_audience: ['orders'] })),
           ],
         }),
@@ -73,6 +78,25 @@ describe('authenticators of Oathkeeper', () => {
   test('a cookie is a place, and the times of a rule are only read', async () => {
     await expect('/cookie', [`Cookie: a=b; token=${token()}`], OK);
     await expect('/cookie', bearer(), { ...NO_401, reason: 'token_missing' });
+  });
+  test('mutators tell the workload who calls, and the client can say nothing else', async () => {
+    const saw = (want) => (seen) => {
+      for (const [name, value] of Object.entries(want)) if (String(seen.all(name)) !== value) throw new Error(`${name}: ${seen.all(name)}, not ${value}`);
+    };
+    const mine = { sub: 'alice', scope: 'read write' };
+    await expect('/told', [...bearer(mine), 'X-Sub: admin', 'x-scopes: all', 'Cookie: user=admin; theme=dark'], {
+      ...OK, saw: saw({ 'x-sub': 'alice', 'x-scopes': 'read,write', 'x-server': 'oathkeeper', cookie: 'processedWith=oathkeeper; user=alice; theme=dark' }),
+    });
+    await expectExchange(gw, {
+      upstream, request: { method: 'POST', target: '/told?a=b', headers: bearer(mine), data: 'x'.repeat(100_000) }, ...OK,
+      saw: (seen) => {
+        saw({ 'x-sub': 'alice' })(seen);
+        if (seen.body.length !== 100_000 || seen.target !== '/told?a=b') throw new Error('another body or target');
+      },
+    });
+    await expect('/users/7%20x', ['X-Tenant: blue'], { ...OK, saw: saw({ 'x-id': '7 x', 'x-tenant': 'blue' }) });
+    await expect('/broken', bearer(mine), { ...NO_500, reason: 'mutator_failed' });
+    await expect('/told', bearer({ sub: 'a\r\nX-Admin: yes' }), { ...NO_500, reason: 'mutator_failed' });
   });
   test('scopes by their strategy, and every audience', async () => {
     await expect('/scoped', bearer({ scope: 'read', aud: ['orders', 'more'] }), OK);

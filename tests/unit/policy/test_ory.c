@@ -208,6 +208,95 @@ static void a_chain_ends_with_the_first_that_is_responsible(void **state)
     "  service: {name: here, port: 80}\n  rules:\n  - path: /a\n    methods: [GET]\n"              \
     "    accessStrategies: [{handler: " handler "}]\n"
 
+#define MUTATED(path, strategies, mutators)                                                        \
+    "  - path: " path "\n    methods: [GET]\n    accessStrategies: [" strategies "]\n"             \
+    "    mutators: [" mutators "]\n"
+#define SET(name, value) "{handler: header, config: {headers: {" name ": '" value "'}}}"
+#define BY_TOKEN "{handler: jwt, config: {jwks_urls: [\"http://poster/jwks_uri\"]}}"
+
+static const char mutated[] =
+    "apiVersion: gateway.kyma-project.io/v1beta1\nkind: APIRule\nmetadata: {name: here}\nspec:\n"
+    "  gateway: kyma-system/kyma-gateway\n  host: here\n  service: {name: here, port: 80}\n"
+    "  rules:\n" MUTATED("/sub", BY_TOKEN, SET("X-A", "{{ print .Subject }}"))
+        MUTATED("/who", "{handler: anonymous}", SET("X-A", "{{ .Subject }}")) MUTATED(
+            "/scp", BY_TOKEN, SET("X-A", "{{ .Extra.scp }} {{ print .Extra.scope }}"))
+            MUTATED("/deep", BY_TOKEN, SET("X-A", "{{ index .Extra \"a/b\" | join \",\" }}"))
+                MUTATED("/users/(.+)/(a|b)", "{handler: noop}",
+                        SET("X-A", "{{ printIndex .MatchContext.RegexpCaptureGroups 2 }}-{{ index "
+                                   ".MatchContext.RegexpCaptureGroups 3 }}"))
+                    MUTATED("/tenant", "{handler: noop}",
+                            SET("X-A", "{{ .MatchContext.Header.Get \"X-Tenant\" }}"))
+                        MUTATED("/forged", "{handler: noop}",
+                                SET("X-A", "{{ .MatchContext.Header.Get \"X-Forwarded-For\" }}{{ "
+                                           ".MatchContext.Header.Get \"X-Named\" }}"))
+                            MUTATED("/broken", BY_TOKEN, SET("X-A", "{{ .Extra.no.such }}"))
+                                MUTATED("/later", "{handler: noop}",
+                                        SET("X-A", "one") ", " SET("x-a",
+                                                                   "{{ .Header.Get \"X-A\" }} two"))
+                                    MUTATED("/cookies", "{handler: noop}",
+                                            "{handler: cookie, config: {cookies: {user: 'a b', "
+                                            "processedWith: ''}}}");
+
+/* oathkeeper.md 3.3, 3.4 and 7.8; apirule.md 2.5. */
+static const struct {
+    const char *name, *target, *payload, *header, *set, *want;
+    enum brama_reason reason;
+} mutations[] = {
+    {"the subject of a token", "/sub", "{\"sub\":\"alice\"}", NULL, "X-A", "alice",
+     BRAMA_REASON_ALLOWED},
+    {"what the client says of it is lost", "/sub", "{\"sub\":\"alice\"}", "x-A: admin", "X-A",
+     "alice", BRAMA_REASON_ALLOWED},
+    {"a token without one sets an empty text", "/sub", "{}", "X-A: admin", "X-A", "",
+     BRAMA_REASON_ALLOWED},
+    {"Kyma's own header comes along", "/sub", "{}", NULL, "X-Server", "oathkeeper",
+     BRAMA_REASON_ALLOWED},
+    {"anonymous is a subject too", "/who", NULL, NULL, "X-A", "anonymous", BRAMA_REASON_ALLOWED},
+    {"scopes are a list named scp, whatever they were", "/scp", "{\"scope\":\"a b\"}", NULL, "X-A",
+     "[a b] ", BRAMA_REASON_ALLOWED},
+    {"a claim with an odd name", "/deep", "{\"a/b\":[\"x\",1]}", NULL, "X-A", "x,1",
+     BRAMA_REASON_ALLOWED},
+    {"groups of the path, behind scheme and path", "/users/7%20x/b", NULL, NULL, "X-A", "7 x-b",
+     BRAMA_REASON_ALLOWED},
+    {"a header of the request", "/tenant", NULL, "x-tenant: blue", "X-A", "blue",
+     BRAMA_REASON_ALLOWED},
+    {"not one that is the gateway's to set", "/forged", NULL, "X-Forwarded-For: 1.2.3.4", "X-A", "",
+     BRAMA_REASON_ALLOWED},
+    {"a field of nothing", "/broken", "{}", NULL, NULL, NULL, BRAMA_REASON_MUTATOR_FAILED},
+    {"a value that would end the header", "/sub", "{\"sub\":\"a\\r\\nX-Admin: yes\"}", NULL, NULL,
+     NULL, BRAMA_REASON_MUTATOR_FAILED},
+    {"a later mutator sees and replaces", "/later", NULL, NULL, "X-A", "one two",
+     BRAMA_REASON_ALLOWED},
+    {"cookies of the rule, then the client's others", "/cookies", NULL,
+     "Cookie: user=admin; theme=dark; odd=a\tb", "Cookie",
+     "processedWith=oathkeeper; user=\"a b\"; theme=dark", BRAMA_REASON_ALLOWED},
+};
+
+static void mutators_tell_the_workload_who_calls(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, mutated);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(mutations); i++) {
+        const char *headers[3] = {NULL}, *name = mutations[i].name;
+        size_t n = 0;
+        if (mutations[i].payload != NULL)
+            headers[n++] = chain_header(&f, "Authorization: Bearer ", mutations[i].payload).p;
+        if (mutations[i].header != NULL)
+            headers[n++] = mutations[i].header;
+        const struct brama_decision *d =
+            fixture_ask(&f, "GET", "here.kyma.example", mutations[i].target, headers);
+        if (d->reason != mutations[i].reason)
+            fail_msg("%s: got %s, want %s", name, brama_reason_name(d->reason),
+                     brama_reason_name(mutations[i].reason));
+        if (mutations[i].reason == BRAMA_REASON_ALLOWED)
+            EXPECT_STR(name, fixture_upstream_header(&f, mutations[i].set),
+                       brama_str_c(mutations[i].want));
+        else
+            EXPECT(name, d->verdict == BRAMA_VERDICT_DENY && d->status == 500);
+    }
+    fixture_deinit(&f);
+}
+
 /* apirule.md 2.1, 4.4: no Rule is made for them, and the route leads to Oathkeeper all the same. */
 static void under_istio_most_handlers_have_no_rule(void **state)
 {
@@ -260,6 +349,7 @@ int test_ory(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ory_rules_answer_as_oathkeeper_does),
         cmocka_unit_test(a_chain_ends_with_the_first_that_is_responsible),
+        cmocka_unit_test(mutators_tell_the_workload_who_calls),
         cmocka_unit_test(under_istio_most_handlers_have_no_rule),
         cmocka_unit_test(a_wrong_key_is_refused_and_bearer_is_read_in_any_case),
     };

@@ -56,6 +56,8 @@ static void strategies_without_an_engine_are_refused(void **state)
 
 #define ORY(more) BRAMA_LIT(JWT("{" ORY_KEYS ", " more "}"))
 
+#define MUTATED(mutators) BRAMA_LIT(STRATEGIES("{handler: noop}], mutators: [" mutators "]"))
+
 static const struct row ory_rows[] = {
     {"all that the model has is valid",
      ORY("trusted_issuers: ['https://a'], required_scope: [read], target_audience: [me], "
@@ -110,10 +112,29 @@ static const struct row ory_rows[] = {
      BRAMA_LIT(STRATEGIES("{handler: noop}], mutators: [{handler: noop}, "
                           "{handler: hydrator}]")),
      V1_SAYS(".spec.rules[0].mutators[1]", "mutator hydrator served by Ory" NOT)},
-    {"header under ory",
-     BRAMA_LIT(STRATEGIES("{handler: jwt, config: {" ORY_KEYS
-                          "}}], mutators: [{handler: header, config: {headers: {a: b}}}]")),
-     V1_SAYS(".spec.rules[0].mutators[0]", "mutator header served by Ory" NOT)},
+    {"a mutator that would sign with a key",
+     BRAMA_LIT(STRATEGIES("{handler: anonymous}], mutators: [{handler: id_token}]")),
+     V1_SAYS(".spec.rules[0].mutators[0]", "mutator id_token served by Ory" NOT)},
+    {"header and cookie under ory",
+     MUTATED("{handler: header, config: {headers: {X-A: '{{ print .Subject }}'}}}, {handler: "
+             "cookie, config: {cookies: {a: '{{ .Extra.iss }}'}}}"),
+     V1_OK},
+    {"without a config they set what Kyma has for them",
+     MUTATED("{handler: header}, {handler: cookie, config: {}}"), V1_OK},
+    {"a template that nobody can render here",
+     MUTATED("{handler: header, config: {headers: {X-A: '{{ env \"HOME\" }}'}}}"),
+     V1_SAYS(".spec.rules[0].mutators[0].config.headers.X-A",
+             "the template of header \"X-A\" (at byte 4: \"env\" isn't supported here)" NOT)},
+    {"a field that no session has",
+     MUTATED("{handler: cookie, config: {cookies: {a: '{{ .Claims.sub }}'}}}"),
+     V1_SAYS(".spec.rules[0].mutators[0].config.cookies.a",
+             "the template of cookie \"a\" (at byte 11: there is no field \"Claims\")" NOT)},
+    {"the host", MUTATED("{handler: header, config: {headers: {Host: other}}}"),
+     V1_SAYS(".spec.rules[0].mutators[0].config.headers.Host", "setting header \"Host\"" NOT)},
+    {"a number", MUTATED("{handler: header, config: {headers: {X-A: 5}}}"),
+     V1_SAYS(".spec.rules[0].mutators[0].config.headers.X-A", "header \"X-A\" without a text" NOT)},
+    {"a misspelt list", MUTATED("{handler: header, config: {header: {X-A: a}}}"),
+     V1_SAYS(".spec.rules[0].mutators[0].config.header", "header" NOT)},
     {"mutators of allow are nobody's",
      BRAMA_LIT(STRATEGIES("{handler: allow}], mutators: [{handler: id_token}]")), V1_OK},
 };
