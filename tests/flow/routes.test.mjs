@@ -136,7 +136,7 @@ describe('v1beta1', () => {
       });
       after(() => gw?.stop());
 
-      test('no_auth is bound to its methods (scenario 6)', () => walk(gw, 'noauth', asMethods));
+      test('no_auth is bound to its methods (scenarios 6 and 34)', () => walk(gw, 'noauth', asMethods));
       test('allow is not (scenarios 5 and 33)', () => walk(gw, 'allow', [['GET', '/anything', 200], ['POST', '/anything', 200], ['PUT', '/anything', 200], ['POST', '/anything/put', 200]]));
       // In Istio mode the route is an expression, but the policy's path is exact, prefix or suffix:
       // "any other regex path silently never matches -> 403" (4.7).
@@ -148,7 +148,7 @@ describe('v1beta1', () => {
         ]));
       test('of two rules with one path only the first has a route', () => walk(gw, 'twice', [['GET', '/a', 200], ['POST', '/a', 404]]));
       if (handler === 'ory') {
-        test('noop: a method that is not listed is 404, by Oathkeeper', async () => {
+        test('noop: a method that is not listed is 404, by Oathkeeper (scenario 35)', async () => {
           await walk(gw, 'noop', asMethods, 'oathkeeper_no_rule');
           await expectExchange(gw, {
             request: { host: 'noop', target: '/anything', method: 'DELETE' }, status: 404, upstream, reason: 'oathkeeper_no_rule',
@@ -161,7 +161,7 @@ describe('v1beta1', () => {
         test('two of Oathkeeper\'s rules for one request are 500 (4.4)', () =>
           expectExchange(gw, { request: { host: 'overlap', target: '/ab' }, status: 500, upstream, reason: 'oathkeeper_many_rules', body: /"code":500,.*An internal server error occurred, please contact the system administrator/ }));
       } else {
-        test('noop: a method that is not listed is 404, by the route', () => walk(gw, 'noop', asMethods));
+        test('noop: a method that is not listed is 404, by the route (scenario 7)', () => walk(gw, 'noop', asMethods));
         test('/* is every path', () => walk(gw, 'star', [['GET', '/', 200], ['GET', '/ip', 200], ['GET', '/a/b', 200]]));
       }
     });

@@ -113,9 +113,9 @@ export async function gateway({
   const list = async (kind) => {
     const end = await verb(['get', kind, '--admin', it.admin, '-o', 'json']);
     if (end.code !== 0) throw new Error(`get ${kind}: exit ${end.code}: ${end.err}`);
-    return JSON.parse(end.out).items.map((item) => ({ ...item.status, ...item.metadata }));
+    return JSON.parse(end.out).items.map((item) => ({ ...item.status, ...item.metadata, version: item.apiVersion.split('/').at(-1) }));
   };
-  /** {namespace, name, host, state, form, description, ...} each. */
+  /** {namespace, name, version, host, state, form, description, ...} each. */
   it.apiRules = () => list('apirules');
   it.apiRule = async (name) => (await it.apiRules()).find((rule) => rule.name === name);
   /** {name: URL, state, keys, fetched_at, problem} each. */
