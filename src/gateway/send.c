@@ -19,6 +19,8 @@ bool brama_gw_push_out(ngx_http_request_t *r, brama_str name, brama_str value)
 static brama_str status_line(ngx_uint_t status)
 {
     switch (status) {
+    case 426:
+        return BRAMA_STR("426 Upgrade Required");
     case 431:
         return BRAMA_STR("431 Request Header Fields Too Large");
     case 503:
@@ -72,7 +74,7 @@ ngx_int_t brama_gw_send(ngx_http_request_t *r, ngx_uint_t status, brama_str type
         return rc;
     brama_gw_set_status(r, status);
     r->headers_out.content_length_n = (off_t)body.n;
-    if (body.n != 0)
+    if (type.n != 0)
         set_type(r, type);
     rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only)
@@ -88,7 +90,7 @@ ngx_int_t brama_gw_send_decision(ngx_http_request_t *r, struct brama_gw_ctx *ctx
 
     (void)ctx;
     /* Bytes that we couldn't make sense of: what follows them isn't read as a request. */
-    if (d->status == NGX_HTTP_BAD_REQUEST || d->status == 431)
+    if (d->status == NGX_HTTP_BAD_REQUEST || d->status == 426 || d->status == 431)
         r->keepalive = 0;
     ngx_http_finalize_request(r, brama_gw_send(r, d->status, type, body));
     return NGX_DONE;

@@ -112,7 +112,9 @@ ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r)
     struct brama_gw_ctx *ctx = brama_gw_ctx_need(r);
     if (ctx == NULL)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    if ((r->stream != NULL || framing_ok(r)) && headers_ok(r) && brama_gw_body_watch(r, ctx))
-        return NGX_DECLINED;
-    return brama_gw_send_refusal(r, ctx, BRAMA_REASON_BAD_REQUEST);
+    if ((r->stream == NULL && !framing_ok(r)) || !headers_ok(r) || !brama_gw_body_watch(r, ctx))
+        return brama_gw_send_refusal(r, ctx, BRAMA_REASON_BAD_REQUEST);
+    if (r->http_version == NGX_HTTP_VERSION_10)
+        return brama_gw_send_refusal(r, ctx, BRAMA_REASON_HTTP_VERSION);
+    return NGX_DECLINED;
 }

@@ -14,6 +14,7 @@ static const char rbac_denied[] = "RBAC: access denied";
 static const struct answer envoy[BRAMA_REASON_COUNT] = {
     [BRAMA_REASON_NONE] = {500, "Internal Server Error"},
     [BRAMA_REASON_BAD_REQUEST] = {400, "Bad Request"},
+    [BRAMA_REASON_HTTP_VERSION] = {426, ""},
     [BRAMA_REASON_BAD_PATH] = {400, "Bad Request"},
     [BRAMA_REASON_AMBIGUOUS_PATH] = {400, "Bad Request"},
     [BRAMA_REASON_BAD_HOST] = {400, "Bad Request"},
@@ -29,6 +30,7 @@ static const struct answer envoy[BRAMA_REASON_COUNT] = {
     [BRAMA_REASON_SCOPE_MISSING] = {403, rbac_denied},
     [BRAMA_REASON_SUBJECT_MISSING] = {403, rbac_denied},
     [BRAMA_REASON_POLICY_DENIED] = {403, rbac_denied},
+    [BRAMA_REASON_GRPC_UNSUPPORTED] = {501, "gRPC is not forwarded to workloads"},
     [BRAMA_REASON_NO_UPSTREAM] = {503, "no healthy upstream"},
     [BRAMA_REASON_UPSTREAM_FAILED] =
         {503, "upstream connect error or disconnect/reset before headers. retried and the latest "
@@ -119,12 +121,23 @@ void brama__set_upstream_header(struct brama__case *c, brama_str name, brama_str
                (struct brama_header){name, value}, true);
 }
 
-static void answer_text(struct brama_decision *out, uint16_t status, brama_str body)
+/* status: of HTTP, also where gRPC is spoken. */
+static void add_retry_after(struct brama__case *c, uint16_t status)
 {
+    if (status == 503)
+        brama__add_response_header(c, BRAMA_STR("retry-after"), BRAMA_STR("1"));
+}
+
+static void answer_text(struct brama__case *c, uint16_t status, brama_str body)
+{
+    struct brama_decision *out = c->out;
     out->verdict = BRAMA_VERDICT_DENY;
     out->status = status;
     out->body = body;
     out->content_type = body.n != 0 ? BRAMA_STR("text/plain") : BRAMA_NIL;
+    add_retry_after(c, status);
+    if (brama__is_grpc(c->request))
+        brama__say_in_grpc(c);
 }
 
 void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_reason reason)
@@ -137,12 +150,11 @@ void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_
         out->status = status != 0 ? status : oathkeeper_status(reason);
         out->content_type = BRAMA_STR("application/json");
         out->body = oathkeeper_body(c, out->status);
+        add_retry_after(c, out->status);
     } else {
         const struct answer *a = &envoy[envoy[reason].status != 0 ? reason : BRAMA_REASON_NONE];
-        answer_text(out, status != 0 ? status : a->status, brama_str_c(a->body));
+        answer_text(c, status != 0 ? status : a->status, brama_str_c(a->body));
     }
-    if (out->status == 503)
-        brama__add_response_header(c, BRAMA_STR("retry-after"), BRAMA_STR("1"));
     brama_trace_add(c->trace, "answer", BRAMA_TRACE_FAIL, BRAMA_NIL,
                     brama_str_c(brama_reason_name(reason)), "%u", out->status);
 }
@@ -174,15 +186,13 @@ void brama__deny_token(struct brama__case *c, enum brama__dialect dialect,
         brama__deny(c, dialect, reason);
         return;
     }
+    uint16_t http = reason == BRAMA_REASON_KEYS_UNAVAILABLE ? 503 : 401;
     c->out->reason = reason;
-    answer_text(c->out, reason == BRAMA_REASON_KEYS_UNAVAILABLE ? 503 : 401,
-                brama_str_c(brama_jwt_status_text(status)));
-    if (c->out->status == 503)
-        brama__add_response_header(c, BRAMA_STR("retry-after"), BRAMA_STR("1"));
-    else if (brama__is_rfc6750(c))
+    if (http == 401 && brama__is_rfc6750(c))
         brama__challenge(c);
-    else
+    else if (http == 401)
         brama__add_response_header(c, BRAMA_STR("www-authenticate"), www_authenticate(c));
+    answer_text(c, http, brama_str_c(brama_jwt_status_text(status)));
     brama_trace_add(c->trace, "answer", BRAMA_TRACE_FAIL, BRAMA_NIL,
                     brama_str_c(brama_reason_name(reason)), "%u %s", c->out->status,
                     brama_jwt_status_text(status));

@@ -273,6 +273,12 @@ static void trace_upstream(struct brama__case *c, const struct brama_p_upstream 
 /* Everything said yes: say where to, and let the request pass. */
 static void allow(struct brama__case *c)
 {
+    if (brama__is_grpc(c->request)) {
+        brama_trace_add(c->trace, "upstream", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
+                        "gRPC needs HTTP/2 to the workload, which is spoken to in HTTP/1.1");
+        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_GRPC_UNSUPPORTED);
+        return;
+    }
     uint32_t row = c->oathkeeper != NULL ? c->oathkeeper->upstream : c->route->upstream;
     const struct brama_p_upstream *u =
         BRAMA_ROW(c->policy, BRAMA_T_UPSTREAM, row, struct brama_p_upstream);

@@ -62,6 +62,12 @@ void brama__add_response_header(struct brama__case *c, brama_str name, brama_str
 /* In place of those of that name. */
 void brama__set_upstream_header(struct brama__case *c, brama_str name, brama_str value);
 
+/* By its content type, as Envoy tells: application/grpc, or application/grpc+... */
+bool brama__is_grpc(const struct brama_request *request);
+/* The refusal that stands in c->out, as a gRPC client reads one: status 200, and grpc-status and
+ * grpc-message in its head. */
+void brama__say_in_grpc(struct brama__case *c);
+
 /* A lenient backend would read the path so, and it leads elsewhere: 400. */
 void brama__deny_ambiguous(struct brama__case *c, brama_str reading);
 /* True, and the case has ended: a regular expression couldn't be matched to its end. To be asked

@@ -10,6 +10,7 @@ enum brama_reason {
     BRAMA_REASON_ALLOWED,        /* "allowed" */
     BRAMA_REASON_PREFLIGHT,      /* "cors_preflight": answered by us */
     BRAMA_REASON_BAD_REQUEST,    /* "bad_request": framing or syntax that nginx's parser lets by */
+    BRAMA_REASON_HTTP_VERSION,   /* "http_version": HTTP/1.0 */
     BRAMA_REASON_BAD_PATH,       /* "bad_path": can't be normalised */
     BRAMA_REASON_AMBIGUOUS_PATH, /* "ambiguous_path": two readings lead to two rules */
     BRAMA_REASON_BAD_HOST,       /* "bad_host": no host[:port] */
@@ -39,6 +40,7 @@ enum brama_reason {
     BRAMA_REASON_NOT_RESPONSIBLE,  /* "not_responsible": no authenticator takes such credentials */
     BRAMA_REASON_MUTATOR_FAILED,   /* "mutator_failed": a template can't be rendered here */
     BRAMA_REASON_HANDLER_DISABLED, /* "handler_disabled": Kyma's Oathkeeper has it switched off */
+    BRAMA_REASON_GRPC_UNSUPPORTED, /* let in, but workloads are spoken to in HTTP/1.1 */
     BRAMA_REASON_NO_UPSTREAM,      /* no address for the workload */
     BRAMA_REASON_UPSTREAM_FAILED,  /* written by the gateway, as the two below */
     BRAMA_REASON_UPSTREAM_TIMEOUT,

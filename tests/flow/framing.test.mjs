@@ -124,6 +124,14 @@ describe('the request line and the head', () => {
     'R5 the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
   };
   for (const [name, bytes] of Object.entries(rows)) test(name, () => refused(bytes, [400, 404, 505, 0], { closes: false }));
+  test('HTTP/1.0 is 426, as Envoy answers it, and the connection is closed', async () => {
+    for (const more of ['', 'Connection: keep-alive\r\n']) {
+      const answer = await refused(`GET /open HTTP/1.0\r\n${HOST}${more}\r\n${get()}`, [426]);
+      assert.deepEqual(answer.statuses, [426]);
+    }
+    assert.equal(gw.log().at(-1).reason, 'http_version');
+    await refused(`GET /open HTTP/1.0\r\n\r\n`, [426]); // HTTP/1.0 needs no Host
+  });
   test('P16 HTTP/0.9 has no answer from the workload', async () => {
     const before = upstream.seen.length;
     await raw(gw.port, 'GET /open\r\n\r\n', { quiet: 300 });
