@@ -13,7 +13,7 @@ import { verdict } from './lib/verdict.mjs';
 const HOST = 'one.test.local';
 const record = (more) => ({
   id: 'may-c0.0-1', lane: 'kept', class: 'may pass', service: 'one', host: HOST, hostThere: HOST, target: '/x', arrives: '/x',
-  statuses: [401, 403], method: 'GET', idempotent: true, wants: 10, stale: [], tries: 1, began: 0, ended: 5,
+  statuses: [401, 403], method: 'GET', idempotent: true, wants: 10, delay: 0, stale: [], tries: 1, began: 0, ended: 5,
   how: 'answered', status: 200, own: 'own', ...more,
 });
 const entry = (more) => ({
@@ -74,6 +74,7 @@ describe('something lost', () => {
     ['an answer that the workload did not give', record(), [], /0 times at the workload/],
     ['twice at the workload', record(), [entry(), entry()], /2 times at the workload/],
     ['a POST sent again', record(post), [entry({ ...post, dead: true }), entry(post)], /sent again/],
+    ['the same, though it was cut then', record({ ...post, ...cut, excused: 'crashed' }), [entry({ ...post, dead: true }), entry({ ...post, dead: true })], /sent again/],
     ['a body that arrives spoiled', record(post), [entry({ ...post, sent: false })], /did not arrive as it was sent/],
     ['an answer that is spoiled', record({ own: 'spoiled' }), [entry()], /body is spoiled/],
     ['a spoiled one, though it could have been cut', record({ own: 'spoiled', excused: 'killed' }), [entry()], /body is spoiled/],

@@ -21,13 +21,18 @@ function letIn(record, entries) {
   return problems;
 }
 
-/** A gateway may send a request a second time only where the first one was broken off, and where that
- * does no harm; no answer that a client has may come of less than one whole exchange. */
+/** What does harm a second time is sent once, whatever became of it. */
+function sentAgain(record, entries) {
+  const again = !record.idempotent && entries.length > new Set(entries.map((entry) => entry.try)).size;
+  return again ? [`sent again though it must not be: ${ask(record)}, ${entries.map(line).join('; ')}`] : [];
+}
+
+/** A gateway may send a request a second time only where the first one was broken off; no answer that a
+ * client has may come of less than one whole exchange. */
 function missing(record, entries) {
   const living = entries.filter((entry) => !entry.dead);
   const problems = [];
   if (living.length !== 1) problems.push(`${living.length} times at the workload: ${ask(record)} -> ${end(record)}`);
-  if (!record.idempotent && entries.length > 1) problems.push(`sent again though it must not be: ${ask(record)}, ${entries.map(line).join('; ')}`);
   if (living.some((entry) => !entry.sent)) problems.push(`its body did not arrive as it was sent: ${ask(record)}`);
   if (record.own !== 'own') problems.push(`the answer's body is ${record.own}: ${ask(record)}, ${record.wants} bytes wanted`);
   return problems;
@@ -74,12 +79,12 @@ export function verdict({ records, entries, strays = [] }) {
   const lostTexts = strays.map((text) => `an answer that nobody asked for: ${text}`);
   for (const record of records) {
     letInTexts.push(...letIn(record, byId.get(record.id)));
-    lostTexts.push(...lost(record, byId.get(record.id)));
+    lostTexts.push(...sentAgain(record, byId.get(record.id)), ...lost(record, byId.get(record.id)));
   }
   if (byId.size !== records.length) lostTexts.push('two requests of one id: the harness is wrong');
 
   const count = (fits) => records.filter(fits).length;
-  const times = records.filter(passed).map((record) => record.ended - record.began).sort((a, b) => a - b);
+  const times = records.filter(passed).map((record) => record.ended - record.began - record.delay).sort((a, b) => a - b);
   const of = (class_) => count((record) => record.class === class_);
   return {
     letIn: letInTexts,
