@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "agent/lint_keys.h"
 #include "agent/plan.h"
+#include "policy/lint.h"
 #include "rule/judge.h"
 
 #define WORLD_BYTES ((size_t)2 << 30)
@@ -11,7 +13,7 @@
 enum brama_err brama_offline_read(struct brama_offline *out, const struct brama_inputs *inputs,
                                   struct brama_diag *diag)
 {
-    struct brama_files files;
+    struct brama_files *files = &out->files;
 
     *out = (struct brama_offline){0};
     brama_arena_init(&out->arena, NULL, WORLD_BYTES);
@@ -19,33 +21,35 @@ enum brama_err brama_offline_read(struct brama_offline *out, const struct brama_
     brama_buf_init(&out->facts_bytes, NULL, BRAMA__FACTS_BYTES);
     brama_world_init(&out->world, &out->arena, &(struct brama_world_options){.ns = inputs->ns});
     enum brama_err err =
-        brama_files_read(&files, &out->arena, inputs->paths, inputs->path_count, NULL);
+        brama_files_read(files, &out->arena, inputs->paths, inputs->path_count, NULL);
     if (err != BRAMA_OK)
         return err;
-    if (files.broken_count != 0) {
-        brama_diag_set(diag, (struct brama_where){.file = files.broken[0].name}, "%.*s",
-                       BRAMA_FMT(files.broken[0].problem));
+    if (files->broken_count != 0) {
+        brama_diag_set(diag, (struct brama_where){.file = files->broken[0].name}, "%.*s",
+                       BRAMA_FMT(files->broken[0].problem));
         return BRAMA_ERR_NOT_FOUND;
     }
-    err = brama__plan_read(&out->world, &files);
+    err = brama__plan_read(&out->world, files);
     if (err != BRAMA_OK)
         return err;
     brama_judge(&out->world, &(struct brama_judge_options){.domain = inputs->domain});
     err = brama_compile_check(&out->world);
-    for (size_t i = 0; i < files.count && err == BRAMA_OK; i++) {
-        if (files.file[i].problem.n == 0)
+    for (size_t i = 0; i < files->count && err == BRAMA_OK; i++) {
+        if (files->file[i].problem.n == 0)
             continue;
-        brama_diag_set(diag, (struct brama_where){.file = files.file[i].name}, "%.*s",
-                       BRAMA_FMT(files.file[i].problem));
+        brama_diag_set(diag, (struct brama_where){.file = files->file[i].name}, "%.*s",
+                       BRAMA_FMT(files->file[i].problem));
         err = BRAMA_ERR_SYNTAX;
     }
     return err;
 }
 
-static enum brama_err compile(struct brama_offline *offline, const struct brama_inputs *inputs)
+enum brama_err brama_offline_compile(struct brama_offline *offline,
+                                     const struct brama_inputs *inputs)
 {
     struct brama_compile_in in = {
         .world = &offline->world, .domain = inputs->domain, .responses = inputs->responses};
+
     brama_buf_reset(&offline->policy_bytes);
     enum brama_err err = brama_policy_compile(&offline->policy_bytes, 1, &in);
     if (err != BRAMA_OK)
@@ -100,16 +104,19 @@ static enum brama_err start_waiting(struct waiting *w, const struct brama_inputs
     return err;
 }
 
-static enum brama_err wait_for_facts(struct waiting *w, struct brama_offline *offline,
-                                     const struct brama_service_table *table)
+/* What is waited for, and what is made of it; the loop still runs then. */
+struct errand {
+    struct brama__texts urls, hosts;
+    enum brama_err (*use)(struct brama_offline *offline, const struct waiting *w,
+                          const struct brama_service_table *table);
+};
+
+static enum brama_err wait_for(struct waiting *w, const struct errand *errand)
 {
-    struct brama__texts urls = brama__plan_keysets(&offline->arena, &offline->policy);
-    struct brama__texts hosts = brama__plan_hosts(&offline->arena, &offline->policy, table);
-    if (brama_arena_failed(&offline->arena))
-        return BRAMA_ERR_NOMEM;
-    enum brama_err err = brama_keysets_want(w->keysets, urls.p, urls.n);
+    enum brama_err err = brama_keysets_want(w->keysets, errand->urls.p, errand->urls.n);
+
     if (err == BRAMA_OK)
-        err = brama_resolver_want(w->resolver, hosts.p, hosts.n);
+        err = brama_resolver_want(w->resolver, errand->hosts.p, errand->hosts.n);
     if (err != BRAMA_OK)
         return err;
     if (brama_keysets_pending(w->keysets) != 0 || brama_resolver_pending(w->resolver) != 0) {
@@ -117,6 +124,28 @@ static enum brama_err wait_for_facts(struct waiting *w, struct brama_offline *of
         uv_run(&w->loop, UV_RUN_DEFAULT);
     }
     return BRAMA_OK;
+}
+
+static enum brama_err run(struct brama_offline *offline, const struct brama_inputs *inputs,
+                          struct brama_service_table *table, const struct errand *errand)
+{
+    struct brama_http_resolver resolver = {brama_service_lookup, table};
+    struct waiting w = {0};
+
+    if (brama_arena_failed(&offline->arena) || uv_loop_init(&w.loop) != 0)
+        return BRAMA_ERR_NOMEM;
+    uv_timer_init(&w.loop, &w.deadline);
+    enum brama_err err = start_waiting(&w, inputs, &resolver);
+    if (err == BRAMA_OK)
+        err = wait_for(&w, errand);
+    if (err == BRAMA_OK)
+        err = errand->use(offline, &w, table);
+    brama_keysets_free(w.keysets);
+    brama_resolver_free(w.resolver);
+    uv_close((uv_handle_t *)&w.deadline, NULL);
+    uv_run(&w.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&w.loop);
+    return err;
 }
 
 static enum brama_err build_facts(struct brama_offline *offline, const struct waiting *w,
@@ -140,28 +169,46 @@ enum brama_err brama_offline_build(struct brama_offline *offline, const struct b
                                    struct brama_diag *diag)
 {
     struct brama_service_table table = {inputs->services, inputs->service_count, &offline->world};
-    struct brama_http_resolver resolver = {brama_service_lookup, &table};
-    struct waiting w = {0};
+    enum brama_err err = brama_offline_compile(offline, inputs);
 
-    enum brama_err err = compile(offline, inputs);
-    if (err == BRAMA_OK && uv_loop_init(&w.loop) != 0)
-        err = BRAMA_ERR_NOMEM;
     if (err == BRAMA_OK) {
-        uv_timer_init(&w.loop, &w.deadline);
-        err = start_waiting(&w, inputs, &resolver);
-        if (err == BRAMA_OK)
-            err = wait_for_facts(&w, offline, &table);
-        if (err == BRAMA_OK)
-            err = build_facts(offline, &w, &table);
-        brama_keysets_free(w.keysets);
-        brama_resolver_free(w.resolver);
-        uv_close((uv_handle_t *)&w.deadline, NULL);
-        uv_run(&w.loop, UV_RUN_DEFAULT);
-        uv_loop_close(&w.loop);
+        struct errand errand = {brama__plan_keysets(&offline->arena, &offline->policy),
+                                brama__plan_hosts(&offline->arena, &offline->policy, &table),
+                                build_facts};
+        err = run(offline, inputs, &table, &errand);
     }
     if (err != BRAMA_OK)
         brama_diag_set(diag, (struct brama_where){0}, "%s", brama_err_text(err));
     return err;
+}
+
+static enum brama_err look_at_keys(struct brama_offline *offline, const struct waiting *w,
+                                   const struct brama_service_table *table)
+{
+    (void)table;
+    brama__lint_keys(&offline->world, w->keysets);
+    return brama_arena_failed(&offline->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+}
+
+enum brama_err brama_offline_lint(struct brama_offline *offline, const struct brama_inputs *inputs,
+                                  bool online)
+{
+    struct brama_service_table table = {inputs->services, inputs->service_count, &offline->world};
+    enum brama_err err = brama_offline_compile(offline, inputs);
+
+    if (err == BRAMA_OK)
+        err = brama_policy_lint(&offline->world, &offline->policy);
+    if (err != BRAMA_OK)
+        return err;
+    struct errand errand = {
+        brama__plan_keysets(&offline->arena, &offline->policy), {NULL, 0}, look_at_keys};
+    size_t kept = 0;
+    for (size_t i = 0; i < errand.urls.n; i++)
+        if (online ||
+            brama_str_eq_nocase(brama_str_head(errand.urls.p[i], 7), BRAMA_STR("file://")))
+            errand.urls.p[kept++] = errand.urls.p[i];
+    errand.urls.n = kept;
+    return kept != 0 ? run(offline, inputs, &table, &errand) : BRAMA_OK;
 }
 
 void brama_offline_free(struct brama_offline *offline)

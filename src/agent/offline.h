@@ -5,9 +5,11 @@
 #include "agent/inputs.h"
 #include "policy/facts.h"
 #include "policy/policy.h"
+#include "source/files.h"
 
 struct brama_offline {
     struct brama_arena arena;
+    struct brama_files files; /* as they were read */
     struct brama_world world; /* read, judged and checked */
     struct brama_buf policy_bytes, facts_bytes;
     struct brama_policy policy;
@@ -20,7 +22,14 @@ struct brama_offline {
 BRAMA_MUST_USE enum brama_err brama_offline_read(struct brama_offline *out,
                                                  const struct brama_inputs *inputs,
                                                  struct brama_diag *diag);
-/* Then compile, fetch every key set that the policy names and resolve every upstream. A set that
+/* Then compile, without a look at anything else. */
+BRAMA_MUST_USE enum brama_err brama_offline_compile(struct brama_offline *offline,
+                                                    const struct brama_inputs *inputs);
+/* More world.findings about what compiled: policy/lint.h, and the key sets. Those in files are
+ * read; others are fetched if online is set, and one that can't be had is an error then. */
+BRAMA_MUST_USE enum brama_err brama_offline_lint(struct brama_offline *offline,
+                                                 const struct brama_inputs *inputs, bool online);
+/* Compile, fetch every key set that the policy names and resolve every upstream. A set that
  * can't be had is in facts with its problem; that is no error here. */
 BRAMA_MUST_USE enum brama_err brama_offline_build(struct brama_offline *offline,
                                                   const struct brama_inputs *inputs,

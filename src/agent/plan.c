@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#define CODE_UNREADABLE "BRAMA2001"
+#include "rule/codes.h"
 
 static void complain(struct brama_world *world, struct brama_where where, brama_str message)
 {
-    brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, where, CODE_UNREADABLE, BRAMA_NIL,
-                       message);
+    brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, where,
+                       brama_code_name(BRAMA_CODE_UNREADABLE), BRAMA_NIL, message);
 }
 
 enum brama_err brama__plan_read(struct brama_world *world, struct brama_files *files)

@@ -106,7 +106,7 @@ static int judge(const struct brama_state *state, struct brama_world *world)
         find_taken_hosts(&findings, &p.policy, world);
     }
     brama_state_policy_close(&p);
-    brama_findings_print(cli, cli->err, &findings);
+    brama_findings_print(cli, cli->err, &findings, NULL);
     if (code == BRAMA_EXIT_OK && findings.errors != 0) {
         brama_say(cli, "%.*s; nothing was changed",
                   BRAMA_FMT(brama_count_text(cli->arena, findings.errors, "error", "errors")));

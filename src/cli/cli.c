@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "cli/suggest.h"
+#include "base/near.h"
 
 #define LINE_MAX_BYTES 8192 /* of one message; longer ones are cut */
 
@@ -86,11 +86,11 @@ static void print_table(FILE *to, const struct brama_verbs *verbs)
 }
 
 static int unknown(struct brama_cli *cli, const struct brama_verbs *verbs, const char *word,
-                   const char *suggestion)
+                   brama_str near)
 {
-    if (suggestion != NULL)
-        brama_say(cli, "unknown verb \"%s\"; did you mean \"%s %s\"?", word, verbs->name,
-                  suggestion);
+    if (near.n != 0)
+        brama_say(cli, "unknown verb \"%s\"; did you mean \"%s %.*s\"?", word, verbs->name,
+                  BRAMA_FMT(near));
     else
         brama_say(cli, "unknown %s \"%s\"; \"%s\" alone lists all verbs",
                   word[0] == '-' ? "flag" : "verb", word, verbs->name);
@@ -99,7 +99,7 @@ static int unknown(struct brama_cli *cli, const struct brama_verbs *verbs, const
 
 int brama_dispatch(struct brama_cli *cli, const struct brama_verbs *verbs, int argc, char **argv)
 {
-    struct brama_suggestion suggestion = {0};
+    struct brama_near near = {.distance = 0};
 
     if (argc < 2) {
         print_table(cli->err, verbs);
@@ -113,7 +113,7 @@ int brama_dispatch(struct brama_cli *cli, const struct brama_verbs *verbs, int a
     for (size_t i = 0; i < verbs->n; i++) {
         if (strcmp(argv[1], verbs->p[i].name) == 0)
             return verbs->p[i].run(cli, argc - 1, argv + 1);
-        brama_suggest(&suggestion, argv[1], verbs->p[i].name);
+        brama_near_try(&near, brama_str_c(argv[1]), brama_str_c(verbs->p[i].name));
     }
-    return unknown(cli, verbs, argv[1], suggestion.best);
+    return unknown(cli, verbs, argv[1], near.best);
 }

@@ -184,7 +184,7 @@ static int unreadable(struct brama_cli *cli, const struct brama_offline *offline
 
     brama_findings_init(&findings, cli->arena);
     brama_world_report(&findings, &offline->world);
-    brama_findings_print(cli, cli->err, &findings);
+    brama_findings_print(cli, cli->err, &findings, &offline->files);
     return BRAMA_EXIT_INPUT;
 }
 

@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/near.h"
 #include "cli/duration.h"
-#include "cli/suggest.h"
 
 struct reading {
     struct brama_cli *cli;
@@ -122,20 +122,20 @@ static void take_next(struct reading *r, const struct brama_opt *opt, const char
     take(r, opt, brama_str_c(r->argv[r->next++]));
 }
 
+#define WORD_SHOWN 63 /* bytes of an unknown flag */
+
 static void read_long(struct reading *r, char *arg)
 {
     brama_str text = brama_str_c(arg + 2);
     size_t n = brama_str_find(text, '=');
     brama_str name = brama_str_head(text, n);
-    struct brama_suggestion suggestion = {0};
-    char word[64];
+    struct brama_near near = {.distance = 0};
 
-    snprintf(word, sizeof(word), "%.*s", BRAMA_FMT(name));
     for (size_t i = 0; i < r->opt_count; i++) {
         const struct brama_opt *opt = &r->opts[i];
         if (opt->name == NULL)
             continue;
-        brama_suggest(&suggestion, word, opt->name);
+        brama_near_try(&near, name, brama_str_c(opt->name));
         if (!brama_str_eq(name, brama_str_c(opt->name)))
             continue;
         if (opt->flag != NULL && n < text.n)
@@ -146,11 +146,13 @@ static void read_long(struct reading *r, char *arg)
             take_next(r, opt, arg);
         return;
     }
-    if (suggestion.best != NULL)
-        stop(r, brama_usage_error(r->cli, r->usage, "unknown flag \"--%s\"; did you mean \"--%s\"?",
-                                  word, suggestion.best));
+    name = brama_str_head(name, WORD_SHOWN);
+    if (near.best.n != 0)
+        stop(r, brama_usage_error(r->cli, r->usage,
+                                  "unknown flag \"--%.*s\"; did you mean \"--%.*s\"?",
+                                  BRAMA_FMT(name), BRAMA_FMT(near.best)));
     else
-        stop(r, brama_usage_error(r->cli, r->usage, "unknown flag \"--%s\"", word));
+        stop(r, brama_usage_error(r->cli, r->usage, "unknown flag \"--%.*s\"", BRAMA_FMT(name)));
 }
 
 /* "-f", "-fPATH"; letters aren't bundled. */

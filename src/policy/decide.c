@@ -90,12 +90,19 @@ static void change_host(struct brama__case *c)
         brama_trace_change(c->trace, BRAMA_CHANGE_HOST, NULL, BRAMA_CHANGE_TEXT, name);
 }
 
-static bool route_matches(struct brama__case *c, const struct brama_p_route *route, brama_str path)
+bool brama__route_takes(const struct brama_pack *policy, const struct brama_p_route *route,
+                        brama_methods method, brama_str path, struct brama_regexes *regexes)
 {
     struct brama_pattern p = {(enum brama_pattern_kind)route->path.kind,
-                              brama_pack_text(c->policy, route->path.text)};
-    return brama_pattern_match(&p, path, brama__memory_regexes(c->engine->memory)) &&
-           (route->any_method || (route->methods & c->method) != 0);
+                              brama_pack_text(policy, route->path.text)};
+    return brama_pattern_match(&p, path, regexes) &&
+           (route->any_method || (route->methods & method) != 0);
+}
+
+static bool route_matches(struct brama__case *c, const struct brama_p_route *route, brama_str path)
+{
+    return brama__route_takes(c->policy, route, c->method, path,
+                              brama__memory_regexes(c->engine->memory));
 }
 
 static void trace_route(struct brama__case *c, const struct brama_p_route *route, bool matched)

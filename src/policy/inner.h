@@ -120,6 +120,17 @@ void brama__token_read(struct brama__case *c, struct brama__token *out, brama_st
 enum brama_jwt_status brama__token_verify(struct brama__case *c, struct brama__token *token,
                                           const struct brama__key_wish *wish);
 
+/* Does the route take this method and path? */
+bool brama__route_takes(const struct brama_pack *policy, const struct brama_p_route *route,
+                        brama_methods method, brama_str path, struct brama_regexes *regexes);
+/* Does the AuthorizationPolicy speak of this host, method and path, whoever asks? */
+struct brama__place_of_request {
+    brama_str host, path;
+    brama_methods method;
+};
+bool brama__policy_reaches(const struct brama_pack *policy, const struct brama_p_ap *ap,
+                           const struct brama__place_of_request *at, struct brama_regexes *regexes);
+
 /* The two responders: true if the request may pass, else the case has ended. */
 bool brama__ask_sidecar(struct brama__case *c);
 bool brama__ask_oathkeeper(struct brama__case *c);

@@ -343,26 +343,37 @@ static bool host_matches(brama_str pattern, brama_str host)
             brama_str_ends(host, brama_str_from(pattern, 1)));
 }
 
-static bool path_matches(struct brama__case *c, const struct brama_p_pattern *row, brama_str path)
+static bool path_matches(const struct brama_pack *policy, const struct brama_p_pattern *row,
+                         brama_str path, struct brama_regexes *regexes)
 {
     struct brama_pattern p = {(enum brama_pattern_kind)row->kind,
-                              brama_pack_text(c->policy, row->text)};
-    return brama_pattern_match(&p, path, brama__memory_regexes(c->engine->memory));
+                              brama_pack_text(policy, row->text)};
+    return brama_pattern_match(&p, path, regexes);
+}
+
+bool brama__policy_reaches(const struct brama_pack *policy, const struct brama_p_ap *ap,
+                           const struct brama__place_of_request *at, struct brama_regexes *regexes)
+{
+    if ((ap->methods & at->method) == 0 || !path_matches(policy, &ap->path, at->path, regexes) ||
+        !host_matches(brama_pack_text(policy, ap->host), at->host))
+        return false;
+    for (uint32_t i = 0; i < ap->not_paths.count; i++) {
+        const struct brama_p_pattern *p =
+            BRAMA_ROW(policy, BRAMA_T_PATTERN, ap->not_paths.first + i, struct brama_p_pattern);
+        if (p == NULL || path_matches(policy, p, at->path, regexes))
+            return false;
+    }
+    return true;
 }
 
 /* Does this rule of an AuthorizationPolicy let the request pass? istio-jwt.md 3.1 to 3.4. */
 static bool policy_matches(struct brama__case *c, const struct brama_p_ap *ap, brama_str path,
                            const struct brama_claims *claims)
 {
-    if ((ap->methods & c->method) == 0 || !path_matches(c, &ap->path, path) ||
-        !host_matches(brama_pack_text(c->policy, ap->host), c->host))
+    struct brama__place_of_request at = {c->host, path, c->method};
+
+    if (!brama__policy_reaches(c->policy, ap, &at, brama__memory_regexes(c->engine->memory)))
         return false;
-    for (uint32_t i = 0; i < ap->not_paths.count; i++) {
-        const struct brama_p_pattern *p =
-            BRAMA_ROW(c->policy, BRAMA_T_PATTERN, ap->not_paths.first + i, struct brama_p_pattern);
-        if (p == NULL || path_matches(c, p, path))
-            return false;
-    }
     if (ap->from == BRAMA_AP_INGRESS)
         return true;
     if (ap->from != BRAMA_AP_JWT || claims == NULL || claims->sub.n == 0)

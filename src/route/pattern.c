@@ -169,8 +169,7 @@ bool brama_pattern_match(const struct brama_pattern *pattern, brama_str path,
     return false;
 }
 
-/* Text that every path of the pattern surely begins with. */
-static brama_str sure_head(const struct brama_pattern *p)
+brama_str brama_pattern_head(const struct brama_pattern *p)
 {
     switch (p->kind) {
     case BRAMA_PATTERN_EXACT:
@@ -200,6 +199,6 @@ bool brama_patterns_may_meet(const struct brama_pattern *a, const struct brama_p
         return brama_pattern_match(b, a->text, NULL);
     if (b->kind == BRAMA_PATTERN_EXACT && a->kind != BRAMA_PATTERN_REGEX)
         return brama_pattern_match(a, b->text, NULL);
-    brama_str x = sure_head(a), y = sure_head(b);
+    brama_str x = brama_pattern_head(a), y = brama_pattern_head(b);
     return brama_str_starts(x, y) || brama_str_starts(y, x);
 }

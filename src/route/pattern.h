@@ -55,6 +55,9 @@ void brama_pattern_of_istio(struct brama_pattern *out, brama_str path);
 bool brama_pattern_match(const struct brama_pattern *pattern, brama_str path,
                          struct brama_regexes *regexes);
 
+/* Text that every path of the pattern surely begins with. */
+brama_str brama_pattern_head(const struct brama_pattern *p);
+
 /* Can there be a path that both match? False only if surely not. */
 bool brama_patterns_may_meet(const struct brama_pattern *a, const struct brama_pattern *b);
 

@@ -1,5 +1,6 @@
 /* The shape of a v1* jwt config as one table: what Go wouldn't decode, and what nobody would read.
  */
+#include "base/near.h"
 #include "rule/reading.h"
 
 enum shape { TEXT, TEXTS, OBJECTS, ANY };
@@ -162,33 +163,41 @@ brama_str brama__pairs_decode_error(struct brama_arena *arena, const struct bram
     return BRAMA_NIL;
 }
 
-static const struct brama_node *unknown_in(struct brama_arena *arena, const struct field *fields,
-                                           const struct brama_node *map, brama_str up,
-                                           brama_str *path)
+static brama_str nearest(const struct field *fields, brama_str name)
 {
+    struct brama_near near = {.distance = 0};
+
+    for (; fields->name.n != 0; fields++)
+        brama_near_try(&near, name, fields->name);
+    return near.best;
+}
+
+static struct brama__unknown unknown_in(struct brama_arena *arena, const struct field *fields,
+                                        const struct brama_node *map, brama_str up)
+{
+    struct brama__unknown none = {NULL, BRAMA_NIL, BRAMA_NIL};
+
     for (const struct brama_node *node = map->first; node != NULL; node = node->next) {
         const struct field *field = field_of(fields, node->key);
         brama_str here =
             up.n == 0 ? node->key
                       : brama_arena_printf(arena, "%.*s.%.*s", BRAMA_FMT(up), BRAMA_FMT(node->key));
-        if (field == NULL) {
-            *path = here;
-            return node;
-        }
+        if (field == NULL)
+            return (struct brama__unknown){node, here, nearest(fields, node->key)};
         size_t i = 0;
         for (const struct brama_node *item = node->first; field->shape == OBJECTS && item != NULL;
              item = item->next, i++) {
             brama_str place = brama_arena_printf(arena, "%.*s[%zu]", BRAMA_FMT(here), i);
-            const struct brama_node *found = unknown_in(arena, field->fields, item, place, path);
-            if (found != NULL)
+            struct brama__unknown found = unknown_in(arena, field->fields, item, place);
+            if (found.node != NULL)
                 return found;
         }
     }
-    return NULL;
+    return none;
 }
 
-const struct brama_node *brama__jwt_unknown_key(struct brama_arena *arena,
-                                                const struct brama_node *config, brama_str *path)
+struct brama__unknown brama__jwt_unknown_key(struct brama_arena *arena,
+                                             const struct brama_node *config)
 {
-    return unknown_in(arena, config_fields, config, BRAMA_NIL, path);
+    return unknown_in(arena, config_fields, config, BRAMA_NIL);
 }

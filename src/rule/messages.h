@@ -3,6 +3,8 @@
 #ifndef BRAMA_RULE_MESSAGES_H
 #define BRAMA_RULE_MESSAGES_H
 
+#include "rule/codes.h"
+
 /* The API server: OpenAPI types, and CEL rules word for word. */
 #define BRAMA__TEXT_REQUIRED "Required value"
 #define BRAMA__TEXT_TYPE "Invalid value: \"%s\": must be of type %s: \"%s\""
@@ -100,22 +102,31 @@
 
 /* Ours: valid for Kyma, but nothing we could enforce. */
 #define BRAMA__TEXT_UNSUPPORTED "%.*s is not supported by this version of brama"
+#define BRAMA__TEXT_MEANT "%.*s, did you mean \"%.*s\"?"
 
-/* Ours: findings, each with its code. */
-#define BRAMA__CODE_PLAIN_HTTP "BRAMA1001"
+/* Ours: findings, each with its code (codes.h). */
 #define BRAMA__TEXT_PLAIN_HTTP "plain http: whoever is on the way can choose the keys"
 #define BRAMA__TEXT_PLAIN_ISSUER "plain http: whoever is on the way can pose as this provider"
-#define BRAMA__CODE_DEPRECATED "BRAMA1002"
-#define BRAMA__TEXT_DEPRECATED "version %s of APIRule is deprecated; use version v2 instead"
-#define BRAMA__CODE_NO_SERVICE "BRAMA1003"
+#define BRAMA__TEXT_NOT_RECONCILED                                                                 \
+    "version v1beta1 isn't reconciled any more since Kyma 3.10; migrate to version v2"
+#define BRAMA__TEXT_NOT_SERVED                                                                     \
+    "version v1alpha1 isn't served any more since Kyma 1.9; migrate to version v2"
 #define BRAMA__TEXT_NO_SERVICE "Service %.*s/%.*s isn't among the given files"
-#define BRAMA__CODE_TWICE "BRAMA1004"
 #define BRAMA__TEXT_TWICE "%.*s %.*s/%.*s is given a second time; the first one counts"
-#define BRAMA__CODE_SECRET "BRAMA1005"
 #define BRAMA__TEXT_SECRET "Secret %.*s/%.*s of type kubernetes.io/tls lacks tls.crt or tls.key"
-#define BRAMA__CODE_VERSION "BRAMA1006"
 #define BRAMA__TEXT_VERSION "apiVersion %.*s of APIRule is not known"
-#define BRAMA__CODE_TOGGLE "BRAMA1007"
 #define BRAMA__TEXT_TOGGLE "the ConfigMap names no handler: no APIRule is valid under it"
+#define BRAMA__TEXT_KIND "gateway.kyma-project.io has no kind %.*s, did you mean \"APIRule\"?"
+#define BRAMA__TEXT_NO_AUDIENCE                                                                    \
+    "no audience is asked for: a token that this issuer made for anybody else passes, too"
+#define BRAMA__TEXT_TOKEN_IN_QUERY                                                                 \
+    "a token in the query stands in access logs, browser histories and Referer headers"
+#define BRAMA__TEXT_FOREIGN_KEYS                                                                   \
+    "the keys come from %.*s, but the issuer is at %.*s: whoever holds the one signs for the "     \
+    "other"
+#define BRAMA__TEXT_ANY_ISSUER                                                                     \
+    "no trusted_issuers: a token passes whoever its iss says that it is from"
+#define BRAMA__TEXT_ANY_METHOD                                                                     \
+    "allow lets every method in, not only those of methods; no_auth keeps to them"
 
 #endif

@@ -46,8 +46,8 @@ void brama__add_config_map(struct brama_world *world, const struct brama__object
         toggle->handler = BRAMA_HANDLER_ISTIO;
     else
         brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, toggle->where,
-                           BRAMA__CODE_TOGGLE, BRAMA_STR(".data.api-gateway-config"),
-                           BRAMA_STR(BRAMA__TEXT_TOGGLE));
+                           brama_code_name(BRAMA_CODE_TOGGLE),
+                           BRAMA_STR(".data.api-gateway-config"), BRAMA_STR(BRAMA__TEXT_TOGGLE));
 }
 
 static uint16_t port_number(const struct brama_node *map, brama_str key)
@@ -255,7 +255,7 @@ void brama__add_secret(struct brama_world *world, const struct brama__object *o)
     secret->key_pem = secret_value(world, o->doc, BRAMA_STR("tls.key"));
     if (secret->cert_pem.n == 0 || secret->key_pem.n == 0) {
         brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, o->doc->where,
-                           BRAMA__CODE_SECRET, BRAMA_STR(""),
+                           brama_code_name(BRAMA_CODE_SECRET), BRAMA_STR(""),
                            brama_arena_printf(world->arena, BRAMA__TEXT_SECRET, BRAMA_FMT(o->ns),
                                               BRAMA_FMT(o->name)));
         return;

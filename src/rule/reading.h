@@ -43,8 +43,13 @@ brama_str brama__jwt_decode_error(struct brama_arena *arena, const struct brama_
 brama_str brama__pairs_decode_error(struct brama_arena *arena, const struct brama_node *config,
                                     brama_str key);
 /* The first member that isn't known at its place, with its path below config
- * ("authentications[0].fromParameters"); NULL if there is none. */
-const struct brama_node *brama__jwt_unknown_key(struct brama_arena *arena,
-                                                const struct brama_node *config, brama_str *path);
+ * ("authentications[0].fromParameters") and the name that was probably meant, or nothing; NULL if
+ * there is none. */
+struct brama__unknown {
+    const struct brama_node *node;
+    brama_str path, meant;
+};
+struct brama__unknown brama__jwt_unknown_key(struct brama_arena *arena,
+                                             const struct brama_node *config);
 
 #endif

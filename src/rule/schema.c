@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/near.h"
 #include "rule/messages.h"
-
-/* Longer field names have no near neighbour among ours. */
-#define NAME_MAX_BYTES 32
 
 brama_str brama__at_text(struct brama_arena *arena, const struct brama__at *at)
 {
@@ -149,62 +147,23 @@ struct brama_str_list brama__take_strs(struct brama__reading *r, const struct br
     return (struct brama_str_list){p, n};
 }
 
-/* How many single-letter edits make b of a; both at most NAME_MAX_BYTES. */
-static size_t distance(brama_str a, brama_str b)
-{
-    size_t row[NAME_MAX_BYTES + 1];
-
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t best = diagonal + (a.p[i - 1] != b.p[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[b.n];
-}
-
-/* The field that was probably meant, or nothing: at most a third of the letters may differ. */
-static brama_str nearest(brama_str name, const brama_str *fields, size_t count)
-{
-    size_t best = name.n / 3 + 1;
-    brama_str found = BRAMA_NIL;
-
-    if (name.n > NAME_MAX_BYTES)
-        return found;
-    for (size_t i = 0; i < count; i++) {
-        size_t d = distance(name, fields[i]);
-        if (d < best) {
-            best = d;
-            found = fields[i];
-        }
-    }
-    return found;
-}
-
 void brama__no_others(struct brama__reading *r, const struct brama__at *at,
                       const struct brama_node *map, const brama_str *fields, size_t count)
 {
     for (const struct brama_node *node = map->first; node != NULL; node = node->next) {
+        struct brama_near near = {.distance = 0};
         bool known = false;
-        for (size_t i = 0; i < count && !known; i++)
+        for (size_t i = 0; i < count && !known; i++) {
             known = brama_str_eq(node->key, fields[i]);
+            brama_near_try(&near, node->key, fields[i]);
+        }
         if (known)
             continue;
         struct brama__at here = {at, node->key, 0};
         brama_str path = brama_str_from(brama__at_text(r->arena, &here), 1);
-        brama_str meant = nearest(node->key, fields, count);
-        if (meant.n != 0)
+        if (near.best.n != 0)
             brama__refuse(r, &here, node->key_where, BRAMA__TEXT_UNKNOWN_MEANT, BRAMA_FMT(path),
-                          BRAMA_FMT(meant));
+                          BRAMA_FMT(near.best));
         else
             brama__refuse(r, &here, node->key_where, BRAMA__TEXT_UNKNOWN, BRAMA_FMT(path));
     }

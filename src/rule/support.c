@@ -191,12 +191,16 @@ static void check_v1_jwt(struct brama__judging *j, size_t i, size_t k)
     const struct brama_strategy *s = &j->rule->rules[i].strategies[k];
     brama_str at =
         brama_arena_printf(j->arena, ".spec.rules[%zu].accessStrategies[%zu].config", i, k);
-    brama_str path = BRAMA_NIL;
-    const struct brama_node *unknown = brama__jwt_unknown_key(j->arena, s->config, &path);
+    struct brama__unknown unknown = brama__jwt_unknown_key(j->arena, s->config);
 
-    if (unknown != NULL)
-        brama__fail(j, unknown->key_where, brama__unsupported(j, unknown->key), "%.*s.%.*s",
-                    BRAMA_FMT(at), BRAMA_FMT(path));
+    if (unknown.node != NULL) {
+        brama_str message = brama__unsupported(j, unknown.node->key);
+        if (unknown.meant.n != 0)
+            message = brama_arena_printf(j->arena, BRAMA__TEXT_MEANT, BRAMA_FMT(message),
+                                         BRAMA_FMT(unknown.meant));
+        brama__fail(j, unknown.node->key_where, message, "%.*s.%.*s", BRAMA_FMT(at),
+                    BRAMA_FMT(unknown.path));
+    }
     if (j->handler == BRAMA_HANDLER_ISTIO) {
         check_istio_keys(j, at, s);
         check_istio(j, at, s);

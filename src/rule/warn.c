@@ -1,54 +1,13 @@
 /* What is valid and still deserves a word. */
 #include <stdlib.h>
 
-#include "rule/judging.h"
-#include "rule/read.h"
+#include "rule/warning.h"
 
-static void warn(struct brama_world *world, struct brama_where where, const char *code,
-                 brama_str attribute, brama_str message)
+void brama__warn_at(struct brama_world *world, struct brama_where where, enum brama_code code,
+                    brama_str attribute, brama_str message)
 {
-    brama_findings_add(&world->findings, BRAMA_SEVERITY_WARNING, where, code, attribute, message);
-}
-
-static void warn_if_plain(struct brama_world *world, struct brama_where where, brama_str uri,
-                          brama_str attribute, brama_str text)
-{
-    if (brama_str_eq_nocase(brama_str_head(uri, 7), BRAMA_STR("http://")))
-        warn(world, where, BRAMA__CODE_PLAIN_HTTP, attribute, text);
-}
-
-static void warn_list(struct brama_world *world, struct brama_where where, brama_str at,
-                      const char *key, struct brama_str_list uris, brama_str text)
-{
-    for (size_t k = 0; k < uris.n; k++)
-        warn_if_plain(world, where, uris.p[k],
-                      brama_arena_printf(world->arena, "%.*s.%s[%zu]", BRAMA_FMT(at), key, k),
-                      text);
-}
-
-static void warn_strategy(struct brama_world *world, const struct brama_apirule *rule, size_t i,
-                          size_t j)
-{
-    const brama_str issuer = BRAMA_STR(BRAMA__TEXT_PLAIN_ISSUER);
-    const brama_str keys = BRAMA_STR(BRAMA__TEXT_PLAIN_HTTP);
-    const struct brama_strategy *s = &rule->rules[i].strategies[j];
-    brama_str at =
-        brama__is_v1(rule)
-            ? brama_arena_printf(world->arena, ".spec.rules[%zu].accessStrategies[%zu].config", i,
-                                 j)
-            : brama_arena_printf(world->arena, ".spec.rules[%zu].%.*s", i, BRAMA_FMT(s->name));
-
-    for (size_t k = 0; k < s->istio.auth_count; k++) {
-        const struct brama_jwt_auth *auth = &s->istio.auths[k];
-        brama_str path =
-            brama_arena_printf(world->arena, "%.*s.authentications[%zu]", BRAMA_FMT(at), k);
-        warn_if_plain(world, auth->where, auth->issuer,
-                      brama_arena_printf(world->arena, "%.*s.issuer", BRAMA_FMT(path)), issuer);
-        warn_if_plain(world, auth->where, auth->jwks_uri,
-                      brama_arena_printf(world->arena, "%.*s.jwksUri", BRAMA_FMT(path)), keys);
-    }
-    warn_list(world, s->where, at, "trusted_issuers", s->ory.trusted_issuers, issuer);
-    warn_list(world, s->where, at, "jwks_urls", s->ory.jwks_urls, keys);
+    brama_findings_add(&world->findings, BRAMA_SEVERITY_WARNING, where, brama_code_name(code),
+                       attribute, message);
 }
 
 static int by_name(const void *a, const void *b)
@@ -86,10 +45,30 @@ static void warn_service(struct brama_world *world, const struct brama_apirule *
     if (!ref.given || count == 0 ||
         bsearch(&key, services, count, sizeof(struct brama_service *), by_name) != NULL)
         return;
-    warn(world, rule->rules[i].where, BRAMA__CODE_NO_SERVICE,
-         brama_arena_printf(world->arena, ".spec.rules[%zu]", i),
-         brama_arena_printf(world->arena, BRAMA__TEXT_NO_SERVICE, BRAMA_FMT(ref.ns),
-                            BRAMA_FMT(ref.name)));
+    brama__warn_at(world, rule->rules[i].where, BRAMA_CODE_NO_SERVICE,
+                   brama_arena_printf(world->arena, ".spec.rules[%zu]", i),
+                   brama_arena_printf(world->arena, BRAMA__TEXT_NO_SERVICE, BRAMA_FMT(ref.ns),
+                                      BRAMA_FMT(ref.name)));
+}
+
+/* allow has no method match in the VirtualService; only policies, which come with jwt and no_auth
+ * under istio, would hold it to its list. apirule.md 4.2 and 4.7. */
+static void warn_allow(struct brama_world *world, const struct brama_apirule *rule, size_t i)
+{
+    bool policies = false;
+
+    if (rule->rules[i].strategy_count != 1 || rule->rules[i].methods == BRAMA_METHOD_ALL ||
+        rule->rules[i].strategies[0].kind != BRAMA_STRATEGY_ALLOW)
+        return;
+    for (size_t k = 0; k < rule->rule_count && rule->judged.handler == BRAMA_HANDLER_ISTIO; k++)
+        for (size_t j = 0; j < rule->rules[k].strategy_count; j++)
+            policies = policies || rule->rules[k].strategies[j].kind == BRAMA_STRATEGY_JWT ||
+                       rule->rules[k].strategies[j].kind == BRAMA_STRATEGY_NO_AUTH;
+    if (!policies)
+        brama__warn_at(
+            world, rule->rules[i].where, BRAMA_CODE_ANY_METHOD,
+            brama_arena_printf(world->arena, ".spec.rules[%zu].accessStrategies[0].handler", i),
+            BRAMA_STR(BRAMA__TEXT_ANY_METHOD));
 }
 
 void brama__warn(struct brama_world *world)
@@ -98,13 +77,17 @@ void brama__warn(struct brama_world *world)
     struct brama_service **services = sorted_services(world, &count);
 
     for (const struct brama_apirule *rule = world->rules; rule != NULL; rule = rule->next) {
-        if (brama__is_v1(rule))
-            warn(world, rule->where, BRAMA__CODE_DEPRECATED, BRAMA_STR(""),
-                 brama_arena_printf(world->arena, BRAMA__TEXT_DEPRECATED,
-                                    brama_api_version_name(rule->version)));
+        bool v1 = brama__is_v1(rule);
+        if (v1)
+            brama__warn_at(world, rule->where, BRAMA_CODE_NOT_RECONCILED, BRAMA_STR(".apiVersion"),
+                           rule->version == BRAMA_API_V1ALPHA1
+                               ? BRAMA_STR(BRAMA__TEXT_NOT_SERVED)
+                               : BRAMA_STR(BRAMA__TEXT_NOT_RECONCILED));
         for (size_t i = 0; i < rule->rule_count; i++) {
             for (size_t j = 0; j < rule->rules[i].strategy_count; j++)
-                warn_strategy(world, rule, i, j);
+                brama__warn_jwt(world, rule, i, j);
+            if (v1)
+                warn_allow(world, rule, i);
             warn_service(world, rule, i, services, count);
         }
     }

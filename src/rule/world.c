@@ -1,11 +1,13 @@
 #include "rule/world.h"
 
+#include "base/near.h"
 #include "rule/pattern.h"
 #include "rule/read.h"
 #include "rule/worlding.h"
 #include "json/read.h"
 
 #define FIRST_NAMES 64
+#define GROUP "gateway.kyma-project.io/"
 
 /* kind, namespace and name of all that is used: an open table, at most half full. */
 struct brama_object_names {
@@ -77,8 +79,8 @@ static bool is_first(struct brama_world *world, const struct brama__object *o)
         world->names->used++;
         return true;
     }
-    brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, o->doc->where, BRAMA__CODE_TWICE,
-                       BRAMA_STR(".metadata.name"),
+    brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, o->doc->where,
+                       brama_code_name(BRAMA_CODE_TWICE), BRAMA_STR(".metadata.name"),
                        brama_arena_printf(world->arena, BRAMA__TEXT_TWICE, BRAMA_FMT(o->kind),
                                           BRAMA_FMT(o->ns), BRAMA_FMT(o->name)));
     return false;
@@ -153,9 +155,25 @@ static void add_unknown_version(struct brama_world *world, const struct brama__o
 {
     brama_str version = brama_node_get_str(o->doc, BRAMA_STR("apiVersion"));
 
-    brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, o->doc->where, BRAMA__CODE_VERSION,
-                       BRAMA_STR(".apiVersion"),
+    brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, o->doc->where,
+                       brama_code_name(BRAMA_CODE_VERSION), BRAMA_STR(".apiVersion"),
                        brama_arena_printf(world->arena, BRAMA__TEXT_VERSION, BRAMA_FMT(version)));
+}
+
+/* A slip in the kind would leave a rule out without a word. RateLimit and the like aren't near. */
+static void skip(struct brama_world *world, const struct brama__object *o)
+{
+    brama_str version = brama_node_get_str(o->doc, BRAMA_STR("apiVersion"));
+    struct brama_near near = {.distance = 0};
+
+    world->skipped++;
+    brama_near_try(&near, o->kind, BRAMA_STR("APIRule"));
+    if (brama_str_starts(version, BRAMA_STR(GROUP)) &&
+        (near.best.n != 0 || brama_str_eq_nocase(o->kind, BRAMA_STR("APIRule"))))
+        brama_findings_add(&world->findings, BRAMA_SEVERITY_WARNING,
+                           brama_node_get(o->doc, BRAMA_STR("kind"))->where,
+                           brama_code_name(BRAMA_CODE_KIND), BRAMA_STR(".kind"),
+                           brama_arena_printf(world->arena, BRAMA__TEXT_KIND, BRAMA_FMT(o->kind)));
 }
 
 typedef void adder(struct brama_world *world, const struct brama__object *o);
@@ -170,7 +188,7 @@ static adder *adder_of(const struct brama__object *o)
     if (brama_str_eq(o->kind, BRAMA_STR("APIRule"))) {
         if (brama_api_version_by_name(version) != BRAMA_API_NONE)
             return add_rule;
-        bool ours = brama_str_starts(version, BRAMA_STR("gateway.kyma-project.io/"));
+        bool ours = brama_str_starts(version, BRAMA_STR(GROUP));
         return ours ? add_unknown_version : NULL;
     }
     if (core && brama_str_eq(o->kind, BRAMA_STR("ConfigMap")) &&
@@ -210,7 +228,7 @@ static void add_object(struct brama_world *world, const struct brama_node *doc)
         o.ns = world->default_ns;
     adder *add = adder_of(&o);
     if (add == NULL)
-        world->skipped++;
+        skip(world, &o);
     else if (is_first(world, &o))
         add(world, &o);
 }

@@ -1,8 +1,8 @@
 #include "expect.h"
 
+#include "base/near.h"
 #include "cli/duration.h"
 #include "cli/options.h"
-#include "cli/suggest.h"
 #include "cli/url.h"
 
 /* A command line with everything a flag can be, and what was said to whom. */
@@ -290,19 +290,25 @@ static void a_port_is_a_number_or_refused(void **state)
 static void slips_find_what_was_meant(void **state)
 {
     (void)state;
-    static const char *const names[] = {"check", "keys", "token", "explain", "apply"};
+    static const char *const names[] = {"check", "keys", "token", "explain", "apply", "fromParams"};
     static const struct {
         const char *name, *word, *want;
     } rows[] = {
-        {"two letters swapped", "chekc", "check"},  {"one left out", "tken", "token"},
-        {"the beginning of one", "exp", "explain"}, {"a better word wins", "kes", "keys"},
-        {"nothing like it", "restart", NULL},       {"too short to tell", "k", NULL},
+        {"two letters swapped", "chekc", "check"},
+        {"one left out", "tken", "token"},
+        {"the beginning of one", "exp", "explain"},
+        {"a better word wins", "kes", "keys"},
+        {"nothing like it", "restart", NULL},
+        {"too short to tell", "k", NULL},
+        {"a third of a long word", "fromParameters", "fromParams"},
     };
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
-        struct brama_suggestion s = {0};
+        struct brama_near near = {.distance = 0};
+        brama_str word = expect_exact(brama_str_c(rows[i].word));
         for (size_t j = 0; j < BRAMA_ARRAY_LEN(names); j++)
-            brama_suggest(&s, rows[i].word, names[j]);
-        EXPECT_STR(rows[i].name, brama_str_c(s.best), brama_str_c(rows[i].want));
+            brama_near_try(&near, word, brama_str_c(names[j]));
+        EXPECT_STR(rows[i].name, near.best, brama_str_c(rows[i].want));
+        expect_free(word);
     }
 }
 

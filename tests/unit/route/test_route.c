@@ -2,5 +2,5 @@
 
 int main(void)
 {
-    return test_path() + test_pattern();
+    return test_path() + test_pattern() + test_overlap();
 }

@@ -1,6 +1,4 @@
-#include "cli/suggest.h"
-
-#include <string.h>
+#include "base/near.h"
 
 #define WORD_MAX 32 /* no name of ours is longer */
 
@@ -29,17 +27,15 @@ static unsigned distance(const char *a, size_t a_n, const char *b, size_t b_n)
     return d[a_n][b_n];
 }
 
-void brama_suggest(struct brama_suggestion *s, const char *word, const char *name)
+void brama_near_try(struct brama_near *near, brama_str word, brama_str name)
 {
-    size_t word_n = strlen(word), name_n = strlen(name);
-
-    if (word_n < 2 || word_n > WORD_MAX || name_n > WORD_MAX)
+    if (word.n < 2 || word.n > WORD_MAX || name.n > WORD_MAX)
         return;
-    unsigned d = distance(word, word_n, name, name_n);
-    if (strncmp(word, name, word_n) == 0)
+    unsigned d = distance(word.p, word.n, name.p, name.n);
+    if (brama_str_starts(name, word))
         d = 1;
-    if (d > 2 || 2 * d > word_n)
+    if (3 * d > word.n && (d > 2 || 2 * d > word.n))
         return;
-    if (s->best == NULL || d < s->distance)
-        *s = (struct brama_suggestion){name, d};
+    if (near->best.n == 0 || d < near->distance)
+        *near = (struct brama_near){name, d};
 }

@@ -1,0 +1,14 @@
+/* What the parts of the warnings share. */
+#ifndef BRAMA_RULE_WARNING_H
+#define BRAMA_RULE_WARNING_H
+
+#include "rule/judging.h"
+
+void brama__warn_at(struct brama_world *world, struct brama_where where, enum brama_code code,
+                    brama_str attribute, brama_str message);
+
+/* Of strategies[j] of rules[i], if that asks for a token. */
+void brama__warn_jwt(struct brama_world *world, const struct brama_apirule *rule, size_t i,
+                     size_t j);
+
+#endif
