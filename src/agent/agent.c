@@ -293,37 +293,35 @@ static void on_tick(uv_timer_t *timer)
         read_sources(a);
     brama__wanted_take(&a->wanted, a->keysets);
     brama__publish_collect(&a->publisher);
+    brama__nginx_look_after(&a->nginx);
 }
 
 static void on_serving(void *ctx, bool adopted)
 {
     const struct agent *a = ctx;
-    const struct brama_agent_options *o = a->options;
-    if (adopted)
-        brama__say("taken over from an earlier run, process %ld", (long)a->nginx.pid);
-    if (o->listen.n != 0)
-        brama__say("listening on http://%.*s", BRAMA_FMT(o->listen));
-    if (o->tls_listen.n != 0)
-        brama__say("listening on https://%.*s", BRAMA_FMT(o->tls_listen));
-    if (o->admin.n != 0)
-        brama__say("admin on http://%.*s", BRAMA_FMT(o->admin));
+    brama__say_serving(a->options, adopted ? a->nginx.pid : 0);
+}
+
+static void on_draining(void *ctx, pid_t pid)
+{
+    (void)ctx;
+    brama__say("the nginx of an earlier run, process %ld, answers what it has and ends", (long)pid);
 }
 
 static void on_failed(void *ctx, const char *why)
 {
-    brama_str rest = brama_str_c(why), line;
     brama__say("nginx didn't start:");
-    while (brama_str_next(&rest, '\n', &line)) {
-        if (line.n != 0)
-            brama__say("  %.*s", BRAMA_FMT(line));
-    }
+    brama__say_lines(brama_str_c(why));
     end(ctx, UNREACHABLE);
 }
 
 static void on_died(void *ctx, unsigned again_s)
 {
     (void)ctx;
-    brama__say("nginx has ended by itself; started again in %u s", again_s);
+    if (again_s == 0)
+        brama__say("nginx has ended by itself; started again");
+    else
+        brama__say("nginx has ended by itself; started again in %u s", again_s);
 }
 
 static void on_gone(void *ctx)
@@ -384,7 +382,8 @@ static int code_of(enum brama_err err, const struct brama_diag *diag)
 static int open_world(struct agent *a, const struct brama_http_resolver *resolver)
 {
     const struct brama_agent_options *o = a->options;
-    const struct brama__nginx_events events = {on_serving, on_failed, on_died, on_gone, a};
+    const struct brama__nginx_events events = {on_serving, on_draining, on_failed,
+                                               on_died,    on_gone,     a};
     struct brama_diag diag = {0};
     char keys[PATH_MAX + 8];
 

@@ -39,20 +39,62 @@ static int open_at(const struct addrinfo *a)
     return -1;
 }
 
-enum brama_err brama__listen_add(struct brama__listen *l, brama_str address,
-                                 struct brama_diag *diag)
+/* Port and, for one family, address. */
+static bool same_address(const struct sockaddr *a, const struct sockaddr *b, bool port_only)
+{
+    if (a->sa_family == AF_INET && b->sa_family == AF_INET) {
+        const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
+        return x->sin_port == y->sin_port &&
+               (port_only || x->sin_addr.s_addr == y->sin_addr.s_addr);
+    }
+    if (a->sa_family == AF_INET6 && b->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
+        return x->sin6_port == y->sin6_port &&
+               (port_only || memcmp(&x->sin6_addr, &y->sin6_addr, sizeof(x->sin6_addr)) == 0);
+    }
+    return false;
+}
+
+/* Its place in had; had->count: none. */
+static size_t find(const struct brama__listen *had, const struct addrinfo *a, bool port_only)
+{
+    size_t i = 0;
+    for (; i < had->count; i++) {
+        struct sockaddr_storage own;
+        socklen_t size = sizeof(own);
+        if (getsockname(had->fd[i], (struct sockaddr *)&own, &size) == 0 &&
+            same_address((struct sockaddr *)&own, a->ai_addr, port_only))
+            break;
+    }
+    return i;
+}
+
+static int take_or_open(struct brama__listen *had, const struct addrinfo *a)
+{
+    size_t at = find(had, a, false);
+    if (at == had->count)
+        return open_at(a);
+    int fd = had->fd[at];
+    had->fd[at] = had->fd[--had->count];
+    return fd;
+}
+
+enum brama_err brama__listen_add(struct brama__listen *l, struct brama__listen *had,
+                                 brama_str address, struct brama_diag *diag)
 {
     static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     char host[256], port[8];
     struct addrinfo *list = NULL;
     const char *why = "not HOST:PORT";
+    bool in_the_way = false;
 
     if (address.n == 0)
         return BRAMA_OK;
     if (l->count < BRAMA__LISTEN_MAX && split(address, host, sizeof(host), port, sizeof(port))) {
         int error = getaddrinfo(host, port, &hints, &list);
-        int fd = error == 0 ? open_at(list) : -1;
+        int fd = error == 0 ? take_or_open(had, list) : -1;
         why = error != 0 ? gai_strerror(error) : strerror(errno);
+        in_the_way = error == 0 && fd < 0 && find(had, list, true) < had->count;
         if (error == 0)
             freeaddrinfo(list);
         if (fd >= 0) {
@@ -62,7 +104,7 @@ enum brama_err brama__listen_add(struct brama__listen *l, brama_str address,
     }
     brama_diag_set(diag, (struct brama_where){0}, "can't listen on %.*s: %s", BRAMA_FMT(address),
                    why);
-    return BRAMA_ERR_UNAVAILABLE;
+    return in_the_way ? BRAMA_ERR_EXISTS : BRAMA_ERR_UNAVAILABLE;
 }
 
 void brama__listen_close(struct brama__listen *l)

@@ -2,17 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/nginx_conf.h"
-#include "agent/nginx_orphan.h"
+#include "agent/nginx_find.h"
 
 #define CONF_BYTES ((size_t)1 << 20)
 #define LOOK_MS 20
@@ -20,18 +20,20 @@
 #define STEADY_MS 60000 /* after this long a death is the first one again */
 #define KILL_AFTER_MS 5000
 #define LOG_TAIL_BYTES 2000
-#define FIRST_FD 3 /* of the child: nginx.lock, then the sockets */
+#define FIRST_FD BRAMA__NGINX_LOCK_FD /* of the child: nginx.lock, then the sockets */
 
 static void start_again(uv_timer_t *timer);
 
-static void add_module_mark(struct brama__nginx *n)
+/* Another build of a file isn't the one that an orphan runs. */
+static void add_file(struct brama_buf *out, const char *what, const char *path)
 {
     struct stat st;
-    if (stat(n->module, &st) == 0)
-        brama_buf_printf(&n->conf, "# module: %lld bytes of %lld.%09ld\n", (long long)st.st_size,
-                         (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    if (stat(path, &st) == 0)
+        brama_buf_printf(out, "# %s: %s, %lld bytes of %lld.%09ld\n", what, path,
+                         (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
+/* Twice: its mark is a hash of all the rest. */
 static void write_conf(struct brama__nginx *n)
 {
     const struct brama_agent_options *o = n->options;
@@ -47,7 +49,12 @@ static void write_conf(struct brama__nginx *n)
         .drain_s = n->drain_s,
         .kid_wait_ms = o->kid_wait_ms};
     brama_nginx_conf(&n->conf, &conf);
-    add_module_mark(n); /* another build of the module isn't the one that an orphan runs */
+    add_file(&n->conf, "module", n->module);
+    add_file(&n->conf, "program", n->program);
+    snprintf(n->mark, sizeof(n->mark), "%016" PRIx64, brama_str_hash(brama_buf_str(&n->conf)));
+    conf.mark = brama_str_c(n->mark);
+    brama_buf_reset(&n->conf);
+    brama_nginx_conf(&n->conf, &conf);
 }
 
 enum brama_err brama__nginx_open(struct brama__nginx *n, uv_loop_t *loop,
@@ -89,48 +96,88 @@ static void pause_ms(long ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
 }
 
-/* End an orphan and wait: until then neither its lock nor its sockets can be had. */
-static bool drain_orphan(struct brama__nginx *n, pid_t pid)
+static void signal_old(const struct brama__nginx *n, int number)
 {
+    for (size_t i = 0; i < n->old.count; i++)
+        brama_orphan_signal(&n->old.master[i], number);
+}
+
+static void signal_ours(const struct brama__nginx *n, int number)
+{
+    if (n->adopted)
+        brama_orphan_signal(&n->ours, number);
+    else if (n->pid != 0)
+        kill(n->pid, number);
+}
+
+static void drain_old(struct brama__nginx *n)
+{
+    signal_old(n, SIGQUIT);
+    for (size_t i = 0; i < n->old.count; i++)
+        n->events.draining(n->events.ctx, n->old.master[i].pid);
+}
+
+/* A socket for each address, from had where it has one. An old nginx that has an address in another
+ * form (0.0.0.0 for 127.0.0.1), or that gave us nothing, has to let go of it first. */
+static enum brama_err open_sockets(struct brama__nginx *n, struct brama__listen *had,
+                                   struct brama_diag *diag)
+{
+    const brama_str addresses[] = {n->options->listen, n->options->tls_listen, n->options->admin};
     long left_ms = (long)n->drain_s * 1000 + KILL_AFTER_MS;
-    if (pid != 0)
-        kill(pid, SIGQUIT);
-    while (!brama__state_take_nginx_lock(n->state)) {
-        if (left_ms <= 0)
-            return false;
-        if (pid != 0 && left_ms <= KILL_AFTER_MS &&
-            brama__nginx_orphan(n->state, n->program) == pid)
-            kill(pid, SIGTERM);
-        pause_ms(100);
-        left_ms -= 200; /* a try takes as long */
+    bool given = had->count != 0, told = false;
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(addresses);) {
+        enum brama_err err = brama__listen_add(&n->listen, had, addresses[i], diag);
+        if (err == BRAMA_OK) {
+            i++;
+            continue;
+        }
+        bool theirs = err == BRAMA_ERR_EXISTS || told || !given;
+        if (!theirs || left_ms <= 0 || !brama__state_nginx_lives(n->state))
+            return BRAMA_ERR_UNAVAILABLE;
+        if (!told)
+            drain_old(n);
+        told = true;
+        brama__listen_close(had); /* ours are in the way, too */
+        pause_ms(50);
+        left_ms -= 50;
+        (void)brama_orphans_reap(&n->old);
     }
-    return true;
+    return BRAMA_OK;
+}
+
+/* The one that is what ours would be goes on as ours. */
+static void adopt(struct brama__nginx *n)
+{
+    for (size_t i = 0; i < n->old.count; i++) {
+        if (!n->old.master[i].same)
+            continue;
+        n->ours = n->old.master[i];
+        n->old.master[i] = n->old.master[--n->old.count];
+        n->pid = n->ours.pid;
+        n->adopted = true;
+        return;
+    }
 }
 
 enum brama_err brama__nginx_prepare(struct brama__nginx *n, struct brama_diag *diag)
 {
-    const struct brama_agent_options *o = n->options;
+    struct brama__listen had = {.count = 0};
     if (!brama__state_take_nginx_lock(n->state)) {
-        pid_t pid = brama__nginx_orphan(n->state, n->program);
-        if (pid != 0 && brama__nginx_conf_is(n->state, brama_buf_str(&n->conf))) {
-            n->pid = pid;
-            n->adopted = true;
-            return BRAMA_OK;
-        }
-        if (!drain_orphan(n, pid)) {
-            brama_diag_set(diag, (struct brama_where){0},
-                           "an nginx of an earlier run holds %s/" BRAMA_STATE_NGINX_LOCK
-                           " and doesn't end",
-                           n->state->dir);
-            return BRAMA_ERR_UNAVAILABLE;
-        }
+        brama_diag_set(diag, (struct brama_where){0}, "can't take " BRAMA_STATE_NGINX_LOCK ": %s",
+                       strerror(errno));
+        return BRAMA_ERR_IO;
     }
-    enum brama_err err = brama__listen_add(&n->listen, o->listen, diag);
-    if (err == BRAMA_OK)
-        err = brama__listen_add(&n->listen, o->tls_listen, diag);
-    if (err == BRAMA_OK)
-        err = brama__listen_add(&n->listen, o->admin, diag);
-    return err;
+    brama_orphans_find(&n->old, n->state->dir_fd, n->mark);
+    brama__orphans_sockets(&n->old, n->state->dir_fd, &had);
+    adopt(n);
+    enum brama_err err = BRAMA_OK;
+    if (!n->adopted || had.count != 0)
+        err = open_sockets(n, &had, diag);
+    brama__listen_close(&had);
+    if (err != BRAMA_OK)
+        brama__listen_close(&n->listen);
+    return n->adopted ? BRAMA_OK : err; /* an adopted one serves without our having them, too */
 }
 
 /* What it said since this start: the last lines. */
@@ -156,6 +203,20 @@ static long log_size(const struct brama__nginx *n)
     return fstatat(n->state->dir_fd, BRAMA_STATE_ERROR_LOG, &st, 0) == 0 ? (long)st.st_size : 0;
 }
 
+/* Ours has ended; the end is when the old ones have, too. */
+static void wait_for_old(uv_timer_t *timer)
+{
+    struct brama__nginx *n = timer->data;
+    (void)brama_orphans_reap(&n->old);
+    if (n->old.count == 0) {
+        n->events.gone(n->events.ctx);
+        return;
+    }
+    if (uv_now(n->loop) - n->stop_ms > n->drain_s * 1000ull + KILL_AFTER_MS)
+        signal_old(n, SIGKILL);
+    uv_timer_start(timer, wait_for_old, LOOK_MS, 0);
+}
+
 /* The master has ended, ours or adopted. */
 static void on_end(struct brama__nginx *n)
 {
@@ -164,7 +225,7 @@ static void on_end(struct brama__nginx *n)
     n->adopted = false;
     uv_timer_stop(&n->timer);
     if (n->stopping) {
-        n->events.gone(n->events.ctx);
+        wait_for_old(&n->timer);
         return;
     }
     if (!n->served) {
@@ -174,7 +235,8 @@ static void on_end(struct brama__nginx *n)
     }
     if (uv_now(n->loop) - n->since_ms > STEADY_MS)
         n->failures = 0;
-    unsigned again_s = n->failures < 5 ? 1u << n->failures : AGAIN_MAX_S;
+    /* At once, then after 1, 2, 4... seconds: the sockets are open, and clients wait. */
+    unsigned again_s = n->failures < 5 ? (1u << n->failures) >> 1 : AGAIN_MAX_S;
     n->failures++;
     n->events.died(n->events.ctx, again_s);
     uv_timer_start(&n->timer, start_again, again_s * 1000, 0);
@@ -203,28 +265,38 @@ static void on_pidfd_closed(uv_handle_t *handle)
 
 static void on_pidfd(uv_poll_t *poll, int status, int events)
 {
-    int fd;
+    struct brama__nginx *n = poll->data;
     (void)status;
     (void)events;
-    if (uv_fileno((uv_handle_t *)poll, &fd) == 0) {
-        uv_poll_stop(poll);
-        close(fd);
-    }
+    uv_poll_stop(poll);
+    close(n->ours.pidfd);
+    n->pid = 0;
+    n->adopted = false;
     uv_close((uv_handle_t *)poll, on_pidfd_closed);
 }
 
 static bool watch_adopted(struct brama__nginx *n)
 {
-    int fd = (int)syscall(SYS_pidfd_open, n->pid, 0);
-    if (fd < 0)
+    if (uv_poll_init(n->loop, &n->pidfd, n->ours.pidfd) != 0)
         return false;
-    if (uv_poll_init(n->loop, &n->pidfd, fd) != 0) {
-        close(fd);
-        return false;
-    }
     n->pidfd.data = n;
     n->pidfd_open = true;
     return uv_poll_start(&n->pidfd, UV_READABLE, on_pidfd) == 0;
+}
+
+/* nginx writes it, and each master removes it at its end, whoever's it is by then. */
+static void write_pid(const struct brama__nginx *n)
+{
+    char text[24];
+    int length = snprintf(text, sizeof(text), "%ld\n", (long)n->pid);
+    (void)brama__state_write(n->state, BRAMA_STATE_NGINX_PID, (brama_str){text, (size_t)length},
+                             0644);
+}
+
+void brama__nginx_look_after(struct brama__nginx *n)
+{
+    if (brama_orphans_reap(&n->old) && n->pid != 0)
+        write_pid(n);
 }
 
 /* Serving: the workers are there and have taken what is published. */
@@ -237,6 +309,8 @@ static void look(uv_timer_t *timer)
     uv_timer_stop(timer);
     n->served = true;
     n->since_ms = uv_now(n->loop);
+    drain_old(n);
+    write_pid(n);
     n->events.serving(n->events.ctx, n->adopted);
 }
 
@@ -259,7 +333,7 @@ static char **environment(char *sockets)
 
 static int spawn(struct brama__nginx *n)
 {
-    char prefix[PATH_MAX + 2], conf[PATH_MAX + 16], log[PATH_MAX + 16], sockets[64] = "NGINX=";
+    char prefix[PATH_MAX + 2], conf[PATH_MAX + 16], log[PATH_MAX + 16], sockets[128] = "NGINX=";
     uv_stdio_container_t stdio[FIRST_FD + 1 + BRAMA__LISTEN_MAX] = {{.flags = UV_IGNORE}};
     snprintf(prefix, sizeof(prefix), "%s/", n->state->dir);
     snprintf(conf, sizeof(conf), "%s/" BRAMA_STATE_NGINX_CONF, n->state->dir);
@@ -320,8 +394,7 @@ enum brama_err brama__nginx_start(struct brama__nginx *n, struct brama_diag *dia
     return BRAMA_OK;
 }
 
-/* After the death of an adopted master lock and sockets have to be had first: its workers let go of
- * both as they drain. */
+/* Sockets are lacking only after an adopted master that didn't give us any. */
 static void start_again(uv_timer_t *timer)
 {
     struct brama__nginx *n = timer->data;
@@ -341,36 +414,33 @@ static void start_again(uv_timer_t *timer)
 static void end_hard(uv_timer_t *timer)
 {
     struct brama__nginx *n = timer->data;
-    if (n->pid != 0)
-        kill(n->pid, SIGKILL);
+    signal_ours(n, SIGKILL);
+    signal_old(n, SIGKILL);
 }
 
 static void end_now(uv_timer_t *timer)
 {
     struct brama__nginx *n = timer->data;
-    if (n->pid != 0)
-        kill(n->pid, SIGTERM);
+    signal_ours(n, SIGTERM);
+    signal_old(n, SIGTERM);
     uv_timer_start(timer, end_hard, KILL_AFTER_MS, 0);
 }
 
 void brama__nginx_stop(struct brama__nginx *n, bool at_once)
 {
     brama__listen_close(&n->listen); /* or connects would wait in a queue that nobody serves */
-    n->stopping = true;
     bool watched = n->process_open || n->pidfd_open;
-    if (n->pid != 0 && !watched)
-        kill(n->pid, SIGQUIT); /* an orphan that wasn't taken over yet */
-    if (n->pid == 0 || !watched) {
-        uv_timer_stop(&n->timer);
-        n->events.gone(n->events.ctx);
-        return;
-    }
-    if (at_once) {
+    if (!n->stopping)
+        n->stop_ms = uv_now(n->loop);
+    n->stopping = true;
+    signal_ours(n, SIGQUIT);
+    signal_old(n, at_once ? SIGTERM : SIGQUIT);
+    if (n->pid == 0 || !watched)
+        uv_timer_start(&n->timer, wait_for_old, 0, 0);
+    else if (at_once)
         end_now(&n->timer);
-        return;
-    }
-    kill(n->pid, SIGQUIT);
-    uv_timer_start(&n->timer, end_now, (uint64_t)n->drain_s * 1000 + 500, 0);
+    else
+        uv_timer_start(&n->timer, end_now, (uint64_t)n->drain_s * 1000 + 500, 0);
 }
 
 void brama__nginx_close(struct brama__nginx *n)
@@ -382,6 +452,9 @@ void brama__nginx_close(struct brama__nginx *n)
         uv_close((uv_handle_t *)&n->process, NULL);
     if (n->pidfd_open && !uv_is_closing((uv_handle_t *)&n->pidfd))
         uv_close((uv_handle_t *)&n->pidfd, NULL);
+    if (n->adopted)
+        close(n->ours.pidfd);
+    brama_orphans_close(&n->old);
     brama__listen_close(&n->listen);
     brama_buf_deinit(&n->conf);
 }

@@ -1,7 +1,9 @@
 /* The data plane as a process: found, configured, started, adopted, started again, ended.
  *
- * nginx has its own session and outlives us; an orphan of an earlier agent is taken over where its
- * configuration and module are the ones we would give it, else it is drained first.
+ * nginx has its own session and outlives us. An orphan of an earlier agent is taken over where its
+ * configuration, module and program are the ones we would give it. Else ours is started beside it,
+ * on the very same sockets, and the orphan drains once ours serves: connections wait in the
+ * sockets' queue, and the queue always has somebody who takes from it.
  */
 #ifndef BRAMA_AGENT_NGINX_H
 #define BRAMA_AGENT_NGINX_H
@@ -10,11 +12,13 @@
 
 #include "agent/agent.h"
 #include "agent/listen.h"
+#include "agent/orphans.h"
 #include "agent/publish.h"
 
 /* What becomes of it; each at most once a start. why is one line or more of text. */
 struct brama__nginx_events {
     void (*serving)(void *ctx, bool adopted);
+    void (*draining)(void *ctx, pid_t pid);     /* one of an earlier run, whose place ours takes */
     void (*failed)(void *ctx, const char *why); /* the first start didn't work: nothing to go on */
     void (*died)(void *ctx, unsigned again_s);  /* it will be started again */
     void (*gone)(void *ctx);                    /* after brama__nginx_stop() */
@@ -27,15 +31,17 @@ struct brama__nginx {
     const struct brama__publisher *publisher;
     const struct brama_agent_options *options;
     struct brama__nginx_events events;
-    char program[PATH_MAX], module[PATH_MAX];
+    char program[PATH_MAX], module[PATH_MAX], mark[BRAMA_MARK_BYTES + 1];
     struct brama_buf conf;
     struct brama__listen listen;
+    struct brama_orphans old; /* drained once ours serves */
+    struct brama_orphan ours; /* the one that was taken over, while adopted */
     uv_process_t process;
     uv_poll_t pidfd;  /* of a master that isn't our child */
     uv_timer_t timer; /* looks whether it serves, starts it again, or ends it */
     pid_t pid;        /* 0: none runs */
     long log_at;      /* of error.log, before this start */
-    uint64_t since_ms;
+    uint64_t since_ms, stop_ms;
     unsigned failures, drain_s, workers;
     bool adopted, served, stopping, process_open, pidfd_open;
 };
@@ -47,16 +53,16 @@ BRAMA_MUST_USE enum brama_err brama__nginx_open(struct brama__nginx *n, uv_loop_
                                                 const struct brama_agent_options *options,
                                                 const struct brama__nginx_events *events,
                                                 struct brama_diag *diag);
-/* Take over an orphan or wait until it has drained, and open the sockets. BRAMA_ERR_UNAVAILABLE. */
+/* Find an orphan to take over, and get the sockets. BRAMA_ERR_IO, BRAMA_ERR_UNAVAILABLE, with diag;
+ * orphans are then as they were. */
 BRAMA_MUST_USE enum brama_err brama__nginx_prepare(struct brama__nginx *n, struct brama_diag *diag);
 /* Go on with the orphan that was taken over, or start. BRAMA_ERR_IO. */
 BRAMA_MUST_USE enum brama_err brama__nginx_start(struct brama__nginx *n, struct brama_diag *diag);
 /* Let requests under way finish, at most drain_s; at_once: don't. May be called again. */
 void brama__nginx_stop(struct brama__nginx *n, bool at_once);
+/* Now and then: see which of the old ones have ended. */
+void brama__nginx_look_after(struct brama__nginx *n);
 /* Close what is ours; a master that runs goes on. The loop must turn once more. */
 void brama__nginx_close(struct brama__nginx *n);
-
-/* Where the module may be, looked for in this order; false: nowhere. For tests too. */
-bool brama__nginx_find_module(char out[PATH_MAX], brama_str given, brama_str self);
 
 #endif

@@ -61,6 +61,7 @@ static void http_settings(struct brama_buf *out, const struct brama_nginx_option
     static const char *const temp[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
 
     directive(out, "brama_state", o->state_dir);
+    directive(out, "brama_mark", o->mark);
     directive(out, "brama_access_log", o->access_log);
     brama_buf_printf(out, "brama_kid_wait %ums;\n", o->kid_wait_ms);
     line(out, "access_log off;");

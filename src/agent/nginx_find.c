@@ -1,11 +1,8 @@
-/* Where nginx and our module are, and whether a master that runs may be taken over. */
-#include <errno.h>
+#include "agent/nginx_find.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include "agent/nginx_orphan.h"
 
 #define MODULE "ngx_http_brama_module.so"
 
@@ -48,39 +45,4 @@ bool brama__nginx_find_program(char out[PATH_MAX], brama_str given)
     }
     /* Not on an ordinary user's PATH in Debian. */
     return try_path(out, X_OK, "%.*s/%.*s", BRAMA_STR("/usr/sbin"), name);
-}
-
-/* Is that process an nginx, by the file it runs? */
-static bool runs(pid_t pid, const char *program)
-{
-    char link[64], path[PATH_MAX];
-    snprintf(link, sizeof(link), "/proc/%ld/exe", (long)pid);
-    ssize_t n = readlink(link, path, sizeof(path) - 1);
-    if (n <= 0)
-        return false;
-    path[n] = '\0';
-    return strcmp(path, program) == 0;
-}
-
-pid_t brama__nginx_orphan(const struct brama__state *state, const char *program)
-{
-    struct brama_arena arena;
-    brama_str text;
-    uint64_t pid = 0;
-    brama_arena_init(&arena, NULL, 1 << 16);
-    bool found = brama__state_read(state, &arena, BRAMA_STATE_NGINX_PID, &text) &&
-                 brama_str_u64(brama_str_trim(text), &pid) && pid > 1 && pid <= INT32_MAX;
-    brama_arena_deinit(&arena);
-    return found && runs((pid_t)pid, program) ? (pid_t)pid : 0;
-}
-
-bool brama__nginx_conf_is(const struct brama__state *state, brama_str conf)
-{
-    struct brama_arena arena;
-    brama_str text;
-    brama_arena_init(&arena, NULL, 1 << 20);
-    bool same =
-        brama__state_read(state, &arena, BRAMA_STATE_NGINX_CONF, &text) && brama_str_eq(text, conf);
-    brama_arena_deinit(&arena);
-    return same;
 }

@@ -29,6 +29,27 @@ void brama__say_diag(const struct brama_diag *diag)
         brama__say("%s", diag->what);
 }
 
+void brama__say_lines(brama_str text)
+{
+    brama_str line;
+    while (brama_str_next(&text, '\n', &line)) {
+        if (line.n != 0)
+            brama__say("  %.*s", BRAMA_FMT(line));
+    }
+}
+
+void brama__say_serving(const struct brama_agent_options *o, pid_t adopted)
+{
+    if (adopted != 0)
+        brama__say("taken over from an earlier run, process %ld", (long)adopted);
+    if (o->listen.n != 0)
+        brama__say("listening on http://%.*s", BRAMA_FMT(o->listen));
+    if (o->tls_listen.n != 0)
+        brama__say("listening on https://%.*s", BRAMA_FMT(o->tls_listen));
+    if (o->admin.n != 0)
+        brama__say("admin on http://%.*s", BRAMA_FMT(o->admin));
+}
+
 static bool has_line(const struct brama__round *r, brama_str line)
 {
     for (size_t i = 0; r != NULL && i < r->complaints.n; i++) {

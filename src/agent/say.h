@@ -2,12 +2,19 @@
 #ifndef BRAMA_AGENT_SAY_H
 #define BRAMA_AGENT_SAY_H
 
+#include <sys/types.h>
+
+#include "agent/agent.h"
 #include "agent/round.h"
 
 /* "brama: " and the text. */
 void brama__say(const char *fmt, ...) BRAMA_PRINTF(1, 2);
 /* With the file that it is about, if any. */
 void brama__say_diag(const struct brama_diag *diag);
+/* Indented, without empty ones. */
+void brama__say_lines(brama_str text);
+/* Where we listen; adopted: the process that was taken over, 0: ours was started. */
+void brama__say_serving(const struct brama_agent_options *options, pid_t adopted);
 /* Of a round that goes into force: complaints that the one before (NULL: none) didn't have, and how
  * many APIRules there are where that differs. */
 void brama__say_what_changed(const struct brama__round *before, const struct brama__round *now);

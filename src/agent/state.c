@@ -86,10 +86,10 @@ static enum brama_err make_folders(struct brama__state *s, struct brama_diag *di
     return BRAMA_OK;
 }
 
-static bool try_lock(int fd)
+static bool try_lock(int fd, int how)
 {
     for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        if (flock(fd, how | LOCK_NB) == 0)
             return true;
         nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
     }
@@ -103,7 +103,7 @@ static enum brama_err take_lock(struct brama__state *s, struct brama_diag *diag)
         openat(s->dir_fd, BRAMA_STATE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (s->lock_fd < 0)
         return complain(diag, "can't open", BRAMA_STATE_LOCK);
-    if (!try_lock(s->lock_fd)) {
+    if (!try_lock(s->lock_fd, LOCK_EX)) {
         ssize_t n = pread(s->lock_fd, text, sizeof(text) - 1, 0);
         brama_str pid = brama_str_trim((brama_str){text, n > 0 ? (size_t)n : 0});
         brama_diag_set(diag, (struct brama_where){0},
@@ -152,13 +152,23 @@ bool brama__state_take_nginx_lock(struct brama__state *s)
         return true;
     int fd =
         openat(s->dir_fd, BRAMA_STATE_NGINX_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && try_lock(fd)) {
-        s->nginx_lock_fd = fd;
-        return true;
-    }
-    if (fd >= 0)
+    if (fd < 0)
+        return false;
+    if (!try_lock(fd, LOCK_SH)) {
+        int why = errno;
         close(fd);
-    return false;
+        errno = why;
+        return false;
+    }
+    s->nginx_lock_fd = fd;
+    return true;
+}
+
+bool brama__state_nginx_lives(const struct brama__state *s)
+{
+    bool alone = try_lock(s->nginx_lock_fd, LOCK_EX);
+    (void)try_lock(s->nginx_lock_fd, LOCK_SH);
+    return !alone;
 }
 
 bool brama__state_give(const struct brama__state *s, int fd)

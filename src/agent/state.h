@@ -18,7 +18,7 @@ struct brama__state {
     char dir[PATH_MAX]; /* absolute */
     int dir_fd;         /* -1: not open */
     int lock_fd;
-    int nginx_lock_fd; /* -1: somebody else's data plane holds it */
+    int nginx_lock_fd; /* -1: not taken */
     bool as_root;
     const char *user; /* of the workers; "" if not started as root */
     uid_t uid;        /* of the workers */
@@ -31,8 +31,11 @@ BRAMA_MUST_USE enum brama_err brama__state_open(struct brama__state *out, brama_
                                                 struct brama_diag *diag);
 void brama__state_close(struct brama__state *state);
 
-/* Take nginx.lock for a data plane of our own. False: an orphan holds it. */
+/* Take nginx.lock for a data plane of our own, shared: while one takes over from another there are
+ * two. False: errno. */
 bool brama__state_take_nginx_lock(struct brama__state *state);
+/* Does a process of another data plane live, its master or not? Only while none of our own does. */
+bool brama__state_nginx_lives(const struct brama__state *state);
 
 /* Give an open file of ours to the workers for reading; false: errno. */
 bool brama__state_give(const struct brama__state *state, int fd);

@@ -36,9 +36,10 @@ brama_str brama_state_path(const struct brama_state *state, const char *name)
     return brama_arena_printf(state->cli->arena, "%.*s/%s", BRAMA_FMT(state->dir), name);
 }
 
-static bool is_held(int fd)
+/* how: LOCK_SH where a holder has it alone, LOCK_EX where several share it. */
+static bool is_held(int fd, int how)
 {
-    if (flock(fd, LOCK_SH | LOCK_NB) != 0)
+    if (flock(fd, how | LOCK_NB) != 0)
         return errno == EWOULDBLOCK;
     flock(fd, LOCK_UN);
     return false;
@@ -58,7 +59,7 @@ bool brama_state_is_locked(const struct brama_state *state, const char *name)
 
     if (fd < 0)
         return false;
-    bool held = is_held(fd);
+    bool held = is_held(fd, strcmp(name, BRAMA_STATE_NGINX_LOCK) == 0 ? LOCK_EX : LOCK_SH);
     close(fd);
     return held;
 }
@@ -79,10 +80,9 @@ static pid_t read_pid(const struct brama_state *state, const char *name)
     return (pid_t)pid;
 }
 
-pid_t brama_state_holder(const struct brama_state *state, const char *lock_file,
-                         const char *pid_file)
+pid_t brama_state_holder(const struct brama_state *state, const char *lock_file)
 {
-    return brama_state_is_locked(state, lock_file) ? read_pid(state, pid_file) : 0;
+    return brama_state_is_locked(state, lock_file) ? read_pid(state, lock_file) : 0;
 }
 
 static bool is_control(const struct brama_control *control)
@@ -176,7 +176,7 @@ static enum worker look_at(const struct brama_state *state, unsigned slot, uint6
     int fd = open_in(state, name);
     if (fd < 0)
         return WORKER_NONE;
-    struct brama_worker_page *page = is_held(fd) ? map_page(fd) : NULL;
+    struct brama_worker_page *page = is_held(fd, LOCK_SH) ? map_page(fd) : NULL;
     if (page != NULL && memcmp(page->magic, "BRAMAWRK", 8) == 0 &&
         page->format == BRAMA_PAGES_FORMAT) {
         uint64_t served = atomic_load_explicit(&page->policy, memory_order_acquire);

@@ -3,7 +3,7 @@
  *
  *     struct brama_state state;
  *     brama_state_init(&state, cli, dir);
- *     pid_t agent = brama_state_holder(&state, BRAMA_STATE_LOCK, BRAMA_STATE_LOCK);
+ *     pid_t agent = brama_state_holder(&state, BRAMA_STATE_LOCK);
  */
 #ifndef BRAMA_CLI_STATE_H
 #define BRAMA_CLI_STATE_H
@@ -26,13 +26,11 @@ void brama_state_init(struct brama_state *state, struct brama_cli *cli, brama_st
 
 brama_str brama_state_path(const struct brama_state *state, const char *name);
 
-/* Does somebody hold the flock of that file? Asked by a shared lock of an instant: two who ask
- * don't see each other. */
+/* Does somebody hold the flock of that file? Asked by a lock of an instant: a shared one, so that
+ * two who ask don't see each other; for nginx.lock, whose holders share it, one for ourselves. */
 bool brama_state_is_locked(const struct brama_state *state, const char *name);
-/* The pid that pid_file tells, while lock_file is held; 0: not held; -1: held, but no pid to be
- * had. */
-pid_t brama_state_holder(const struct brama_state *state, const char *lock_file,
-                         const char *pid_file);
+/* The pid that a lock file tells, while it is held; 0: not held; -1: held, but no pid to be had. */
+pid_t brama_state_holder(const struct brama_state *state, const char *lock_file);
 
 /* The number of the policy that was published last; 0: none, or no control page. */
 uint64_t brama_state_policy_number(const struct brama_state *state);

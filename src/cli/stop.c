@@ -1,12 +1,13 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/orphans.h"
 #include "cli/options.h"
-#include "cli/read_file.h"
 #include "cli/state.h"
 #include "cli/verbs.h"
 
@@ -20,47 +21,26 @@ static const struct brama_usage usage = {
     .example = "  brama stop --state /tmp/brama",
 };
 
-/* One of the two that may run: how it is found and what it is told. */
-struct process {
-    const char *what, *lock_file, *pid_file;
-    int signal;
-};
-static const struct process agent = {"agent", BRAMA_STATE_LOCK, BRAMA_STATE_LOCK, SIGTERM};
-static const struct process nginx = {"nginx", BRAMA_STATE_NGINX_LOCK, BRAMA_STATE_NGINX_PID,
-                                     SIGQUIT};
-
-/* The pid file of an nginx that died hard may name a stranger by now. */
-static bool is_nginx(struct brama_cli *cli, pid_t pid)
-{
-    brama_str comm = BRAMA_NIL;
-    brama_str path = brama_arena_printf(cli->arena, "/proc/%ld/comm", (long)pid);
-
-    return path.n != 0 && brama_read_quietly(&comm, cli->arena, path.p) == BRAMA_OK &&
-           brama_str_eq(brama_str_trim(comm), BRAMA_STR("nginx"));
-}
-
 /* The pid is pinned by a descriptor before the lock is looked at again, so that the signal reaches
  * the one that held it and nobody who took its number since. */
-static bool send(const struct brama_state *state, const struct process *p, pid_t pid)
+static bool send(const struct brama_state *state, pid_t pid)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
     if (fd < 0)
         return errno == ESRCH;
     int why = 0;
-    if (brama_state_holder(state, p->lock_file, p->pid_file) == pid &&
-        (p != &nginx || is_nginx(state->cli, pid)) &&
-        syscall(SYS_pidfd_send_signal, fd, p->signal, NULL, 0) != 0)
+    if (brama_state_holder(state, BRAMA_STATE_LOCK) == pid &&
+        syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) != 0)
         why = errno;
     close(fd);
     errno = why;
     return why == 0 || why == ESRCH;
 }
 
-static bool wait_released(const struct brama_state *state, const struct process *p,
-                          int64_t *left_ms)
+static bool wait_released(const struct brama_state *state, const char *lock, int64_t *left_ms)
 {
-    while (brama_state_is_locked(state, p->lock_file)) {
+    while (brama_state_is_locked(state, lock)) {
         if (*left_ms <= 0)
             return false;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
@@ -69,25 +49,48 @@ static bool wait_released(const struct brama_state *state, const struct process 
     return true;
 }
 
-static int end(const struct brama_state *state, const struct process *p, int64_t *left_ms,
-               bool *ran)
+static int end_agent(const struct brama_state *state, int64_t *left_ms, bool *ran)
 {
-    pid_t pid = brama_state_holder(state, p->lock_file, p->pid_file);
+    pid_t pid = brama_state_holder(state, BRAMA_STATE_LOCK);
 
     if (pid == 0)
         return BRAMA_EXIT_OK;
     *ran = true;
-    if (pid > 0 && !send(state, p, pid)) {
-        brama_say(state->cli, "%s, process %ld: %s", p->what, (long)pid, strerror(errno));
+    if (pid > 0 && !send(state, pid)) {
+        brama_say(state->cli, "agent, process %ld: %s", (long)pid, strerror(errno));
         return BRAMA_EXIT_UNAVAILABLE;
     }
-    if (wait_released(state, p, left_ms))
+    if (wait_released(state, BRAMA_STATE_LOCK, left_ms))
         return BRAMA_EXIT_OK;
     if (pid > 0)
-        brama_say(state->cli, "the %s, process %ld, hasn't ended in time", p->what, (long)pid);
+        brama_say(state->cli, "the agent, process %ld, hasn't ended in time", (long)pid);
     else
-        brama_say(state->cli, "the %s runs, but %.*s doesn't tell its process", p->what,
-                  BRAMA_FMT(brama_state_path(state, p->pid_file)));
+        brama_say(state->cli, "the agent runs, but %.*s doesn't tell its process",
+                  BRAMA_FMT(brama_state_path(state, BRAMA_STATE_LOCK)));
+    return BRAMA_EXIT_UNAVAILABLE;
+}
+
+/* Every master that an agent has left behind; workers without one are ending already. */
+static int end_nginx(const struct brama_state *state, int64_t *left_ms, bool *ran)
+{
+    static const char any[BRAMA_MARK_BYTES];
+    struct brama_orphans orphans;
+    brama_str dir = brama_state_path(state, ".");
+
+    if (!brama_state_is_locked(state, BRAMA_STATE_NGINX_LOCK))
+        return BRAMA_EXIT_OK;
+    *ran = true;
+    int fd = dir.n != 0 ? open(dir.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        brama_orphans_find(&orphans, fd, any);
+        for (size_t i = 0; i < orphans.count; i++)
+            brama_orphan_signal(&orphans.master[i], SIGQUIT);
+        brama_orphans_close(&orphans);
+        close(fd);
+    }
+    if (wait_released(state, BRAMA_STATE_NGINX_LOCK, left_ms))
+        return BRAMA_EXIT_OK;
+    brama_say(state->cli, "nginx hasn't ended in time");
     return BRAMA_EXIT_UNAVAILABLE;
 }
 
@@ -110,9 +113,9 @@ int brama_cmd_stop(struct brama_cli *cli, int argc, char **argv)
     if (args.stop)
         return args.exit_code;
     brama_state_init(&state, cli, dir);
-    int code = end(&state, &agent, &left_ms, &ran);
+    int code = end_agent(&state, &left_ms, &ran);
     if (code == BRAMA_EXIT_OK)
-        code = end(&state, &nginx, &left_ms, &ran);
+        code = end_nginx(&state, &left_ms, &ran);
     if (code == BRAMA_EXIT_OK && !ran)
         brama_say(cli, "nothing was running in %.*s", BRAMA_FMT(state.dir));
     return code;

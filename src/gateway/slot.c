@@ -1,4 +1,4 @@
-/* A worker's page, the poke socket, and which files are in force. */
+/* A worker's page, and which files are in force. */
 #include "gateway/slot.h"
 
 #include <fcntl.h>
@@ -6,9 +6,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "gateway/park.h"
@@ -24,13 +22,13 @@
 #define PAGE_MAGIC "BRAMAWRK"
 #define CONTROL_MAGIC "BRAMACTL"
 
-static void problem(struct brama_slot *slot, const char *what, const char *path)
+void brama_slot_problem(struct brama_slot *slot, const char *what, const char *path)
 {
     atomic_fetch_add_explicit(&slot->page->problems, 1, memory_order_relaxed);
     ngx_log_error(NGX_LOG_ERR, slot->cycle->log, ngx_errno, "brama: %s \"%s\"", what, path);
 }
 
-static void path_of(const struct brama_slot *slot, char *out, const char *name, uint64_t number)
+void brama_slot_path(const struct brama_slot *slot, char *out, const char *name, uint64_t number)
 {
     u_char *end = ngx_snprintf((u_char *)out, NGX_MAX_PATH - 1, "%V/%s", &slot->state_dir, name);
 
@@ -45,7 +43,7 @@ static void map_control(struct brama_slot *slot)
     char path[NGX_MAX_PATH];
     struct stat st;
 
-    path_of(slot, path, BRAMA_STATE_CONTROL, 0);
+    brama_slot_path(slot, path, BRAMA_STATE_CONTROL, 0);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1)
         return; /* the agent hasn't made it yet */
@@ -70,11 +68,11 @@ static void take(struct brama_slot *slot, struct brama_mapped **in_force, uint64
 {
     char path[NGX_MAX_PATH];
 
-    path_of(slot, path, name, number);
+    brama_slot_path(slot, path, name, number);
     struct brama_mapped *m = brama_mapped_open(path, number, kind);
     if (m == NULL) {
         *failed = number;
-        problem(slot, "can't take", path);
+        brama_slot_problem(slot, "can't take", path);
         return;
     }
     brama_mapped_unpin(*in_force);
@@ -118,7 +116,7 @@ struct brama_engine brama_slot_engine(const struct brama_slot *slot)
     };
 }
 
-static void look_again(struct brama_slot *slot)
+void brama_slot_look_again(struct brama_slot *slot)
 {
     slot->failed_policy = 0;
     slot->failed_facts = 0;
@@ -137,18 +135,6 @@ static void on_timer(ngx_event_t *ev)
     if (ngx_exiting)
         ngx_close_idle_connections(slot->cycle);
     ngx_add_timer(ev, LOOK_AGAIN_MS);
-}
-
-static void on_poke(ngx_event_t *ev)
-{
-    ngx_connection_t *c = ev->data;
-    struct brama_slot *slot = c->data;
-    char byte[8];
-
-    while (recv(c->fd, byte, sizeof(byte), MSG_DONTWAIT) >= 0)
-        continue;
-    ev->ready = 0;
-    look_again(slot);
 }
 
 /* The page of an earlier worker keeps its counters, so that sums never go back. */
@@ -207,56 +193,8 @@ static bool find_slot(struct brama_slot *slot)
     if (bytes == MAP_FAILED)
         return false;
     claim_page(slot, bytes);
-    problem(slot, "no free worker page under", (const char *)slot->state_dir.data);
+    brama_slot_problem(slot, "no free worker page under", (const char *)slot->state_dir.data);
     return true;
-}
-
-/* sun_path is short; a state directory may be long. The folder's descriptor stands for it. */
-static int bind_socket(struct brama_slot *slot)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char folder[NGX_MAX_PATH];
-
-    path_of(slot, folder, BRAMA_STATE_WORKERS, 0);
-    u_char *end = ngx_snprintf((u_char *)slot->socket_path, sizeof(slot->socket_path) - 1,
-                               "%s/%ui.sock", folder, (ngx_uint_t)slot->index);
-    *end = '\0';
-    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir == -1)
-        return -1;
-    end = ngx_snprintf((u_char *)address.sun_path, sizeof(address.sun_path) - 1,
-                       "/proc/self/fd/%d/%ui.sock", dir, (ngx_uint_t)slot->index);
-    *end = '\0';
-    (void)unlink(slot->socket_path);
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd != -1 && bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-        (void)close(fd);
-        fd = -1;
-    }
-    (void)close(dir);
-    return fd;
-}
-
-static void open_socket(struct brama_slot *slot)
-{
-    if (slot->page_fd == -1)
-        return;
-    int fd = bind_socket(slot);
-    if (fd == -1) {
-        problem(slot, "can't bind", slot->socket_path);
-        return;
-    }
-    ngx_connection_t *c = ngx_get_connection(fd, slot->cycle->log);
-    if (c == NULL) {
-        (void)close(fd);
-        return;
-    }
-    c->data = slot;
-    c->read->handler = on_poke;
-    c->read->log = slot->cycle->log;
-    slot->socket = c;
-    if (ngx_add_event(c->read, NGX_READ_EVENT, 0) != NGX_OK)
-        problem(slot, "can't listen on", slot->socket_path);
 }
 
 static bool open_memory(struct brama_slot *slot)
@@ -287,13 +225,13 @@ struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir, ngx_
         brama_slot_close(slot);
         return NULL;
     }
-    open_socket(slot);
+    brama_poke_open(slot);
     slot->timer.data = slot;
     slot->timer.handler = on_timer;
     slot->timer.log = cycle->log;
     slot->timer.cancelable = 1; /* a draining worker doesn't wait for it */
     ngx_add_timer(&slot->timer, LOOK_AGAIN_MS);
-    look_again(slot);
+    brama_slot_look_again(slot);
     return slot;
 }
 
@@ -303,10 +241,7 @@ void brama_slot_close(struct brama_slot *slot)
         return;
     if (slot->timer.timer_set)
         ngx_del_timer(&slot->timer);
-    if (slot->socket != NULL) {
-        ngx_close_connection(slot->socket);
-        (void)unlink(slot->socket_path);
-    }
+    brama_poke_close(slot);
     brama_mapped_unpin(slot->policy);
     brama_mapped_unpin(slot->facts);
     brama_pool_free(slot->pool);

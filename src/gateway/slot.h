@@ -69,6 +69,16 @@ void brama_mapped_unpin(struct brama_mapped *m);
 /* n random bytes. */
 void brama_slot_random(struct brama_slot *slot, uint8_t *out, size_t n);
 
+/* slot.c, for its neighbours. A file that was wrong may be right now; what is wrong, counted and
+ * logged; state/NAME<number>, or state/NAME for 0. out: NGX_MAX_PATH bytes. */
+void brama_slot_look_again(struct brama_slot *slot);
+void brama_slot_problem(struct brama_slot *slot, const char *what, const char *path);
+void brama_slot_path(const struct brama_slot *slot, char *out, const char *name, uint64_t number);
+
+/* poke.c: the socket at which the agent pokes. Without one a change is seen a second later. */
+void brama_poke_open(struct brama_slot *slot);
+void brama_poke_close(struct brama_slot *slot);
+
 /* slot_take.c: open, map and check state/NAME<number>; NULL: it can't be taken. */
 struct brama_mapped *brama_mapped_open(const char *path, uint64_t number,
                                        enum brama_pack_kind kind);

@@ -10,8 +10,9 @@
 #include "base/def.h"
 #include "policy/reason.h"
 
-#define BRAMA_STATE_LOCK "lock"             /* flock: an agent lives; its text: pid and newline */
-#define BRAMA_STATE_NGINX_LOCK "nginx.lock" /* flock, inherited by nginx: a data plane lives */
+#define BRAMA_STATE_LOCK "lock" /* flock: an agent lives; its text: pid and newline */
+#define BRAMA_STATE_NGINX_LOCK                                                                     \
+    "nginx.lock" /* flock, shared, inherited by nginx: data planes live */
 #define BRAMA_STATE_NGINX_CONF "nginx.conf"
 #define BRAMA_STATE_NGINX_PID "nginx.pid"
 #define BRAMA_STATE_ERROR_LOG "error.log"
@@ -23,6 +24,11 @@
 #define BRAMA_STATE_KEYS "keys"       /* folder: <keyset id in hex>.json, last good sets */
 #define BRAMA_STATE_AGENT_SOCK "agent.sock" /* where a worker pokes the agent */
 #define BRAMA_STATE_RULES "rules"           /* folder: what `brama apply` wrote */
+
+/* A datagram to workers/<slot>.sock is a poke: look at the control page. One that carries a
+ * descriptor (SCM_RIGHTS) also asks for the listening sockets: they come through that descriptor,
+ * one message. */
+#define BRAMA_SOCKETS_MAX 16
 
 #define BRAMA_WORKER_SLOTS 64
 #define BRAMA_PAGE_BYTES 4096

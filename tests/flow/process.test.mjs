@@ -10,7 +10,7 @@ import { curl } from './lib/curl.mjs';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway, runEnv, verb } from './lib/gateway.mjs';
 import { brama, freePort, sleep, temporary, until } from './lib/place.mjs';
-import { processInfo, start } from './lib/process.mjs';
+import { alive, processInfo, start } from './lib/process.mjs';
 import { apiRule } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
 
@@ -25,14 +25,6 @@ afterEach(async () => {
   gw = undefined;
 });
 
-const alive = (pid) => {
-  try {
-    process.kill(pid, 0);
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
 const listens = (port) =>
   new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1', () => resolve(true) || socket.destroy());
@@ -168,17 +160,6 @@ test('state below a folder that only its owner may enter', { skip: process.getui
   chmodSync(home, 0o700);
   const g = await fresh({ state: path.join(home, 'state') });
   await expectExchange(g, { request: { target: '/x' }, status: 200, upstream });
-});
-
-test('another nginx.conf: the next agent drains the old one and starts its own', async () => {
-  const g = await fresh();
-  const master = nginxOf(g);
-  g.process.child.kill('SIGKILL');
-  await g.process.ended;
-  const next = await fresh({ state: g.state, rules: g.rules, ports: { ...g, logFile: undefined } });
-  await until('the old one to be gone', () => !alive(master)); // until then it answers, too, and is as ready
-  await until('nginx.pid to name the new one', () => alive(nginxOf(next)));
-  await expectExchange(next, { request: { target: '/x' }, status: 200, upstream });
 });
 
 for (const [what, redirect] of [['a file', '>'], ['a pipe', '| cat >'], ['a socket, as under systemd', undefined]]) {

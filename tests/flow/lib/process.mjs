@@ -81,6 +81,16 @@ export function processInfo(pid) {
   return { pid: Number(pid), parent: Number(parent), session: Number(session), uid: statSync(`/proc/${pid}`).uid, command };
 }
 
+/** Does it live, and not only its entry in the table? */
+export function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 export function childrenOf(pid) {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return all.flatMap((name) => {

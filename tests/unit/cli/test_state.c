@@ -78,11 +78,28 @@ static void a_lock_tells_who_runs(void **state)
         struct place p;
         place_init(&p);
         int fd = put(&p, BRAMA_STATE_LOCK, rows[i].text, rows[i].hold);
-        EXPECT(rows[i].name,
-               brama_state_holder(&p.state, BRAMA_STATE_LOCK, BRAMA_STATE_LOCK) == rows[i].want);
+        EXPECT(rows[i].name, brama_state_holder(&p.state, BRAMA_STATE_LOCK) == rows[i].want);
         close(fd);
         place_free(&p);
     }
+}
+
+static void the_lock_of_data_planes_is_shared(void **state)
+{
+    (void)state;
+    struct place p;
+    place_init(&p);
+    int first = put(&p, BRAMA_STATE_NGINX_LOCK, BRAMA_NIL, false);
+    int second = put(&p, BRAMA_STATE_NGINX_LOCK, BRAMA_NIL, false);
+    EXPECT("nobody's", !brama_state_is_locked(&p.state, BRAMA_STATE_NGINX_LOCK));
+    assert_int_equal(flock(first, LOCK_SH | LOCK_NB), 0);
+    assert_int_equal(flock(second, LOCK_SH | LOCK_NB), 0);
+    EXPECT("two hold it", brama_state_is_locked(&p.state, BRAMA_STATE_NGINX_LOCK));
+    close(first);
+    EXPECT("one is left", brama_state_is_locked(&p.state, BRAMA_STATE_NGINX_LOCK));
+    close(second);
+    EXPECT("none", !brama_state_is_locked(&p.state, BRAMA_STATE_NGINX_LOCK));
+    place_free(&p);
 }
 
 /* One worker's page; policy is what it serves. */
@@ -377,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lock_tells_who_runs),
+        cmocka_unit_test(the_lock_of_data_planes_is_shared),
         cmocka_unit_test(in_force_is_what_every_living_worker_serves),
         cmocka_unit_test(files_come_apart_into_objects),
         cmocka_unit_test(objects_are_written_whole_and_waited_for_by_their_text),
