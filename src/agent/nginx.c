@@ -47,7 +47,8 @@ static void write_conf(struct brama__nginx *n)
         .user = brama_str_c(n->state->user),
         .workers = n->workers,
         .drain_s = n->drain_s,
-        .kid_wait_ms = o->kid_wait_ms};
+        .kid_wait_ms = o->kid_wait_ms,
+        .refusals = o->refusals.n != 0 ? o->refusals : BRAMA_STR("full")};
     brama_nginx_conf(&n->conf, &conf);
     add_file(&n->conf, "module", n->module);
     add_file(&n->conf, "program", n->program);

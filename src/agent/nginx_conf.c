@@ -64,6 +64,7 @@ static void http_settings(struct brama_buf *out, const struct brama_nginx_option
     directive(out, "brama_mark", o->mark);
     directive(out, "brama_access_log", o->access_log);
     brama_buf_printf(out, "brama_kid_wait %ums;\n", o->kid_wait_ms);
+    brama_buf_printf(out, "brama_refusals %.*s;\n", BRAMA_FMT(o->refusals));
     line(out, "access_log off;");
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(temp); i++) {
         brama_buf_printf(out, "%s_temp_path \"", temp[i]);
@@ -156,7 +157,9 @@ static void admin_server(struct brama_buf *out, const struct brama_nginx_options
     brama_buf_printf(out, "listen %.*s default_server;\n", BRAMA_FMT(o->admin));
     line(out, "brama_admin on;");
     line(out, "keepalive_timeout 30s;");
-    line(out, "client_max_body_size 16k;");
+    line(out, "# A request to be explained, in memory: it may hold a token.");
+    line(out, "client_max_body_size 256k;");
+    line(out, "client_body_buffer_size 256k;");
     line(out, "}");
 }
 

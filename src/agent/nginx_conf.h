@@ -14,6 +14,7 @@ struct brama_nginx_options {
     unsigned drain_s;                    /* worker_shutdown_timeout */
     unsigned kid_wait_ms;
     brama_str mark; /* what its workers say that they were started with; at most BRAMA_MARK_BYTES */
+    brama_str refusals; /* "full", "brief" or "off" */
 };
 
 void brama_nginx_conf(struct brama_buf *out, const struct brama_nginx_options *options);

@@ -4,11 +4,11 @@
 #include <time.h>
 
 #include "agent/offline.h"
+#include "base/url.h"
 #include "cli/findings.h"
 #include "cli/pretty.h"
 #include "cli/rule_args.h"
 #include "cli/secrets.h"
-#include "cli/url.h"
 #include "cli/verbs.h"
 #include "crypto/digest.h"
 #include "policy/explain.h"
@@ -134,19 +134,6 @@ static int print(struct brama_cli *cli, const struct wish *wish, brama_str json)
     return code == BRAMA_EXIT_OK ? brama_explain_exit(e) : code;
 }
 
-static brama_str upstream_of(struct brama_cli *cli, const struct brama_policy *policy,
-                             const struct brama_decision *d)
-{
-    const struct brama_p_upstream *up =
-        BRAMA_ROW(&policy->pack, BRAMA_T_UPSTREAM, d->upstream_row, struct brama_p_upstream);
-
-    if (up == NULL)
-        return BRAMA_NIL;
-    return brama_arena_printf(cli->arena, "%.*s/%.*s:%u",
-                              BRAMA_FMT(brama_pack_text(&policy->pack, up->ns)),
-                              BRAMA_FMT(brama_pack_text(&policy->pack, up->name)), up->port);
-}
-
 static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_offline *offline)
 {
     struct brama_memory_options options = {.regexes_max = 4096, .keys_max = 100};
@@ -160,12 +147,13 @@ static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_o
         return brama_no_memory(cli);
     brama_trace_init(&trace, cli->arena);
     brama_decide(&decision, &engine, &wish->request, cli->arena, &trace);
-    struct brama_explanation e = {.request = &wish->request,
-                                  .decision = &decision,
-                                  .trace = &trace,
-                                  .arena = cli->arena,
-                                  .upstream = upstream_of(cli, &offline->policy, &decision),
-                                  .all_claims = true};
+    struct brama_explanation e = {
+        .request = &wish->request,
+        .decision = &decision,
+        .trace = &trace,
+        .arena = cli->arena,
+        .upstream = brama_explain_upstream(cli->arena, &offline->policy, &decision),
+        .all_claims = true};
     struct brama_buf text;
     brama_buf_init(&text, NULL, JSON_MAX);
     brama_explain(&text, &e, NULL);

@@ -1,10 +1,10 @@
 #include <time.h>
 
+#include "base/url.h"
 #include "cli/admin.h"
 #include "cli/get_objects.h"
 #include "cli/pretty.h"
 #include "cli/rule_args.h"
-#include "cli/url.h"
 #include "cli/verbs.h"
 #include "json/read.h"
 

@@ -1,9 +1,9 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "base/url.h"
 #include "cli/rule_args.h"
 #include "cli/state.h"
-#include "cli/url.h"
 #include "cli/verbs.h"
 
 #define PATH_BYTES 4096
@@ -29,6 +29,12 @@ static brama_str own_path(struct brama_cli *cli)
     return brama_arena_copy(cli->arena, (brama_str){path, (size_t)n});
 }
 
+static bool is_keep(brama_str text)
+{
+    return text.n == 0 || brama_str_eq(text, BRAMA_STR("full")) ||
+           brama_str_eq(text, BRAMA_STR("brief")) || brama_str_eq(text, BRAMA_STR("off"));
+}
+
 static int check_addresses(struct brama_cli *cli, const struct brama_agent_options *o)
 {
     const struct {
@@ -48,6 +54,8 @@ static int check_addresses(struct brama_cli *cli, const struct brama_agent_optio
             return brama_usage_error(cli, &usage, "--%s wants HOST:PORT, not \"%.*s\"",
                                      addresses[i].name, BRAMA_FMT(addresses[i].text));
     }
+    if (!is_keep(o->refusals))
+        return brama_usage_error(cli, &usage, "--refusals is full, brief or off");
     if (o->listen.n == 0 && o->tls_listen.n == 0)
         return brama_usage_error(cli, &usage,
                                  "neither --listen nor --tls-listen: nothing to serve");
@@ -143,6 +151,10 @@ int brama_cmd_run(struct brama_cli *cli, int argc, char **argv)
          .value = "TIME",
          .help = "for a key that a token names and no set has: 2s",
          .duration_ms = &kid_wait_ms},
+        {.name = "refusals",
+         .value = "full|brief|off",
+         .help = "what explain --request knows: full; brief: nothing of tokens",
+         .text = &o.refusals},
     };
     struct brama_args args;
 

@@ -1,6 +1,7 @@
 /* The access phase: ask the engine, keep what must outlive its answer, and act on it. */
 #include "gateway/gateway.h"
 #include "gateway/park.h"
+#include "gateway/record.h"
 #include "gateway/slot.h"
 
 static brama_str keep(ngx_http_request_t *r, brama_str s)
@@ -15,6 +16,8 @@ static void keep_for_log(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
     ctx->apirule = keep(r, d->apirule);
     ctx->has_rule = d->apirule.n != 0;
     ctx->rule_index = d->rule_index;
+    ctx->rule_file = keep(r, d->rule_file);
+    ctx->rule_line = d->rule_line;
     ctx->issuer = keep(r, d->issuer);
     ctx->subject = keep(r, d->subject);
     ctx->kid = keep(r, d->kid);
@@ -133,6 +136,8 @@ ngx_int_t brama_gw_access_handler(ngx_http_request_t *r)
         return brama_gw_send_refusal(r, ctx, BRAMA_REASON_INTERNAL);
     if (d.verdict != BRAMA_VERDICT_ALLOW) {
         ctx->verdict = d.verdict;
+        if (d.verdict == BRAMA_VERDICT_DENY)
+            brama_gw_record_decision(r, &engine, &request, &d);
         return brama_gw_send_decision(r, ctx, &d);
     }
     if (!let_through(r, ctx, &request, &d, slot))

@@ -79,8 +79,12 @@ static const struct {
     {BRAMA_LIT("/metrics"), get_metrics},
     {BRAMA_LIT("/api/v1/apirules"), brama_gw_list_apirules},
     {BRAMA_LIT("/api/v1/keysets"), brama_gw_list_keysets},
+    {BRAMA_LIT("/api/v1/refusals"), brama_gw_list_refusals},
     {BRAMA_LIT("/api/v1/version"), get_version},
 };
+
+#define EXPLAIN BRAMA_STR("/api/v1/explain")
+#define REFUSAL BRAMA_STR("/api/v1/refusals/") /* and its x-request-id */
 
 ngx_int_t brama_gw_admin_handler(ngx_http_request_t *r)
 {
@@ -94,9 +98,16 @@ ngx_int_t brama_gw_admin_handler(ngx_http_request_t *r)
     if (!host_ok(r))
         return send_static(r, NGX_HTTP_MISDIRECTED_REQUEST,
                            BRAMA_STR("Host must be an IP address or localhost\n"));
-    if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD)
-        return send_static(r, NGX_HTTP_NOT_ALLOWED, BRAMA_STR("only GET\n"));
+    bool posted = brama_str_eq(path, EXPLAIN);
+    if (posted ? r->method != NGX_HTTP_POST
+               : r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD)
+        return send_static(r, NGX_HTTP_NOT_ALLOWED,
+                           posted ? BRAMA_STR("only POST\n") : BRAMA_STR("only GET\n"));
     brama_slot_refresh(slot);
+    if (posted)
+        return brama_gw_post_explain(r);
+    if (brama_str_starts(path, REFUSAL))
+        return brama_gw_get_refusal(r, brama_str_from(path, REFUSAL.n));
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(pages); i++) {
         if (brama_str_eq(path, pages[i].path))
             return pages[i].get(r);

@@ -17,6 +17,13 @@ bool brama_gw_ready(struct brama_buf *out, const struct brama_slot *slot);
 ngx_int_t brama_gw_list_apirules(ngx_http_request_t *r);
 ngx_int_t brama_gw_list_keysets(ngx_http_request_t *r);
 
+/* admin_refusals.c */
+ngx_int_t brama_gw_list_refusals(ngx_http_request_t *r);
+ngx_int_t brama_gw_get_refusal(ngx_http_request_t *r, brama_str id);
+
+/* admin_explain.c */
+ngx_int_t brama_gw_post_explain(ngx_http_request_t *r);
+
 /* admin_rows.c: one row of a list. */
 struct brama_json_out;
 void brama_gw_write_apirule(struct brama_json_out *out, const struct brama_policy *policy,

@@ -24,7 +24,8 @@
 #define BRAMA_GW_REQUEST_ID_BYTES 36 /* UUIDv4 as text */
 
 struct brama_slot;
-struct brama_gw_list;
+struct brama_gw_stream;
+struct brama_gw_search;
 struct brama_gw_wait;
 
 struct brama_gw_main {
@@ -33,6 +34,7 @@ struct brama_gw_main {
     bool log_to_stdout;
     ngx_int_t server_name_index; /* of $ssl_server_name */
     ngx_str_t mark;              /* of this configuration, as the agent calls it */
+    ngx_uint_t keep;             /* enum brama_gw_keep: of refusals */
     ngx_msec_t kid_wait;         /* at most, for a key set that may have a token's key */
     struct brama_slot *slot;     /* this worker's; NULL in the master */
 };
@@ -68,8 +70,8 @@ struct brama_gw_ctx {
     enum brama_reason reason;
 
     /* For the log. */
-    brama_str apirule, issuer, subject, kid;
-    uint32_t rule_index;
+    brama_str apirule, rule_file, issuer, subject, kid;
+    uint32_t rule_index, rule_line;
     bool has_rule;
 
     /* For the response, whoever makes it. */
@@ -101,7 +103,8 @@ struct brama_gw_ctx {
     ngx_int_t (*reinit_request)(ngx_http_request_t *r);
     ngx_event_t deadline;
 
-    struct brama_gw_list *list; /* admin: what is being listed */
+    struct brama_gw_stream *stream; /* admin: what is being listed */
+    struct brama_gw_search *search; /* admin: what is being looked for */
 };
 
 extern ngx_module_t ngx_http_brama_module;
@@ -129,8 +132,13 @@ ngx_int_t brama_gw_strict_handler(ngx_http_request_t *r);
 /* body.c: see that a chunked body is framed strictly; false: it isn't, or no memory. */
 bool brama_gw_body_watch(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
 
-/* view.c: Host, :authority, or the target's own; empty: none. */
+/* view.c: */
+bool brama_gw_has_header(ngx_http_request_t *r, brama_str name);
+/* Host, :authority, or the target's own; empty: none. */
 brama_str brama_gw_authority(ngx_http_request_t *r);
+/* All but the headers. */
+void brama_gw_view_line(struct brama_request *out, ngx_http_request_t *r,
+                        const struct brama_gw_ctx *ctx);
 /* All slices are nginx's buffers' or the arena's. False: no memory. */
 bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct brama_gw_ctx *ctx,
                    struct brama_arena *arena);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 
+#include "gateway/record.h"
 #include "gateway/slot.h"
 
 #define KID_WAIT_MS 2000 /* where nothing is said */
@@ -19,6 +20,11 @@ static ngx_int_t start_worker(ngx_cycle_t *cycle);
 static void end_worker(ngx_cycle_t *cycle);
 static char *set_access_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+static ngx_conf_enum_t keeps[] = {{ngx_string("full"), BRAMA_GW_KEEP_FULL},
+                                  {ngx_string("brief"), BRAMA_GW_KEEP_BRIEF},
+                                  {ngx_string("off"), BRAMA_GW_KEEP_OFF},
+                                  {ngx_null_string, 0}};
+
 static ngx_command_t commands[] = {
     {ngx_string("brama_state"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_str_slot,
      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, state_dir), NULL},
@@ -28,6 +34,8 @@ static ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, mark), NULL},
     {ngx_string("brama_kid_wait"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
      NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, kid_wait), NULL},
+    {ngx_string("brama_refusals"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+     NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct brama_gw_main, keep), keeps},
     {ngx_string("brama"), NGX_HTTP_SRV_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(struct brama_gw_loc, on), NULL},
     {ngx_string("brama_admin"), NGX_HTTP_SRV_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
@@ -87,6 +95,7 @@ static void *new_main(ngx_conf_t *cf)
     if (conf != NULL) {
         conf->server_name_index = NGX_ERROR;
         conf->kid_wait = NGX_CONF_UNSET_MSEC;
+        conf->keep = NGX_CONF_UNSET_UINT;
     }
     return conf;
 }
@@ -97,6 +106,7 @@ static char *init_main(ngx_conf_t *cf, void *data)
 
     (void)cf;
     ngx_conf_init_msec_value(conf->kid_wait, KID_WAIT_MS);
+    ngx_conf_init_uint_value(conf->keep, BRAMA_GW_KEEP_FULL);
     return NGX_CONF_OK;
 }
 

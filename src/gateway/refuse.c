@@ -3,6 +3,7 @@
  * workload's 4xx or 5xx doesn't have, and unlike error_page it also reaches requests that have no
  * URI yet and keeps r->ctx. */
 #include "gateway/gateway.h"
+#include "gateway/record.h"
 #include "gateway/slot.h"
 
 static enum brama_reason reason_of(ngx_http_request_t *r, const struct brama_gw_ctx *ctx)
@@ -59,6 +60,7 @@ void brama_gw_refuse(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
     brama_decide_refusal(&d, ctx->reason, &slot->arena);
     if (ctx->reason == BRAMA_REASON_UPSTREAM_FAILED)
         reword(&d, ctx);
+    brama_gw_record_refusal(r, ctx, &d);
     ctx->swap = brama_gw_copy(r->pool, d.body);
     ctx->swapping = true;
     brama_gw_set_status(r, d.status);

@@ -1,6 +1,7 @@
 /* Answers of our own. A phase handler never returns 401 or 403 to nginx, which would make a page of
  * its own out of it; it sends, finalizes and returns NGX_DONE. */
 #include "gateway/admin.h"
+#include "gateway/record.h"
 
 bool brama_gw_push_out(ngx_http_request_t *r, brama_str name, brama_str value)
 {
@@ -106,5 +107,6 @@ ngx_int_t brama_gw_send_refusal(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
     ctx->reason = reason;
     brama_arena_reset(&slot->arena);
     brama_decide_refusal(&d, reason, &slot->arena);
+    brama_gw_record_refusal(r, ctx, &d);
     return brama_gw_send_decision(r, ctx, &d);
 }

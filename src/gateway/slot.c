@@ -11,6 +11,7 @@
 
 #include "gateway/park.h"
 #include "gateway/pool.h"
+#include "gateway/record.h"
 
 #define LOOK_AGAIN_MS 1000      /* a lost poke costs at most this */
 #define ARENA_BYTES (4u << 20)  /* a decision over 60 KiB of headers and an 8 KiB token, ample */
@@ -207,7 +208,8 @@ static bool open_memory(struct brama_slot *slot)
     brama_slot_random(slot, options.seed, sizeof(options.seed));
     slot->pool = brama_pool_new();
     slot->park = brama_park_new(slot);
-    return slot->pool != NULL && slot->park != NULL &&
+    slot->recorder = brama_recorder_open(slot);
+    return slot->pool != NULL && slot->park != NULL && slot->recorder != NULL &&
            brama_memory_new(&slot->memory, &options) == BRAMA_OK;
 }
 
@@ -246,6 +248,7 @@ void brama_slot_close(struct brama_slot *slot)
     brama_mapped_unpin(slot->facts);
     brama_pool_free(slot->pool);
     brama_park_free(slot->park);
+    brama_recorder_close(slot->recorder);
     brama_memory_free(slot->memory);
     brama_arena_deinit(&slot->arena);
     brama_buf_deinit(&slot->line);

@@ -18,6 +18,7 @@
 #include "policy/pages.h"
 
 struct brama_park;
+struct brama_recorder;
 struct brama_pool;
 
 /* One mapped file; lives while it is in force or pinned. */
@@ -48,6 +49,7 @@ struct brama_slot {
     struct brama_buf line;              /* of the log line under way */
     struct brama_pool *pool;            /* idle connections to workloads */
     struct brama_shun shun;             /* addresses of workloads that are down */
+    struct brama_recorder *recorder;    /* of refusals */
     struct brama_park *park;            /* requests that wait for a key set */
     unsigned turn;                      /* where the next request starts in a list of addresses */
     uint8_t random[1024];

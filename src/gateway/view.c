@@ -24,6 +24,19 @@ brama_str brama_gw_authority(ngx_http_request_t *r)
     return BRAMA_NIL;
 }
 
+bool brama_gw_has_header(ngx_http_request_t *r, brama_str name)
+{
+    for (const ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL;
+         part = part->next) {
+        const ngx_table_elt_t *h = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (brama_str_eq_nocase(brama_gw_str(h[i].key), name))
+                return true;
+        }
+    }
+    return false;
+}
+
 static size_t count_headers(ngx_http_request_t *r)
 {
     size_t n = 0;
@@ -57,8 +70,8 @@ static bool headers_of(struct brama_request *out, ngx_http_request_t *r, struct 
     return true;
 }
 
-bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct brama_gw_ctx *ctx,
-                   struct brama_arena *arena)
+void brama_gw_view_line(struct brama_request *out, ngx_http_request_t *r,
+                        const struct brama_gw_ctx *ctx)
 {
     *out = (struct brama_request){
         .scheme = r->connection->ssl != NULL ? BRAMA_STR("https") : BRAMA_STR("http"),
@@ -68,5 +81,11 @@ bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct bram
         .request_id = {ctx->request_id, sizeof(ctx->request_id)},
         .now_s = (int64_t)ngx_time(),
     };
+}
+
+bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct brama_gw_ctx *ctx,
+                   struct brama_arena *arena)
+{
+    brama_gw_view_line(out, r, ctx);
     return headers_of(out, r, arena);
 }

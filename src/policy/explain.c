@@ -34,6 +34,21 @@ const char *brama_verdict_name(enum brama_verdict verdict)
     return "deny";
 }
 
+brama_str brama_explain_upstream(struct brama_arena *arena, const struct brama_policy *policy,
+                                 const struct brama_decision *d)
+{
+    const struct brama_p_upstream *up =
+        policy != NULL
+            ? BRAMA_ROW(&policy->pack, BRAMA_T_UPSTREAM, d->upstream_row, struct brama_p_upstream)
+            : NULL;
+
+    if (up == NULL)
+        return BRAMA_NIL;
+    return brama_arena_printf(arena, "%.*s/%.*s:%u",
+                              BRAMA_FMT(brama_pack_text(&policy->pack, up->ns)),
+                              BRAMA_FMT(brama_pack_text(&policy->pack, up->name)), up->port);
+}
+
 static brama_str cause_text(struct brama_arena *arena, const struct brama_trace_step *s,
                             brama_str actual, brama_str note)
 {

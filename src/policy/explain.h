@@ -31,6 +31,10 @@ struct brama_explanation {
 /* "allow", "deny", "answer". */
 const char *brama_verdict_name(enum brama_verdict verdict);
 
+/* ALLOW: "namespace/name:port" that the request goes to; {NULL, 0}: there is none. */
+brama_str brama_explain_upstream(struct brama_arena *arena, const struct brama_policy *policy,
+                                 const struct brama_decision *d);
+
 /* What failed, in one line: "scope: expected read, actual write; authorizations[0]". The arena's;
  * {NULL, 0} for NULL. */
 brama_str brama_cause_text(struct brama_arena *arena, const struct brama_trace_step *cause);

@@ -1,6 +1,7 @@
 // The one assertion of the flow tests: what the client got, what the log says, what the workload saw,
 // and that `brama explain`, asked with the same files about the same request, comes to the same end.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { curl } from './curl.mjs';
 import { verb } from './gateway.mjs';
 import { until } from './place.mjs';
@@ -19,6 +20,23 @@ export async function explain(gateway, { method = 'GET', url, headers = [] }) {
   return { ...said, code: end.code };
 }
 
+/** What the gateway itself says of a request that it refused, by its x-request-id; undefined where it
+ * keeps nothing of it. */
+export function recorded(gateway, id) {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ host: '127.0.0.1', port: gateway.adminPort, path: `/api/v1/refusals/${id}`, agent: false }, (answer) => {
+      let text = '';
+      answer.on('data', (data) => (text += data));
+      answer.on('end', () => {
+        if (answer.statusCode === 404) resolve(undefined);
+        else if (answer.statusCode === 200) resolve(JSON.parse(text));
+        else reject(new Error(`refusal ${id}: ${answer.statusCode} ${text}`));
+      });
+    });
+    request.on('error', reject);
+  });
+}
+
 // Reasons that only a running gateway can have: of workloads, connections and clients.
 const NOT_DECIDED = new Set(['upstream_failed', 'upstream_timeout', 'client_gone', 'bad_request', 'headers_too_large']);
 
@@ -30,6 +48,28 @@ async function logLine(gateway, before, id, { method, target }) {
     const fresh = gateway.log().slice(before);
     return fresh.find((line) => (id ? line.request_id === id : line.method === method && line.path === path));
   }, { timeout: 3000 });
+}
+
+/** Every refusal is on record when the caller has it, says what the log says, and holds no token. */
+async function expectRecord(gateway, response, line, { got, method, sent }) {
+  const said = await recorded(gateway, response.header('x-request-id'));
+  if (line.decision === 'answer') {
+    assert.equal(said, undefined, `a preflight is no refusal: ${got}`);
+    return;
+  }
+  const ask = `the record disagrees: ${got}\n${JSON.stringify(said)}\n${JSON.stringify(line)}`;
+  assert.ok(said, ask);
+  assert.equal(said.request_id, line.request_id, ask);
+  assert.equal(said.reason, line.reason, ask);
+  assert.equal(said.status, response.status, ask);
+  assert.equal(said.rule ?? '', line.rule ?? '', ask);
+  if (line.rule) assert.equal(said.rule_index, line.rule_index, ask);
+  assert.equal(said.path, line.path ?? '', ask);
+  assert.ok(said.cause, ask);
+  if (method !== 'HEAD' && !said.steps_left_out) assert.equal(said.body, response.text, ask);
+  for (const token of sent.join(' ').match(/[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g) ?? []) {
+    for (const part of token.split('.')) assert.ok(!JSON.stringify(said).includes(part), `a part of the token is in the record of ${got}`);
+  }
 }
 
 /**
@@ -87,6 +127,8 @@ export async function expectExchange(gateway, { request, status, body, headers =
     else if (saw) saw(seen[0], seen);
     else assert.equal(seen.length, 1, `the workload saw it once: ${got}`);
   }
+
+  if (response.header('x-request-id') && line.reason !== 'allowed') await expectRecord(gateway, response, line, { got, method, sent });
 
   if (explains && !NOT_DECIDED.has(line.reason)) {
     const said = await explain(gateway, { method, url, headers: sent });

@@ -13,6 +13,7 @@ static const struct brama_nginx_options plain = {
     .drain_s = 30,
     .kid_wait_ms = 2000,
     .mark = BRAMA_LIT("0123456789abcdef"),
+    .refusals = BRAMA_LIT("brief"),
 };
 
 static struct brama_buf made(const struct brama_nginx_options *options)
@@ -51,6 +52,7 @@ static void promises_have_their_lines(void **state)
         {"workers as asked", BRAMA_LIT("worker_processes 2;"), 1},
         {"a drain ends", BRAMA_LIT("worker_shutdown_timeout 30s;"), 1},
         {"its workers name it", BRAMA_LIT("brama_mark \"0123456789abcdef\";"), 1},
+        {"refusals are kept in brief", BRAMA_LIT("brama_refusals brief;"), 1},
         {"a request waits for a key", BRAMA_LIT("brama_kid_wait 2000ms;"), 1},
         {"the module judges", BRAMA_LIT("brama on;"), 1},
         {"and answers the admin", BRAMA_LIT("brama_admin on;"), 1},

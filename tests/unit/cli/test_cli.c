@@ -1,9 +1,9 @@
 #include "expect.h"
 
 #include "base/near.h"
+#include "base/url.h"
 #include "cli/duration.h"
 #include "cli/options.h"
-#include "cli/url.h"
 
 /* A command line with everything a flag can be, and what was said to whom. */
 struct line {

@@ -1,7 +1,7 @@
-/* A URL from the command line, taken apart and otherwise left as it is: what a gateway is asked
+/* A URL as somebody gave it, taken apart and otherwise left as it is: what a gateway is asked
  * about must reach the engine byte for byte, dots, escapes and all. */
-#ifndef BRAMA_CLI_URL_H
-#define BRAMA_CLI_URL_H
+#ifndef BRAMA_BASE_URL_H
+#define BRAMA_BASE_URL_H
 
 #include "base/arena.h"
 #include "base/diag.h"

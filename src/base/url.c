@@ -1,4 +1,4 @@
-#include "cli/url.h"
+#include "base/url.h"
 
 static enum brama_err refuse(struct brama_diag *diag, const char *what)
 {
