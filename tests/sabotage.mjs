@@ -2,8 +2,8 @@
 // copy of what is committed it is applied, built and put before the tests that it names, and those
 // must fail: `node tests/sabotage.mjs [NAME...]`. A breakage that stays green is a missing test.
 //
-// A patch begins with two lines: "# red: PROGRAM..." (unit/base/test_base, flow/routes.test.mjs),
-// and "# what the breakage is".
+// A patch begins with two lines: "# red: PROGRAM..." (unit/base/test_base, flow/routes.test.mjs,
+// torture/SCENE), and "# what the breakage is".
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -18,6 +18,7 @@ const env = {
   CC: 'gcc',
   CCACHE_DISABLE: '1',
   BRAMA_BUILD: BUILD,
+  TORTURE_SECONDS: '5',
   ASAN_OPTIONS: 'detect_leaks=1:halt_on_error=1',
   UBSAN_OPTIONS: 'halt_on_error=1',
 };
@@ -49,19 +50,20 @@ function read(file) {
   return { name: path.basename(file, '.patch'), file, title, touched, tests: red.split(' ').filter(Boolean) };
 }
 
-const isFlow = (test) => test.startsWith('flow/');
-const isSlow = (patch) => patch.tests.some(isFlow);
+const isUnit = (test) => test.startsWith('unit/');
+const isSlow = (patch) => !patch.tests.every(isUnit);
 
-// Only what the tests need; a flow test, what `make build` makes.
+// Only what the tests need; those of the whole gateway, what `make build` makes.
 function build(tests) {
-  const targets = tests.filter((t) => !isFlow(t)).map((t) => `tests/${t}`);
-  if (tests.some(isFlow)) targets.push('brama', 'src/gateway/ngx_http_brama_module.so');
+  const targets = tests.filter(isUnit).map((t) => `tests/${t}`);
+  if (!tests.every(isUnit)) targets.push('brama', 'src/gateway/ngx_http_brama_module.so');
   return run('ninja', ['-C', BUILD, '--quiet', '-j', String(Math.max(2, cpus().length)), ...targets]);
 }
 
 function runTest(test) {
-  if (isFlow(test)) return run('node', ['--test', `tests/${test}`]);
-  return run(path.join(copy, BUILD, 'tests', test), []);
+  if (isUnit(test)) return run(path.join(copy, BUILD, 'tests', test), []);
+  const [, scene] = test.match(/^torture\/(\w+)$/) ?? [];
+  return run('node', scene ? ['tests/torture/torture.mjs', scene] : ['--test', `tests/${test}`]);
 }
 
 // What is wrong with this breakage's tests; undefined if all of them turned red.

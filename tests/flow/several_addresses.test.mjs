@@ -137,9 +137,12 @@ describe('addresses that are dead', () => {
     const breaks = await rawUpstream((socket) => socket.destroy());
     try {
       gw = await gateway({ files: { 'rules.yaml': documents(rule('one'), service('one', ['127.0.0.1', breaks.port], at(a))) } });
-      const answers = await several(10, 'one', { method: 'POST', body: 'body' });
-      assert.deepEqual(tally(answers), { 503: 5, [a.port]: 5 });
-      assert.equal(a.seen.length, 5);
+      for (const body of ['body', undefined]) {
+        const before = a.seen.length;
+        const answers = await several(10, 'one', { method: body ? 'POST' : 'GET', body });
+        assert.deepEqual(tally(answers), { 503: 5, [a.port]: 5 });
+        assert.equal(a.seen.length - before, 5);
+      }
     } finally {
       await breaks.stop();
     }
