@@ -14,17 +14,18 @@ const verbEnv = { ASAN_OPTIONS: options(), UBSAN_OPTIONS: options('print_stacktr
 // A sanitized module needs the sanitizers' libraries in nginx, which knows nothing of them. What nginx
 // itself leaks at its end isn't ours. Workers have no standard error that we see: reports go to files,
 // but UBSan's, whose options a worker's environment has lost when it first speaks, to nginx's error log.
-function sanitizers(reports) {
+function sanitizers(reports, ...more) {
   const libs = spawnSync('ldd', [brama], { encoding: 'utf8' }).stdout ?? '';
   const needed = [...libs.matchAll(/=> (\S*lib(?:asan|ubsan)\S*)/g)].map((m) => m[1]);
   if (needed.length === 0) return {};
   return {
     LD_PRELOAD: needed.join(':'),
-    ASAN_OPTIONS: options('detect_leaks=0', `log_path=${reports}/asan`),
+    ASAN_OPTIONS: options('detect_leaks=0', `log_path=${reports}/asan`, ...more),
     UBSAN_OPTIONS: options('print_stacktrace=1', `log_path=${reports}/ubsan`),
   };
 }
-/** What `brama run` needs in its environment; reports: a folder that everybody can write. */
+/** What `brama run` needs in its environment; reports: a folder that everybody can write; more: options of
+ * AddressSanitizer. */
 export const runEnv = sanitizers;
 
 /** A verb of brama to its end. */
@@ -39,7 +40,8 @@ export const unprivileged = { uid: 65534, gid: 65534 }; // nobody, nogroup
 /**
  * files: {name: YAML text} of the rules folder; services: {'NAME.NS[:PORT]': port or 'host:port'};
  * tls: also listen with TLS; as: {uid, gid} to start as; args: more flags; state, rules, ports:
- * to take over from another gateway; address: to listen on without TLS. Resolves when /readyz says yes; `wait: false` doesn't wait.
+ * to take over from another gateway; address: to listen on without TLS; asan: options of
+ * AddressSanitizer. Resolves when /readyz says yes; `wait: false` doesn't wait.
  */
 export async function gateway({
   files = {},
@@ -49,6 +51,7 @@ export async function gateway({
   as,
   args = [],
   env = {},
+  asan = [],
   state,
   rules,
   ports,
@@ -87,7 +90,7 @@ export async function gateway({
   const reports = path.join(base, 'reports');
   mkdirSync(reports);
   chmodSync(reports, 0o777);
-  it.process = start(brama, it.runArgs, { env: { ...runEnv(reports), ...env }, ...as });
+  it.process = start(brama, it.runArgs, { env: { ...runEnv(reports, ...asan), ...env }, ...as });
   it.pid = it.process.pid;
   it.url = (host, target_, scheme = 'http') => `${scheme}://${host}.${domain}:${scheme === 'https' ? it.tlsPort : it.port}${target_}`;
   it.resolve = (host) => [it.port, it.tlsPort].filter(Boolean).map((port) => `${host}.${domain}:${port}:127.0.0.1`);

@@ -40,6 +40,7 @@ export async function recorder({ port, keepAliveTimeout } = {}) {
       seen.arrivals.push([Date.now() - begun, chunk.length]);
     });
     req.on('end', () => (seen.complete = true));
+    req.socket.once('close', () => (seen.over = true));
     if (it.early?.(req, res, seen)) return; // answers before the body is here
     req.on('end', () => it.answer(req, res, seen));
   });
