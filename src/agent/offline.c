@@ -168,9 +168,11 @@ static enum brama_err build_facts(struct brama_offline *offline, const struct wa
 enum brama_err brama_offline_build(struct brama_offline *offline, const struct brama_inputs *inputs,
                                    struct brama_diag *diag)
 {
-    struct brama_service_table table = {inputs->services, inputs->service_count, &offline->world};
-    enum brama_err err = brama_offline_compile(offline, inputs);
-
+    struct brama_service_table table;
+    enum brama_err err = brama_service_table_init(&table, &offline->arena, inputs->services,
+                                                  inputs->service_count, &offline->world);
+    if (err == BRAMA_OK)
+        err = brama_offline_compile(offline, inputs);
     if (err == BRAMA_OK) {
         struct errand errand = {brama__plan_keysets(&offline->arena, &offline->policy),
                                 brama__plan_hosts(&offline->arena, &offline->policy, &table),
@@ -193,9 +195,11 @@ static enum brama_err look_at_keys(struct brama_offline *offline, const struct w
 enum brama_err brama_offline_lint(struct brama_offline *offline, const struct brama_inputs *inputs,
                                   bool online)
 {
-    struct brama_service_table table = {inputs->services, inputs->service_count, &offline->world};
-    enum brama_err err = brama_offline_compile(offline, inputs);
-
+    struct brama_service_table table;
+    enum brama_err err = brama_service_table_init(&table, &offline->arena, inputs->services,
+                                                  inputs->service_count, &offline->world);
+    if (err == BRAMA_OK)
+        err = brama_offline_compile(offline, inputs);
     if (err == BRAMA_OK)
         err = brama_policy_lint(&offline->world, &offline->policy);
     if (err != BRAMA_OK)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/map.h"
 #include "rule/codes.h"
 
 static void complain(struct brama_world *world, struct brama_where where, brama_str message)
@@ -77,21 +78,24 @@ static const struct brama_p_upstream *upstream_at(const struct brama_policy *pol
     return BRAMA_ROW(&policy->pack, BRAMA_T_UPSTREAM, i, struct brama_p_upstream);
 }
 
+/* Each host once: many services stand behind one. */
 struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama_policy *policy,
                                       const struct brama_service_table *table)
 {
     struct brama_endpoint endpoints[BRAMA__ENDPOINTS_MAX];
     const struct brama_p_upstream *row;
+    struct brama_map seen = {.arena = arena};
     struct brama__texts out = {0};
-    size_t max = 0;
 
-    for (uint32_t i = 0; (row = upstream_at(policy, i)) != NULL; i++)
-        max += endpoints_of(endpoints, policy, row, table);
-    out.p = brama_arena_array(arena, max, sizeof(*out.p));
-    for (uint32_t i = 0; out.p != NULL && (row = upstream_at(policy, i)) != NULL; i++) {
+    for (uint32_t i = 0; (row = upstream_at(policy, i)) != NULL; i++) {
         size_t n = endpoints_of(endpoints, policy, row, table);
         for (size_t j = 0; j < n; j++)
-            out.p[out.n++] = endpoints[j].host;
+            brama_map_put(&seen, endpoints[j].host, 0);
+    }
+    out.p = brama_arena_array(arena, seen.count, sizeof(*out.p));
+    for (size_t i = 0; out.p != NULL && i < seen.size; i++) {
+        if (seen.entries[i].used)
+            out.p[out.n++] = seen.entries[i].key;
     }
     return out;
 }
@@ -129,26 +133,20 @@ static const struct brama_f_address *addresses_of(struct brama_arena *arena,
     return out;
 }
 
-static bool has_upstream(const struct brama_facts_in *in, uint64_t id)
-{
-    for (size_t i = 0; i < in->upstream_count; i++) {
-        if (in->upstreams[i].id == id)
-            return true;
-    }
-    return false;
-}
-
-/* Several policies share most of their upstreams; one alone has each once. */
+/* Several policies share most of their upstreams: those that were seen are left out. */
 static void add_upstreams(struct brama_facts_in *in, struct brama_facts_upstream_in *out,
-                          struct brama_arena *arena, const struct brama__facts_sources *from,
-                          size_t which)
+                          struct brama_map *seen, const struct brama__facts_sources *from,
+                          const struct brama_policy *policy)
 {
     struct brama_endpoint endpoints[BRAMA__ENDPOINTS_MAX];
-    const struct brama_policy *policy = from->policies[which];
+    struct brama_arena *arena = seen->arena;
     const struct brama_p_upstream *row;
 
     for (uint32_t i = 0; (row = upstream_at(policy, i)) != NULL; i++) {
-        if (which != 0 && has_upstream(in, row->id))
+        uint32_t next = (uint32_t)in->upstream_count;
+        const uint32_t *at =
+            brama_map_put(seen, (brama_str){(const char *)&row->id, sizeof(row->id)}, next);
+        if (at == NULL || *at != next)
             continue;
         size_t n = endpoints_of(endpoints, policy, row, from->table);
         struct brama_facts_upstream_in *u = &out[in->upstream_count];
@@ -164,6 +162,7 @@ enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
 {
     struct brama_facts_in in = {.certs = from->certs, .cert_count = from->cert_count};
     struct brama_arena arena;
+    struct brama_map seen = {.arena = &arena};
     size_t upstreams = 0, keysets = brama_keysets_count(from->keysets);
 
     brama_arena_init(&arena, NULL, BRAMA__FACTS_BYTES);
@@ -178,7 +177,7 @@ enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
         in.keysets = k;
         in.keyset_count = keysets;
         for (size_t i = 0; i < from->policy_count; i++)
-            add_upstreams(&in, u, &arena, from, i);
+            add_upstreams(&in, u, &seen, from, from->policies[i]);
         if (!brama_arena_failed(&arena))
             err = brama_facts_build(out, number, &in);
     }

@@ -240,8 +240,10 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
     enum brama_err err = judge(r, in);
     if (err != BRAMA_OK)
         return err;
-    r->table =
-        (struct brama_service_table){in->inputs->services, in->inputs->service_count, &r->world};
+    err = brama_service_table_init(&r->table, &r->arena, in->inputs->services,
+                                   in->inputs->service_count, &r->world);
+    if (err != BRAMA_OK)
+        return err;
     if (!find_stand_ins(&s, r, in->goods, in->inputs->domain) || !write_complaints(r))
         return BRAMA_ERR_NOMEM;
     struct brama_compile_in compile = {.world = &r->world,

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #define AGAIN_MS 5000
+#define BUCKETS 4096 /* two or three hosts in each, where every rule has a host of its own */
 
 struct host {
-    struct host *next;
+    struct host *next; /* of the same bucket */
     struct brama_resolver *resolver;
     uv_getaddrinfo_t request;
     bool wanted, in_flight, literal, answered;
@@ -23,10 +24,26 @@ struct brama_resolver {
     uv_timer_t timer;
     brama_resolver_news *news;
     void *ctx;
-    struct host *first;
+    struct host *buckets[BUCKETS]; /* by the hash of the name */
     size_t in_flight;
     bool freed, closed;
 };
+
+static size_t bucket_of(brama_str name)
+{
+    return brama_str_hash(name) % BUCKETS;
+}
+
+/* The next of all hosts, in no order; h NULL: the first. */
+static struct host *after(const struct brama_resolver *r, const struct host *h)
+{
+    if (h != NULL && h->next != NULL)
+        return h->next;
+    size_t i = h != NULL ? bucket_of((brama_str){h->name, h->name_n}) + 1 : 0;
+    while (i < BUCKETS && r->buckets[i] == NULL)
+        i++;
+    return i < BUCKETS ? r->buckets[i] : NULL;
+}
 
 bool brama_ip_read(struct brama_ip *out, brama_str text)
 {
@@ -47,7 +64,7 @@ bool brama_ip_read(struct brama_ip *out, brama_str text)
 
 static void drop(struct host *h)
 {
-    struct host **at = &h->resolver->first;
+    struct host **at = &h->resolver->buckets[bucket_of((brama_str){h->name, h->name_n})];
     while (*at != h)
         at = &(*at)->next;
     *at = h->next;
@@ -138,7 +155,7 @@ static void ask(struct host *h)
 static void ask_all(uv_timer_t *timer)
 {
     struct brama_resolver *r = timer->data;
-    for (struct host *h = r->first; h != NULL; h = h->next)
+    for (struct host *h = after(r, NULL); h != NULL; h = after(r, h))
         ask(h);
 }
 
@@ -169,8 +186,8 @@ void brama_resolver_free(struct brama_resolver *r)
 {
     if (r == NULL)
         return;
-    for (struct host *h = r->first, *next; h != NULL; h = next) {
-        next = h->next;
+    for (struct host *h = after(r, NULL), *next; h != NULL; h = next) {
+        next = after(r, h);
         if (h->in_flight)
             uv_cancel((uv_req_t *)&h->request); /* answered() comes in any case */
         else
@@ -182,7 +199,7 @@ void brama_resolver_free(struct brama_resolver *r)
 
 static struct host *find(const struct brama_resolver *r, brama_str name)
 {
-    struct host *h = r->first;
+    struct host *h = r->buckets[bucket_of(name)];
     while (h != NULL && !brama_str_eq((brama_str){h->name, h->name_n}, name))
         h = h->next;
     return h;
@@ -200,8 +217,9 @@ static bool add(struct brama_resolver *r, brama_str name)
     h->literal = brama_ip_read(&h->ips[0], name);
     h->count = h->literal ? 1 : 0;
     h->answered = h->literal;
-    h->next = r->first;
-    r->first = h;
+    struct host **bucket = &r->buckets[bucket_of(name)];
+    h->next = *bucket;
+    *bucket = h;
     return true;
 }
 
@@ -211,12 +229,12 @@ enum brama_err brama_resolver_want(struct brama_resolver *r, const brama_str *ho
         if (find(r, hosts[i]) == NULL && !add(r, hosts[i]))
             return BRAMA_ERR_NOMEM;
     }
-    for (struct host *h = r->first; h != NULL; h = h->next)
+    for (struct host *h = after(r, NULL); h != NULL; h = after(r, h))
         h->wanted = false;
     for (size_t i = 0; i < count; i++)
         find(r, hosts[i])->wanted = true;
-    for (struct host *h = r->first, *next; h != NULL; h = next) {
-        next = h->next;
+    for (struct host *h = after(r, NULL), *next; h != NULL; h = next) {
+        next = after(r, h);
         if (!h->wanted && !h->in_flight)
             drop(h);
         else if (h->wanted && !h->answered)
@@ -228,7 +246,7 @@ enum brama_err brama_resolver_want(struct brama_resolver *r, const brama_str *ho
 size_t brama_resolver_pending(const struct brama_resolver *r)
 {
     size_t n = 0;
-    for (const struct host *h = r->first; h != NULL; h = h->next)
+    for (const struct host *h = after(r, NULL); h != NULL; h = after(r, h))
         n += h->wanted && !h->answered;
     return n;
 }

@@ -96,6 +96,101 @@ enum brama_err brama_service_flag_read(struct brama_service_flag *out, brama_str
     return BRAMA_OK;
 }
 
+/* The slices of one service, in the world's order. */
+struct brama__slices {
+    const struct brama_endpoint_slice **p;
+    size_t n, size;
+};
+
+/* A URL's host may be in any case; names of objects are lower case. */
+static brama_str key_of(char *out, brama_str ns, brama_str name)
+{
+    const brama_str parts[] = {ns, BRAMA_STR("/"), name};
+    size_t n = 0;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(parts); i++) {
+        for (size_t k = 0; k < parts[i].n; k++) {
+            char c = parts[i].p[k];
+            out[n++] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+        }
+    }
+    return (brama_str){out, n};
+}
+
+static brama_str own_key(struct brama_arena *arena, brama_str ns, brama_str name)
+{
+    char *p = brama_arena_alloc(arena, ns.n + name.n + 1);
+    return p != NULL ? key_of(p, ns, name) : BRAMA_NIL;
+}
+
+static bool index_services(struct brama_service_table *t, struct brama_arena *arena,
+                           const struct brama_world *world)
+{
+    uint32_t n = 0;
+    for (const struct brama_service *s = world->services; s != NULL; s = s->next)
+        n++;
+    const struct brama_service **all = brama_arena_array(arena, n, sizeof(*all));
+    if (all == NULL)
+        return false;
+    n = 0;
+    for (const struct brama_service *s = world->services; s != NULL; s = s->next) {
+        all[n] = s;
+        if (brama_map_put(&t->service_at, own_key(arena, s->ns, s->name), n++) == NULL)
+            return false;
+    }
+    t->services = all;
+    return true;
+}
+
+static bool add_slice(struct brama__slices *to, struct brama_arena *arena,
+                      const struct brama_endpoint_slice *slice)
+{
+    if (to->n == to->size) {
+        size_t size = to->size != 0 ? to->size * 2 : 1;
+        const struct brama_endpoint_slice **p = brama_arena_array(arena, size, sizeof(*p));
+        if (p == NULL)
+            return false;
+        for (size_t i = 0; i < to->n; i++)
+            p[i] = to->p[i];
+        to->p = p;
+        to->size = size;
+    }
+    to->p[to->n++] = slice;
+    return true;
+}
+
+static bool index_slices(struct brama_service_table *t, struct brama_arena *arena,
+                         const struct brama_world *world)
+{
+    uint32_t n = 0;
+    for (const struct brama_endpoint_slice *s = world->slices; s != NULL; s = s->next)
+        n++;
+    struct brama__slices *all = brama_arena_array(arena, n, sizeof(*all));
+    if (all == NULL)
+        return false;
+    n = 0;
+    for (const struct brama_endpoint_slice *s = world->slices; s != NULL; s = s->next) {
+        const uint32_t *at = brama_map_put(&t->slices_at, own_key(arena, s->ns, s->service), n);
+        if (at == NULL || !add_slice(&all[*at], arena, s))
+            return false;
+        n += *at == n;
+    }
+    t->slices = all;
+    return true;
+}
+
+enum brama_err brama_service_table_init(struct brama_service_table *out, struct brama_arena *arena,
+                                        const struct brama_service_flag *flags, size_t flag_count,
+                                        const struct brama_world *world)
+{
+    *out = (struct brama_service_table){.flags = flags,
+                                        .flag_count = flag_count,
+                                        .service_at = {.arena = arena},
+                                        .slices_at = {.arena = arena}};
+    bool done =
+        world == NULL || (index_services(out, arena, world) && index_slices(out, arena, world));
+    return done ? BRAMA_OK : BRAMA_ERR_NOMEM;
+}
+
 /* What a question is about, and where the answers go. */
 struct asked {
     brama_str ns, name;
@@ -110,28 +205,14 @@ static void add(struct asked *a, brama_str host, uint16_t port)
         a->out[a->n++] = (struct brama_endpoint){host, port};
 }
 
-/* A URL's host may be in any case; names of objects are lower case. */
-static bool is_meant(const struct asked *a, brama_str ns, brama_str name)
-{
-    return brama_str_eq_nocase(a->name, name) && brama_str_eq_nocase(a->ns, ns);
-}
-
 static void from_flags(struct asked *a, const struct brama_service_table *table, uint16_t port)
 {
     for (size_t i = 0; i < table->flag_count; i++) {
         const struct brama_service_flag *f = &table->flags[i];
-        if (f->port == port && is_meant(a, f->ns.n != 0 ? f->ns : a->ns, f->name))
+        if (f->port == port && brama_str_eq_nocase(a->name, f->name) &&
+            brama_str_eq_nocase(a->ns, f->ns.n != 0 ? f->ns : a->ns))
             add(a, f->to_host, f->to_port);
     }
-}
-
-static const struct brama_service *find_service(const struct asked *a,
-                                                const struct brama_world *world)
-{
-    for (const struct brama_service *s = world->services; s != NULL; s = s->next)
-        if (is_meant(a, s->ns, s->name))
-            return s;
-    return NULL;
 }
 
 static const struct brama_service_port *find_port(const struct asked *a,
@@ -154,38 +235,46 @@ static uint16_t slice_port(const struct brama_endpoint_slice *slice,
     return 0;
 }
 
-static void from_slices(struct asked *a, const struct brama_world *world,
-                        const struct brama_service *service, const struct brama_service_port *port)
+static void from_slices(struct asked *a, const struct brama__slices *slices,
+                        const struct brama_service_port *port)
 {
-    if (service != NULL && port == NULL)
-        return; /* the Service has no such port */
-    for (const struct brama_endpoint_slice *s = world->slices; s != NULL; s = s->next) {
+    for (size_t i = 0; i < slices->n; i++) {
+        const struct brama_endpoint_slice *s = slices->p[i];
         uint16_t number = slice_port(s, port, a->port);
-        if (number == 0 || !is_meant(a, s->ns, s->service))
-            continue;
-        for (size_t i = 0; i < s->addresses.n; i++)
-            add(a, s->addresses.p[i], number);
+        for (size_t k = 0; number != 0 && k < s->addresses.n; k++)
+            add(a, s->addresses.p[k], number);
     }
+}
+
+static void from_objects(struct asked *a, const struct brama_service_table *table, brama_str key)
+{
+    const uint32_t *at = brama_map_get(&table->service_at, key);
+    const struct brama_service *service = at != NULL ? table->services[*at] : NULL;
+    const struct brama_service_port *port = find_port(a, service);
+
+    if (service != NULL && service->external_name.n != 0) {
+        bool targeted = port != NULL && port->target_port != 0;
+        add(a, service->external_name, targeted ? port->target_port : a->port);
+        return;
+    }
+    at = brama_map_get(&table->slices_at, key);
+    bool has_port = service == NULL || port != NULL;
+    if (at != NULL && has_port)
+        from_slices(a, &table->slices[*at], port);
 }
 
 size_t brama_service_endpoints(const struct brama_service_table *table, brama_str ns,
                                brama_str name, uint16_t port, struct brama_endpoint *out,
                                size_t max)
 {
+    char key[2 * HOST_BYTES + 2];
     struct asked a = {.ns = ns, .name = name, .port = port, .out = out, .max = max};
     if (port != 0)
         from_flags(&a, table, port);
     if (a.n == 0)
         from_flags(&a, table, 0);
-    if (a.n != 0 || table->world == NULL)
-        return a.n;
-    const struct brama_service *service = find_service(&a, table->world);
-    const struct brama_service_port *its = find_port(&a, service);
-    if (service == NULL || service->external_name.n == 0) {
-        from_slices(&a, table->world, service, its);
-        return a.n;
-    }
-    add(&a, service->external_name, its != NULL && its->target_port != 0 ? its->target_port : port);
+    if (a.n == 0 && ns.n <= HOST_BYTES && name.n <= HOST_BYTES)
+        from_objects(&a, table, key_of(key, ns, name));
     return a.n;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/diag.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "rule/world.h"
 
 /* NAME[.NS][:PORT]=HOST:PORT; ns and port of the left side may be open (empty, 0: any). */
@@ -20,11 +21,21 @@ BRAMA_MUST_USE enum brama_err brama_service_flag_read(struct brama_service_flag 
                                                       brama_str text, brama_str default_ns,
                                                       struct brama_diag *diag);
 
+/* A table is looked up once an upstream, so its objects are found by name. */
 struct brama_service_table {
     const struct brama_service_flag *flags;
     size_t flag_count;
-    const struct brama_world *world; /* NULL: flags only */
+    const struct brama_service *const *services; /* numbered by service_at */
+    const struct brama__slices *slices;          /* numbered by slices_at */
+    struct brama_map service_at, slices_at;      /* "ns/name", lower case */
 };
+
+/* flags and world (NULL: flags only) must outlive the table and not change. BRAMA_ERR_NOMEM. */
+BRAMA_MUST_USE enum brama_err brama_service_table_init(struct brama_service_table *out,
+                                                       struct brama_arena *arena,
+                                                       const struct brama_service_flag *flags,
+                                                       size_t flag_count,
+                                                       const struct brama_world *world);
 
 struct brama_endpoint {
     brama_str host;

@@ -413,6 +413,42 @@ static void hosts_have_addresses(void **state)
     tear_down(&s);
 }
 
+/* More hosts than the table has places; each keeps its own address, and those no longer wanted go.
+ */
+static void many_hosts_are_told_apart(void **state)
+{
+    (void)state;
+    enum { MANY = 10000 };
+    static char texts[MANY][16];
+    static brama_str hosts[MANY];
+    uv_loop_t loop;
+    struct brama_resolver *r;
+    size_t n, wrong = 0;
+    uv_loop_init(&loop);
+    assert_int_equal(brama_resolver_new(&r, &loop, NULL, NULL), BRAMA_OK);
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "10.1.%u.%u", i / 250, i % 250);
+        hosts[i] = brama_str_c(texts[i]);
+    }
+    assert_int_equal(brama_resolver_want(r, hosts, MANY), BRAMA_OK);
+    for (unsigned i = 0; i < MANY; i++) {
+        const uint8_t want[] = {10, 1, (uint8_t)(i / 250), (uint8_t)(i % 250)};
+        const struct brama_ip *ips = brama_resolver_ips(r, hosts[i], &n);
+        wrong += n != 1 || memcmp(ips->ip, want, sizeof(want)) != 0;
+    }
+    EXPECT("each has its own", wrong == 0);
+    EXPECT("none is waited for", brama_resolver_pending(r) == 0);
+    assert_int_equal(brama_resolver_want(r, hosts + MANY / 2, MANY / 2), BRAMA_OK);
+    for (unsigned i = 0; i < MANY; i++) {
+        brama_resolver_ips(r, hosts[i], &n);
+        wrong += n != (i < MANY / 2 ? 0 : 1);
+    }
+    EXPECT("half of them are gone", wrong == 0);
+    brama_resolver_free(r);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +461,7 @@ int main(void)
         cmocka_unit_test(a_forced_fetch_waits_only_after_one_that_brought_no_key),
         cmocka_unit_test(the_waits_grow_to_ten_seconds_and_are_forgotten),
         cmocka_unit_test(hosts_have_addresses),
+        cmocka_unit_test(many_hosts_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,7 +126,9 @@ static void names_lead_to_endpoints(void **state)
     brama_world_init(&world, &arena, &(struct brama_world_options){0});
     if (brama_world_add(&world, BRAMA_STR("n.yaml"), brama_str_c(neighbours), &diag) != BRAMA_OK)
         fail_msg("%s", diag.what);
-    struct brama_service_table table = {flags, BRAMA_ARRAY_LEN(flags), &world};
+    struct brama_service_table table;
+    assert_int_equal(
+        brama_service_table_init(&table, &arena, flags, BRAMA_ARRAY_LEN(flags), &world), BRAMA_OK);
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         brama_str to = BRAMA_NIL, host = expect_exact(rows[i].host);
         uint16_t port = 0;
