@@ -236,13 +236,14 @@ static enum brama_err want_both(struct agent *a)
 
 static void read_sources(struct agent *a)
 {
+    const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
     struct brama__round_in in = {.inputs = &a->options->inputs,
                                  .roots = a->roots,
                                  .root_count = a->root_count,
                                  .stdin_text = &a->stdin_text,
+                                 .before = last != NULL ? &last->sheets : NULL,
                                  .in_force = a->in_force != NULL ? &a->in_force->policy : NULL,
                                  .goods = &a->goods};
-    const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
     struct brama__round *r;
 
     enum brama_err err = brama__round_read(&r, &in) ? BRAMA_OK : BRAMA_ERR_NOMEM;

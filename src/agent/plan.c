@@ -5,10 +5,17 @@
 #include "base/map.h"
 #include "rule/codes.h"
 
-static void complain(struct brama_world *world, struct brama_where where, brama_str message)
+void brama__plan_complain(struct brama_world *world, struct brama_where where, brama_str message)
 {
     brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, where,
                        brama_code_name(BRAMA_CODE_UNREADABLE), BRAMA_NIL, message);
+}
+
+void brama__plan_complain_roots(struct brama_world *world, const struct brama_files *files)
+{
+    for (size_t i = 0; i < files->broken_count; i++)
+        brama__plan_complain(world, (struct brama_where){.file = files->broken[i].name},
+                             files->broken[i].problem);
 }
 
 enum brama_err brama__plan_read(struct brama_world *world, struct brama_files *files)
@@ -28,25 +35,10 @@ enum brama_err brama__plan_read(struct brama_world *world, struct brama_files *f
         }
         diag.where.file = f->name;
         if (f->problem.n != 0)
-            complain(world, diag.where, f->problem);
+            brama__plan_complain(world, diag.where, f->problem);
     }
-    for (size_t i = 0; i < files->broken_count; i++)
-        complain(world, (struct brama_where){.file = files->broken[i].name},
-                 files->broken[i].problem);
+    brama__plan_complain_roots(world, files);
     return brama_arena_failed(world->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
-}
-
-const struct brama_source_file *brama__plan_sources(struct brama_arena *arena,
-                                                    const struct brama_files *files, size_t *count)
-{
-    *count = 0;
-    struct brama_source_file *out = brama_arena_array(arena, files->count, sizeof(*out));
-    for (size_t i = 0; out != NULL && i < files->count; i++) {
-        if (files->file[i].problem.n == 0)
-            out[(*count)++] = (struct brama_source_file){files->file[i].name,
-                                                         brama_str_hash(files->file[i].text)};
-    }
-    return out;
 }
 
 struct brama__texts brama__plan_keysets(struct brama_arena *arena,

@@ -21,9 +21,9 @@
 BRAMA_MUST_USE enum brama_err brama__plan_read(struct brama_world *world,
                                                struct brama_files *files);
 
-/* BRAMA_T_SOURCE's input: the files that could be used. The arena's. */
-const struct brama_source_file *brama__plan_sources(struct brama_arena *arena,
-                                                    const struct brama_files *files, size_t *count);
+/* The words of both, for what is read in another way. */
+void brama__plan_complain(struct brama_world *world, struct brama_where where, brama_str message);
+void brama__plan_complain_roots(struct brama_world *world, const struct brama_files *files);
 
 struct brama__texts {
     brama_str *p;

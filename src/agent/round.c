@@ -4,26 +4,14 @@
 
 #define ROUND_BYTES ((size_t)4 << 30)
 
-static uint64_t hash_files(const struct brama_files *files)
-{
-    uint64_t hash = files->count;
-    for (size_t i = 0; i < files->count; i++) {
-        hash = hash * 31 + brama_str_hash(files->file[i].name);
-        hash = hash * 31 + brama_str_hash(files->file[i].text);
-        hash = hash * 31 + brama_str_hash(files->file[i].problem);
-    }
-    for (size_t i = 0; i < files->broken_count; i++)
-        hash = hash * 31 + brama_str_hash(files->broken[i].name);
-    return hash;
-}
-
 enum brama_err brama__round_check_roots(const brama_str *roots, size_t count,
                                         const brama_str *stdin_text, struct brama_diag *diag)
 {
     struct brama_arena arena;
     struct brama_files files;
     brama_arena_init(&arena, NULL, ROUND_BYTES);
-    enum brama_err err = brama_files_read(&files, &arena, roots, count, stdin_text);
+    enum brama_err err = brama_files_read(&files, &arena, roots, count,
+                                          &(struct brama_files_options){.stdin_text = stdin_text});
     if (err != BRAMA_OK) {
         brama_diag_set(diag, (struct brama_where){0}, "%s", brama_err_text(err));
     } else if (files.broken_count != 0) {
@@ -44,18 +32,13 @@ bool brama__round_read(struct brama__round **out, const struct brama__round_in *
         return false;
     brama_arena_init(&r->arena, NULL, ROUND_BYTES);
     brama_buf_init(&r->bytes, NULL, BRAMA__POLICY_BYTES);
-    if (brama_files_read(&r->files, &r->arena, in->roots, in->root_count, in->stdin_text) !=
-        BRAMA_OK) {
+    if (brama__sheets_read(&r->sheets, &r->arena, in->before, in->roots, in->root_count,
+                           in->stdin_text) != BRAMA_OK) {
         brama__round_free(r);
         *out = NULL;
         return false;
     }
-    for (size_t i = 0; i < r->files.count; i++) {
-        /* What an editor or a full disk leaves: no reason to take rules away. */
-        if (r->files.file[i].problem.n == 0 && brama_str_trim(r->files.file[i].text).n == 0)
-            r->files.file[i].problem = BRAMA_STR("the file is empty");
-    }
-    r->hash = hash_files(&r->files);
+    r->hash = brama__sheets_hash(&r->sheets);
     return true;
 }
 
@@ -64,6 +47,7 @@ void brama__round_free(struct brama__round *r)
     if (r == NULL)
         return;
     brama_buf_deinit(&r->bytes);
+    brama__sheets_free(&r->sheets);
     brama_arena_deinit(&r->arena);
     free(r);
 }
@@ -74,36 +58,35 @@ static brama_str folder_of(brama_str file)
 }
 
 /* The problem of a file beside this one that nobody knows yet: it may be this one, renamed. */
-static brama_str problem_beside(const struct brama_files *files, const struct brama__goods *goods,
-                                brama_str file)
+static brama_str problem_beside(const struct brama__sheets *sheets,
+                                const struct brama__goods *goods, brama_str file)
 {
-    for (size_t i = 0; i < files->count; i++) {
-        brama_str name = files->file[i].name;
-        bool known =
-            files->file[i].problem.n == 0 || !brama_str_eq(folder_of(name), folder_of(file));
+    for (size_t i = 0; i < sheets->n && sheets->problems != 0; i++) {
+        brama_str name = sheets->p[i]->name, problem = sheets->p[i]->problem;
+        bool known = problem.n == 0 || !brama_str_eq(folder_of(name), folder_of(file));
         for (size_t g = 0; !known && g < goods->count; g++)
             known = !goods->good[g].gone && brama_str_eq(goods->good[g].file, name);
         if (!known)
-            return files->file[i].problem;
+            return problem;
     }
     return BRAMA_NIL;
 }
 
 /* The problem of the file, or of the root it lay under; {NULL, 0}: it was read, or it is gone. */
-static brama_str problem_of(const struct brama_files *files, const struct brama__goods *goods,
+static brama_str problem_of(const struct brama__sheets *sheets, const struct brama__goods *goods,
                             brama_str file)
 {
-    for (size_t i = 0; i < files->count; i++) {
-        if (brama_str_eq(files->file[i].name, file))
-            return files->file[i].problem;
-    }
+    const struct brama_files *files = &sheets->files;
+    const struct brama__sheet *sheet = brama__sheets_find(sheets, file);
+    if (sheet != NULL)
+        return sheet->problem;
     for (size_t i = 0; i < files->broken_count; i++) {
         brama_str root = files->broken[i].name;
         if (brama_str_starts(file, root) &&
             (file.n == root.n || file.p[root.n] == '/' || brama_str_ends(root, BRAMA_STR("/"))))
             return files->broken[i].problem;
     }
-    return problem_beside(files, goods, file);
+    return problem_beside(sheets, goods, file);
 }
 
 static void mark_seen(const struct brama_world *world, const struct brama__goods *goods)
@@ -153,7 +136,7 @@ static bool find_stand_ins(struct stand_ins *s, struct brama__round *r,
     for (size_t i = 0; i < goods->count; i++) {
         const struct brama__good *good = &goods->good[i];
         brama_str problem =
-            good->gone || good->seen ? BRAMA_NIL : problem_of(&r->files, goods, good->file);
+            good->gone || good->seen ? BRAMA_NIL : problem_of(&r->sheets, goods, good->file);
         if (problem.n == 0)
             continue;
         add_good(s, goods, good, r, domain);
@@ -225,7 +208,7 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
 {
     struct brama_judge_options options = {.domain = in->inputs->domain};
     brama_world_init(&r->world, &r->arena, &(struct brama_world_options){.ns = in->inputs->ns});
-    enum brama_err err = brama__plan_read(&r->world, &r->files);
+    enum brama_err err = brama__sheets_add(&r->world, &r->sheets);
     if (err != BRAMA_OK)
         return err;
     options.owners = owners_of(r, in->in_force, &options.owner_count);
@@ -253,7 +236,7 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
                                        .responses = in->inputs->responses,
                                        .broken = s.broken,
                                        .broken_count = s.broken_count};
-    compile.sources = brama__plan_sources(&r->arena, &r->files, &compile.source_count);
+    compile.sources = brama__sheets_sources(&r->arena, &r->sheets, &compile.source_count);
     err = brama_policy_compile(&r->bytes, number, &compile);
     if (err == BRAMA_OK)
         err = brama_policy_open(&r->policy, r->bytes.p, r->bytes.n);
@@ -271,7 +254,7 @@ size_t brama__round_settle(const struct brama__round *r, struct brama__goods *go
     mark_seen(&r->world, goods);
     for (size_t i = 0; i < goods->count; i++) {
         struct brama__good *good = &goods->good[i];
-        if (!good->gone && !good->seen && problem_of(&r->files, goods, good->file).n == 0)
+        if (!good->gone && !good->seen && problem_of(&r->sheets, goods, good->file).n == 0)
             brama__good_drop(goods, good);
     }
     return failed;

@@ -7,10 +7,11 @@
 #include "agent/good.h"
 #include "agent/inputs.h"
 #include "agent/plan.h"
+#include "agent/sheet.h"
 
 struct brama__round {
     struct brama_arena arena;
-    struct brama_files files;
+    struct brama__sheets sheets;
     struct brama_world world;
     struct brama_service_table table;
     struct brama_buf bytes;          /* of the policy */
@@ -26,6 +27,7 @@ struct brama__round_in {
     const brama_str *roots; /* the applied rules first, then -f */
     size_t root_count;
     const brama_str *stdin_text;         /* of "-" */
+    const struct brama__sheets *before;  /* of the newest round; NULL: none */
     const struct brama_policy *in_force; /* NULL: none; its hosts stay with their APIRules */
     struct brama__goods *goods;
 };

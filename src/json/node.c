@@ -26,6 +26,29 @@ void brama_node_place(struct brama_node *node, struct brama_where where)
     }
 }
 
+size_t brama_node_count(const struct brama_node *first)
+{
+    size_t n = 0;
+    for (const struct brama_node *node = first; node != NULL; node = node->next)
+        n += 1 + brama_node_count(node->first);
+    return n;
+}
+
+static void move(struct brama_where *where, int64_t lines)
+{
+    if (where->line != 0)
+        where->line = (uint32_t)(where->line + lines);
+}
+
+void brama_node_move(struct brama_node *first, int64_t lines)
+{
+    for (struct brama_node *node = first; node != NULL; node = node->next) {
+        move(&node->where, lines);
+        move(&node->key_where, lines);
+        brama_node_move(node->first, lines);
+    }
+}
+
 const char *brama_node_kind_name(enum brama_node_kind kind)
 {
     switch (kind) {

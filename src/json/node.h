@@ -48,6 +48,10 @@ const struct brama_node *brama_node_get(const struct brama_node *map, brama_str 
 brama_str brama_node_get_str(const struct brama_node *map, brama_str key);
 /* The tree and its siblings stand there from now on, as a text inside another one does. */
 void brama_node_place(struct brama_node *node, struct brama_where where);
+/* All nodes from first on, its siblings and all below them: how many they are. */
+size_t brama_node_count(const struct brama_node *first);
+/* What was read stands some lines further down now, or up. */
+void brama_node_move(struct brama_node *first, int64_t lines);
 /* "string", "number", "bool", "null", "list", "map": for messages. */
 const char *brama_node_kind_name(enum brama_node_kind kind);
 

@@ -45,4 +45,14 @@ BRAMA_MUST_USE enum brama_err brama_yaml_parse(struct brama_node **out, struct b
                                                const struct brama_json_limits *limits,
                                                struct brama_diag *diag);
 
+/* Cut the next piece of a YAML stream off *rest: up to the next line that begins with "---", which no
+ * value can hold. False when *rest was used up (rest->p == NULL).
+ *
+ * Where each piece can be parsed by itself, the documents of the stream are those of its pieces, in
+ * order, further up by the lines before. A stream with directives ("%") can't be parsed in pieces.
+ */
+bool brama_yaml_next_piece(brama_str *rest, brama_str *piece);
+/* Line breaks, as the places of nodes count them. */
+uint32_t brama_yaml_lines(brama_str text);
+
 #endif

@@ -233,18 +233,18 @@ static void add_object(struct brama_world *world, const struct brama_node *doc)
         add(world, &o);
 }
 
-enum brama_err brama_world_add(struct brama_world *world, brama_str file, brama_str text,
-                               struct brama_diag *diag)
+enum brama_err brama_world_check(const struct brama_node *docs, struct brama_diag *diag)
 {
-    struct brama_world before = *world;
-    struct brama_node *docs = NULL;
-    enum brama_err err =
-        brama_yaml_parse(&docs, world->arena, text, file, &brama_json_limits_rules, diag);
-
+    enum brama_err err = BRAMA_OK;
     for (const struct brama_node *doc = docs; doc != NULL && err == BRAMA_OK; doc = doc->next)
         err = check_object(doc, diag);
-    if (err != BRAMA_OK)
-        return err;
+    return err;
+}
+
+enum brama_err brama_world_add_docs(struct brama_world *world, const struct brama_node *docs)
+{
+    struct brama_world before = *world;
+
     for (const struct brama_node *doc = docs; doc != NULL; doc = doc->next)
         add_object(world, doc);
     if (!brama_arena_failed(world->arena))
@@ -259,4 +259,16 @@ enum brama_err brama_world_add(struct brama_world *world, brama_str file, brama_
     if (world->findings.last != NULL)
         world->findings.last->next = NULL;
     return BRAMA_ERR_NOMEM;
+}
+
+enum brama_err brama_world_add(struct brama_world *world, brama_str file, brama_str text,
+                               struct brama_diag *diag)
+{
+    struct brama_node *docs = NULL;
+    enum brama_err err =
+        brama_yaml_parse(&docs, world->arena, text, file, &brama_json_limits_rules, diag);
+
+    if (err == BRAMA_OK)
+        err = brama_world_check(docs, diag);
+    return err == BRAMA_OK ? brama_world_add_docs(world, docs) : err;
 }

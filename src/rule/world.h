@@ -136,4 +136,12 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
 BRAMA_MUST_USE enum brama_err brama_world_add(struct brama_world *world, brama_str file,
                                               brama_str text, struct brama_diag *diag);
 
+/* The same in two steps, for documents that are parsed once and added to one world after another.
+ * Are they Kubernetes objects? BRAMA_ERR_INVALID, and diag, if not. */
+BRAMA_MUST_USE enum brama_err brama_world_check(const struct brama_node *docs,
+                                                struct brama_diag *diag);
+/* docs: checked; they must outlive the world and not change while it is in use. BRAMA_ERR_NOMEM. */
+BRAMA_MUST_USE enum brama_err brama_world_add_docs(struct brama_world *world,
+                                                   const struct brama_node *docs);
+
 #endif

@@ -6,19 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 
 #define CHUNK_BYTES 65536
+#define NS_PER_S INT64_C(1000000000)
+/* Two changes within a tick of the file system's clock have the same time: a few ms where it counts
+ * parts of a second at all, else up to two seconds. */
+#define FINE_TICK_NS (NS_PER_S / 10)
+#define COARSE_TICK_NS (2 * NS_PER_S)
 
 struct reading {
     struct brama_arena *arena;
     struct brama_files *out;
     size_t size; /* of out->file */
-    const brama_str *stdin_text;
+    const struct brama_files_options *options;
 };
 
+/* name: copied. */
 static struct brama_file *add(struct reading *r, brama_str name)
 {
     struct brama_files *out = r->out;
@@ -83,17 +90,49 @@ static brama_str problem_of(struct reading *r, enum brama_err err)
     return brama_arena_copy(r->arena, brama_str_c(brama_err_text(err)));
 }
 
-/* Without waiting for a FIFO's writer. */
-static void read_file(struct reading *r, struct brama_file *f)
+static struct brama_file_id id_of(const struct stat *st)
 {
-    struct stat st;
+    struct brama_file_id id = {.device = st->st_dev,
+                               .inode = st->st_ino,
+                               .bytes = (uint64_t)st->st_size,
+                               .changed_s = st->st_ctim.tv_sec,
+                               .changed_ns = st->st_ctim.tv_nsec};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age_ns = (now.tv_sec - id.changed_s) * NS_PER_S + now.tv_nsec - id.changed_ns;
+    id.settled = age_ns > (id.changed_ns != 0 ? FINE_TICK_NS : COARSE_TICK_NS);
+    return id;
+}
+
+bool brama_file_id_eq(const struct brama_file_id *a, const struct brama_file_id *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
+           a->changed_s == b->changed_s && a->changed_ns == b->changed_ns;
+}
+
+static bool is_known(const struct reading *r, struct brama_file *f, const struct stat *st)
+{
+    f->id = id_of(st);
+    f->known = r->options->known != NULL && r->options->known(r->options->ctx, f->name, &f->id);
+    return f->known;
+}
+
+/* Without waiting for a FIFO's writer. st: what its name led to just now, if that was a file. */
+static void read_file(struct reading *r, struct brama_file *f, const struct stat *st)
+{
+    struct stat now;
+    if (st != NULL && S_ISREG(st->st_mode) && is_known(r, f, st))
+        return;
     int fd = open(f->name.p, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0)
+    if (fd < 0 || fstat(fd, &now) != 0) {
+        f->id = (struct brama_file_id){0};
         f->problem = problem_of(r, BRAMA_ERR_IO);
-    else if (!S_ISREG(st.st_mode))
+    } else if (!S_ISREG(now.st_mode)) {
         f->problem = BRAMA_STR("neither a regular file nor a folder");
-    else
+    } else {
+        f->id = id_of(&now); /* from before its text: a change on the way shows next time */
         f->problem = problem_of(r, read_fd(&f->text, r->arena, fd));
+    }
     if (fd >= 0)
         close(fd);
 }
@@ -132,11 +171,12 @@ static void read_folder(struct reading *r, brama_str root)
             brama_arena_printf(r->arena, "%.*s%s%s", BRAMA_FMT(root), slash, entries[i]->d_name);
         free(entries[i]);
         struct stat st;
-        if (path.p == NULL || (stat(path.p, &st) == 0 && S_ISDIR(st.st_mode)))
+        bool there = path.p != NULL && stat(path.p, &st) == 0;
+        if (path.p == NULL || (there && S_ISDIR(st.st_mode)))
             continue;
         struct brama_file *f = r->out->count < BRAMA_FILES_MAX ? add(r, path) : NULL;
         if (f != NULL)
-            read_file(r, f);
+            read_file(r, f, there ? &st : NULL);
     }
     free(entries);
 }
@@ -146,8 +186,8 @@ static void read_root(struct reading *r, brama_str root)
     struct stat st;
     if (brama_str_eq(root, BRAMA_STR("-"))) {
         struct brama_file *f = add(r, BRAMA_STR("-"));
-        if (f != NULL && r->stdin_text != NULL)
-            f->text = *r->stdin_text;
+        if (f != NULL && r->options->stdin_text != NULL)
+            f->text = *r->options->stdin_text;
         else if (f != NULL)
             f->problem = problem_of(r, brama_files_stdin(&f->text, r->arena));
         return;
@@ -162,15 +202,16 @@ static void read_root(struct reading *r, brama_str root)
     } else {
         struct brama_file *f = add(r, root);
         if (f != NULL)
-            read_file(r, f);
+            read_file(r, f, &st);
     }
 }
 
 enum brama_err brama_files_read(struct brama_files *out, struct brama_arena *arena,
                                 const brama_str *roots, size_t root_count,
-                                const brama_str *stdin_text)
+                                const struct brama_files_options *options)
 {
-    struct reading r = {.arena = arena, .out = out, .stdin_text = stdin_text};
+    static const struct brama_files_options none = {0};
+    struct reading r = {.arena = arena, .out = out, .options = options != NULL ? options : &none};
     *out = (struct brama_files){0};
     out->broken = brama_arena_array(arena, root_count, sizeof(*out->broken));
     for (size_t i = 0; i < root_count && !brama_arena_failed(arena); i++)

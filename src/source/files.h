@@ -18,10 +18,21 @@
 #define BRAMA_FILE_MAX ((size_t)16 * 1024 * 1024) /* brama_json_limits_rules */
 #define BRAMA_FILES_MAX 100000                    /* of all roots together */
 
+/* Which file it is, and in which state: as long as this stays the same, so does the text. */
+struct brama_file_id {
+    uint64_t device, inode, bytes;
+    int64_t changed_s, changed_ns; /* of the text or of the inode: nobody can set it back */
+    /* Changed so long before the look that a later change can't have the same time. Without it the
+     * same id may hide another text. */
+    bool settled;
+};
+
 struct brama_file {
-    brama_str name; /* as said, or ROOT/NAME; ends in a NUL */
+    brama_str name;          /* as said, or ROOT/NAME; ends in a NUL */
+    struct brama_file_id id; /* zero: not a regular file, or not there */
     brama_str text;
     brama_str problem; /* not empty: it is there, but can't be read */
+    bool known;        /* it wasn't read, because the caller has its text */
 };
 
 struct brama_files {
@@ -32,11 +43,23 @@ struct brama_files {
     size_t broken_count;
 };
 
-/* stdin_text: what "-" stands for, read before; NULL: read it now, to its end. All memory is the
- * arena's. BRAMA_ERR_NOMEM only: everything else is a problem of a file. */
+/* Does the caller have the text of this name and id? */
+typedef bool brama_file_known(void *ctx, brama_str name, const struct brama_file_id *id);
+
+struct brama_files_options {
+    const brama_str
+        *stdin_text;         /* what "-" stands for, read before; NULL: read it now, to its end */
+    brama_file_known *known; /* NULL: none is */
+    void *ctx;
+};
+
+bool brama_file_id_eq(const struct brama_file_id *a, const struct brama_file_id *b);
+
+/* options: NULL for none. All memory is the arena's. BRAMA_ERR_NOMEM only: everything else is a
+ * problem of a file. */
 BRAMA_MUST_USE enum brama_err brama_files_read(struct brama_files *out, struct brama_arena *arena,
                                                const brama_str *roots, size_t root_count,
-                                               const brama_str *stdin_text);
+                                               const struct brama_files_options *options);
 
 /* Standard input to its end, within BRAMA_FILE_MAX. BRAMA_ERR_IO, BRAMA_ERR_TOO_BIG. */
 BRAMA_MUST_USE enum brama_err brama_files_stdin(brama_str *out, struct brama_arena *arena);

@@ -187,7 +187,7 @@ static void files_and_folders_are_read_in_order(void **state)
     brama_str input = BRAMA_STR("I"), missing = BRAMA_STR("/nonexistent/x.yaml");
     const brama_str roots[] = {brama_str_c(path), missing, brama_str_c(folder), BRAMA_STR("-")};
     brama_arena_init(&arena, NULL, 1 << 22);
-    assert_int_equal(brama_files_read(&files, &arena, roots, 4, &input), BRAMA_OK);
+    assert_int_equal(brama_files_read(&files, &arena, roots, 4, &(struct brama_files_options){.stdin_text = &input}), BRAMA_OK);
     for (size_t i = 0; i < files.count; i++)
         snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
                  files.file[i].problem.n != 0 ? "?" : files.file[i].text.p);

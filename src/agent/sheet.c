@@ -1,0 +1,386 @@
+#include "agent/sheet.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/plan.h"
+#include "json/read.h"
+
+#define PIECE_BYTES ((size_t)1 << 30)  /* a million nodes and the text of a file */
+#define SHEETS_BYTES ((size_t)4 << 30) /* of all files together */
+
+struct brama__piece {
+    unsigned refs;
+    uint32_t line, line_count; /* the first, and how many */
+    size_t members;
+    brama_str file, text;
+    struct brama_node *docs;
+    struct brama_arena arena; /* of all of it */
+};
+
+static void drop_piece(struct brama__piece *piece)
+{
+    if (piece == NULL || --piece->refs != 0)
+        return;
+    brama_arena_deinit(&piece->arena);
+    free(piece);
+}
+
+static void drop_pieces(struct brama__sheet *s)
+{
+    for (size_t i = 0; i < s->piece_count; i++)
+        drop_piece(s->pieces[i]);
+    free(s->pieces);
+    s->pieces = NULL;
+    s->piece_count = 0;
+}
+
+static void drop_sheet(struct brama__sheet *s)
+{
+    if (s == NULL || --s->refs != 0)
+        return;
+    drop_pieces(s);
+    free((void *)(uintptr_t)s->problem.p);
+    free((void *)(uintptr_t)s->name.p);
+    free(s);
+}
+
+static bool own(brama_str *out, brama_str s)
+{
+    char *p = malloc(s.n + 1);
+    if (p == NULL)
+        return false;
+    if (s.n != 0)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
+    *out = (brama_str){p, s.n};
+    return true;
+}
+
+static struct brama__sheet *new_sheet(const struct brama_file *f)
+{
+    struct brama__sheet *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return NULL;
+    s->refs = 1;
+    s->id = f->id;
+    if (own(&s->name, f->name))
+        return s;
+    drop_sheet(s);
+    return NULL;
+}
+
+static enum brama_err set_problem(struct brama__sheet *s, brama_str what, struct brama_where where)
+{
+    where.file = s->name;
+    s->where = where;
+    return own(&s->problem, what) ? BRAMA_OK : BRAMA_ERR_NOMEM;
+}
+
+/* BRAMA_ERR_NOMEM, or what is wrong with the text. */
+static enum brama_err parse(struct brama__piece **out, brama_str file, brama_str text,
+                            uint32_t line, struct brama_diag *diag)
+{
+    struct brama__piece *p = calloc(1, sizeof(*p));
+    *out = NULL;
+    if (p == NULL)
+        return BRAMA_ERR_NOMEM;
+    p->refs = 1;
+    brama_arena_init(&p->arena, NULL, PIECE_BYTES);
+    p->file = brama_arena_copy(&p->arena, file);
+    p->text = brama_arena_copy(&p->arena, text);
+    enum brama_err err = BRAMA_ERR_NOMEM;
+    if (!brama_arena_failed(&p->arena))
+        err =
+            brama_yaml_parse(&p->docs, &p->arena, p->text, p->file, &brama_json_limits_rules, diag);
+    if (err == BRAMA_OK)
+        err = brama_world_check(p->docs, diag);
+    if (err != BRAMA_OK) {
+        drop_piece(p);
+        return err;
+    }
+    p->line = line;
+    p->line_count = brama_yaml_lines(text);
+    p->members = brama_node_count(p->docs);
+    brama_node_move(p->docs, (int64_t)line - 1);
+    *out = p;
+    return BRAMA_OK;
+}
+
+static brama_str *cut_up(struct brama_arena *arena, brama_str text, size_t *count)
+{
+    brama_str rest = text, piece;
+    size_t n = 0;
+    while (brama_yaml_next_piece(&rest, &piece))
+        n++;
+    brama_str *texts = brama_arena_array(arena, n, sizeof(*texts));
+    *count = 0;
+    while (texts != NULL && brama_yaml_next_piece(&text, &piece))
+        texts[(*count)++] = piece;
+    return texts;
+}
+
+/* The pieces that a text has in common with an older one, from both ends: an edit is in between. */
+struct common {
+    const struct brama__sheet *with; /* NULL: none */
+    size_t front, back;
+};
+
+static struct common compare(const brama_str *texts, size_t n, const struct brama__sheet *old)
+{
+    struct common c = {.with = old};
+    size_t max = old == NULL ? 0 : old->piece_count < n ? old->piece_count : n;
+    while (c.front < max && brama_str_eq(texts[c.front], old->pieces[c.front]->text))
+        c.front++;
+    while (c.front + c.back < max &&
+           brama_str_eq(texts[n - 1 - c.back], old->pieces[old->piece_count - 1 - c.back]->text))
+        c.back++;
+    return c;
+}
+
+/* Piece i of n, if it is a common one. */
+static struct brama__piece *shared(const struct common *c, size_t i, size_t n)
+{
+    struct brama__piece *p = i < c->front       ? c->with->pieces[i]
+                             : i + c->back >= n ? c->with->pieces[c->with->piece_count - (n - i)]
+                                                : NULL;
+    if (p != NULL)
+        p->refs++;
+    return p;
+}
+
+static void renumber(struct brama__sheet *s)
+{
+    uint32_t line = 1;
+    for (size_t i = 0; i < s->piece_count; i++) {
+        struct brama__piece *p = s->pieces[i];
+        if (p->line != line)
+            brama_node_move(p->docs, (int64_t)line - p->line);
+        p->line = line;
+        line += p->line_count;
+    }
+}
+
+static bool has_room_for(struct brama__sheet *s, size_t count)
+{
+    s->pieces = calloc(count != 0 ? count : 1, sizeof(struct brama__piece *));
+    return s->pieces != NULL;
+}
+
+static enum brama_err take_pieces(struct brama__sheet *s, const brama_str *texts, size_t n,
+                                  const struct common *common)
+{
+    uint32_t line = 1;
+    size_t members = 0;
+    if (!has_room_for(s, n))
+        return BRAMA_ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        struct brama__piece *p = shared(common, i, n);
+        enum brama_err err = p != NULL ? BRAMA_OK : parse(&p, s->name, texts[i], line, NULL);
+        if (err != BRAMA_OK)
+            return err;
+        s->pieces[s->piece_count++] = p;
+        line += p->line_count;
+        members += p->members;
+    }
+    if (members > brama_json_limits_rules.max_members)
+        return BRAMA_ERR_TOO_BIG;
+    renumber(s);
+    return BRAMA_OK;
+}
+
+/* What is wrong in a piece is said with the file as a whole in view; and some files make sense only
+ * so. */
+static enum brama_err take_whole(struct brama__sheet *s, brama_str text, struct brama_diag *diag)
+{
+    struct brama__piece *p;
+    drop_pieces(s);
+    if (!has_room_for(s, 1))
+        return BRAMA_ERR_NOMEM;
+    enum brama_err err = parse(&p, s->name, text, 1, diag);
+    if (err == BRAMA_OK)
+        s->pieces[s->piece_count++] = p;
+    return err;
+}
+
+static enum brama_err keep_pieces(struct brama__sheet *s, const struct brama__sheet *old)
+{
+    drop_pieces(s);
+    if (old == NULL || old->piece_count == 0)
+        return BRAMA_OK;
+    if (!has_room_for(s, old->piece_count))
+        return BRAMA_ERR_NOMEM;
+    for (; s->piece_count < old->piece_count; s->piece_count++) {
+        s->pieces[s->piece_count] = old->pieces[s->piece_count];
+        s->pieces[s->piece_count]->refs++;
+    }
+    return BRAMA_OK;
+}
+
+static enum brama_err take_text(struct brama__sheet *s, struct brama_arena *arena, brama_str text,
+                                const struct brama__sheet *old)
+{
+    struct brama_diag diag = {0};
+    size_t n;
+    const brama_str *texts = cut_up(arena, text, &n);
+    if (texts == NULL)
+        return BRAMA_ERR_NOMEM;
+    struct common common = compare(texts, n, old);
+    enum brama_err err = take_pieces(s, texts, n, &common);
+    if (err != BRAMA_OK && err != BRAMA_ERR_NOMEM)
+        err = take_whole(s, text, &diag);
+    if (err == BRAMA_OK || err == BRAMA_ERR_NOMEM)
+        return err;
+    err = set_problem(s, brama_str_c(diag.what[0] != '\0' ? diag.what : brama_err_text(err)),
+                      diag.where);
+    return err == BRAMA_OK ? keep_pieces(s, old) : err;
+}
+
+/* What an editor or a full disk leaves: no reason to take rules away. */
+static bool is_empty(const struct brama_file *f)
+{
+    return f->problem.n == 0 && brama_str_trim(f->text).n == 0;
+}
+
+static enum brama_err read_sheet(struct brama__sheet **out, struct brama_arena *arena,
+                                 const struct brama_file *f, const struct brama__sheet *old)
+{
+    static const struct brama_where nowhere = {0};
+    struct brama__sheet *s = new_sheet(f);
+    *out = s;
+    if (s == NULL)
+        return BRAMA_ERR_NOMEM;
+    brama_str problem = is_empty(f) ? BRAMA_STR("the file is empty") : f->problem;
+    s->hash = f->problem.n == 0 ? brama_str_hash(f->text) : 0;
+    if (problem.n == 0)
+        return take_text(s, arena, f->text, old);
+    enum brama_err err = set_problem(s, problem, nowhere);
+    return err == BRAMA_OK ? keep_pieces(s, old) : err;
+}
+
+static bool is_same(const struct brama__sheet *a, const struct brama__sheet *b)
+{
+    bool same = a->hash == b->hash && brama_str_eq(a->problem, b->problem) &&
+                a->piece_count == b->piece_count;
+    for (size_t i = 0; same && i < a->piece_count; i++)
+        same = a->pieces[i] == b->pieces[i];
+    return same;
+}
+
+static struct brama__sheet *find(const struct brama__sheets *sheets, brama_str name)
+{
+    const uint32_t *at = sheets != NULL ? brama_map_get(&sheets->at, name) : NULL;
+    return at != NULL ? sheets->p[*at] : NULL;
+}
+
+const struct brama__sheet *brama__sheets_find(const struct brama__sheets *sheets, brama_str name)
+{
+    return find(sheets, name);
+}
+
+static bool is_known(void *ctx, brama_str name, const struct brama_file_id *id)
+{
+    const struct brama__sheet *s = find(ctx, name);
+    return s != NULL && s->id.settled && brama_file_id_eq(&s->id, id);
+}
+
+static enum brama_err take_file(struct brama__sheets *out, struct brama_arena *arena,
+                                struct brama_file *f, const struct brama__sheets *before)
+{
+    struct brama__sheet *old = find(before, f->name), *s = NULL;
+    if (!f->known) {
+        enum brama_err err = read_sheet(&s, arena, f, old);
+        if (err != BRAMA_OK) {
+            drop_sheet(s);
+            return err;
+        }
+    }
+    if (f->known || (old != NULL && is_same(s, old))) {
+        drop_sheet(s);
+        s = old;
+        s->refs++;
+        s->id = f->id;
+    }
+    f->problem = s->problem;
+    out->problems += s->problem.n != 0;
+    uint32_t number = (uint32_t)out->n;
+    out->p[out->n++] = s;
+    return brama_map_put(&out->at, s->name, number) != NULL ? BRAMA_OK : BRAMA_ERR_NOMEM;
+}
+
+size_t brama__sheets_bytes(const struct brama__sheets *sheets)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < sheets->n; i++)
+        for (size_t k = 0; k < sheets->p[i]->piece_count; k++)
+            bytes += sheets->p[i]->pieces[k]->arena.used_bytes;
+    return bytes;
+}
+
+enum brama_err brama__sheets_read(struct brama__sheets *out, struct brama_arena *arena,
+                                  const struct brama__sheets *before, const brama_str *roots,
+                                  size_t root_count, const brama_str *stdin_text)
+{
+    struct brama_files_options options = {
+        .stdin_text = stdin_text, .known = is_known, .ctx = (void *)(uintptr_t)before};
+    *out = (struct brama__sheets){.at = {.arena = arena}};
+    enum brama_err err = brama_files_read(&out->files, arena, roots, root_count, &options);
+    if (err != BRAMA_OK)
+        return err;
+    out->p = brama_arena_array(arena, out->files.count, sizeof(struct brama__sheet *));
+    if (out->p == NULL)
+        return BRAMA_ERR_NOMEM;
+    for (size_t i = 0; i < out->files.count && err == BRAMA_OK; i++)
+        err = take_file(out, arena, &out->files.file[i], before);
+    return err == BRAMA_OK && brama__sheets_bytes(out) > SHEETS_BYTES ? BRAMA_ERR_NOMEM : err;
+}
+
+void brama__sheets_free(struct brama__sheets *sheets)
+{
+    for (size_t i = 0; i < sheets->n; i++)
+        drop_sheet(sheets->p[i]);
+    sheets->n = 0;
+}
+
+enum brama_err brama__sheets_add(struct brama_world *world, const struct brama__sheets *sheets)
+{
+    for (size_t i = 0; i < sheets->n; i++) {
+        const struct brama__sheet *s = sheets->p[i];
+        if (s->problem.n != 0)
+            brama__plan_complain(world, s->where, s->problem);
+        for (size_t k = 0; k < s->piece_count && s->problem.n == 0; k++) {
+            enum brama_err err = brama_world_add_docs(world, s->pieces[k]->docs);
+            if (err != BRAMA_OK)
+                return err;
+        }
+    }
+    brama__plan_complain_roots(world, &sheets->files);
+    return brama_arena_failed(world->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+}
+
+const struct brama_source_file *
+brama__sheets_sources(struct brama_arena *arena, const struct brama__sheets *sheets, size_t *count)
+{
+    *count = 0;
+    struct brama_source_file *out = brama_arena_array(arena, sheets->n, sizeof(*out));
+    for (size_t i = 0; out != NULL && i < sheets->n; i++) {
+        const struct brama__sheet *s = sheets->p[i];
+        if (s->problem.n == 0)
+            out[(*count)++] = (struct brama_source_file){s->name, s->hash};
+    }
+    return out;
+}
+
+uint64_t brama__sheets_hash(const struct brama__sheets *sheets)
+{
+    uint64_t hash = sheets->n;
+    for (size_t i = 0; i < sheets->n; i++) {
+        const struct brama__sheet *s = sheets->p[i];
+        hash = hash * 31 + brama_str_hash(s->name);
+        hash = hash * 31 + s->hash;
+        hash = hash * 31 + brama_str_hash(s->problem);
+    }
+    for (size_t i = 0; i < sheets->files.broken_count; i++)
+        hash = hash * 31 + brama_str_hash(sheets->files.broken[i].name);
+    return hash;
+}

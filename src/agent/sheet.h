@@ -1,0 +1,68 @@
+/* Rule files as they were parsed, kept from one round to the next. A file that didn't change isn't
+ * read again; of one that did, only the documents that differ are parsed.
+ *
+ *     brama__sheets_read(&now, &arena, &before, roots, root_count, &stdin_text);
+ *     brama__sheets_add(&world, &now);
+ *     brama__sheets_free(&before);      // what now has too, stays
+ *
+ * There is no cache beside the rounds: each owns its sheets, they share what is equal, and what no
+ * round has any more is gone.
+ */
+#ifndef BRAMA_AGENT_SHEET_H
+#define BRAMA_AGENT_SHEET_H
+
+#include "base/map.h"
+#include "policy/compile.h"
+#include "rule/world.h"
+#include "source/files.h"
+
+struct brama__piece; /* of a file: one document, as a rule */
+
+/* One file. Changes only in its id and its pieces' lines, which are those of the newest reading. */
+struct brama__sheet {
+    unsigned refs;
+    brama_str name;
+    struct brama_file_id id;
+    uint64_t hash;            /* of the text; 0: it couldn't be read */
+    brama_str problem;        /* not empty: nothing of it can be used */
+    struct brama_where where; /* of the problem */
+    struct brama__piece *
+        *pieces; /* with a problem: those before it, for the time when it is over */
+    size_t piece_count;
+};
+
+struct brama__sheets {
+    struct brama_files files; /* names, problems and broken roots; texts only of what was read */
+    struct brama__sheet **p;  /* one a file, in the order of files */
+    size_t n;
+    struct brama_map at; /* name to number */
+    size_t problems;     /* sheets that have one */
+};
+
+/* before: of the round before, NULL for none. The lists are the arena's, the sheets are shared.
+ * BRAMA_ERR_NOMEM only: then out is to be freed, too. */
+BRAMA_MUST_USE enum brama_err brama__sheets_read(struct brama__sheets *out,
+                                                 struct brama_arena *arena,
+                                                 const struct brama__sheets *before,
+                                                 const brama_str *roots, size_t root_count,
+                                                 const brama_str *stdin_text);
+void brama__sheets_free(struct brama__sheets *sheets);
+
+/* NULL: there is no such file. */
+const struct brama__sheet *brama__sheets_find(const struct brama__sheets *sheets, brama_str name);
+
+/* All documents into the world, which must go before the sheets do; what can't be used, broken
+ * roots too, is an error in world->findings. BRAMA_ERR_NOMEM only. */
+BRAMA_MUST_USE enum brama_err brama__sheets_add(struct brama_world *world,
+                                                const struct brama__sheets *sheets);
+
+/* BRAMA_T_SOURCE's input: the files that could be used. The arena's. */
+const struct brama_source_file *
+brama__sheets_sources(struct brama_arena *arena, const struct brama__sheets *sheets, size_t *count);
+/* Of all that was read: the same for two readings that found the same. */
+uint64_t brama__sheets_hash(const struct brama__sheets *sheets);
+
+/* What the pieces take, those that other rounds have too. */
+size_t brama__sheets_bytes(const struct brama__sheets *sheets);
+
+#endif

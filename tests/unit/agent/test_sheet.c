@@ -1,0 +1,295 @@
+/* What is kept between rounds never shows: a reading that knows the one before comes to the very
+ * policy of one that knows nothing. And what it needn't read or parse again, it doesn't. */
+#include "expect.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/round.h"
+#include "policy/pages.h"
+
+#define RULE(name, path)                                                                           \
+    "apiVersion: gateway.kyma-project.io/v2\n"                                                     \
+    "kind: APIRule\n"                                                                              \
+    "metadata: {name: " name "}\n"                                                                 \
+    "spec:\n"                                                                                      \
+    "  hosts: [" name "]\n"                                                                        \
+    "  gateway: kyma-system/kyma-gateway\n"                                                        \
+    "  service: {name: app, port: 80}\n"                                                           \
+    "  rules: [{path: " path ", methods: [GET], noAuth: true}]\n"
+
+struct place {
+    char base[32], rules[64], state_dir[64];
+    brama_str root;
+    struct brama_inputs inputs;
+    struct brama__state state;
+    struct brama__goods goods;
+};
+
+static void set_up(struct place *p)
+{
+    struct brama_diag diag = {0};
+    *p = (struct place){.base = "/tmp/brama-sheet-XXXXXX",
+                        .inputs = {.ns = BRAMA_LIT("default"), .domain = BRAMA_LIT("localhost")}};
+    assert_non_null(mkdtemp(p->base));
+    snprintf(p->rules, sizeof(p->rules), "%s/rules", p->base);
+    snprintf(p->state_dir, sizeof(p->state_dir), "%s/state", p->base);
+    assert_int_equal(mkdir(p->rules, 0700), 0);
+    p->root = brama_str_c(p->rules);
+    if (brama__state_open(&p->state, brama_str_c(p->state_dir), &diag) != BRAMA_OK)
+        fail_msg("%s", diag.what);
+    assert_int_equal(brama__goods_open(&p->goods, &p->state), BRAMA_OK);
+}
+
+static void tear_down(struct place *p)
+{
+    char command[64];
+    brama__goods_close(&p->goods);
+    brama__state_close(&p->state);
+    snprintf(command, sizeof(command), "rm -r %s", p->base);
+    assert_int_equal(system(command), 0);
+}
+
+static void put(const struct place *p, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", p->rules, name);
+    FILE *f = fopen(path, "w");
+    assert_true(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static struct brama__round *read_round(struct place *p, const struct brama__round *before)
+{
+    struct brama__round_in in = {.inputs = &p->inputs,
+                                 .roots = &p->root,
+                                 .root_count = 1,
+                                 .before = before != NULL ? &before->sheets : NULL,
+                                 .goods = &p->goods};
+    struct brama__round *r;
+    assert_true(brama__round_read(&r, &in));
+    assert_int_equal(brama__round_compile(r, &in, 1), BRAMA_OK);
+    return r;
+}
+
+static bool same_complaints(const struct brama__round *a, const struct brama__round *b)
+{
+    bool same = a->complaints.n == b->complaints.n;
+    for (size_t i = 0; same && i < a->complaints.n; i++)
+        same = brama_str_eq(a->complaints.p[i], b->complaints.p[i]);
+    return same;
+}
+
+/* A reading on top of *round, which it takes the place of, and one from nothing. */
+static void read_twice(struct place *p, struct brama__round **round, const char *name)
+{
+    struct brama__round *kept = read_round(p, *round), *fresh = read_round(p, NULL);
+    EXPECT(name, kept->hash == fresh->hash);
+    EXPECT(name, brama_str_eq(brama_buf_str(&kept->bytes), brama_buf_str(&fresh->bytes)));
+    EXPECT(name, same_complaints(kept, fresh));
+    brama__round_free(fresh);
+    brama__round_free(*round);
+    *round = kept;
+}
+
+static void a_kept_file_is_as_a_fresh_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text; /* of a.yaml */
+    } steps[] = {
+        {"two rules", RULE("a", "/a") "---\n" RULE("b", "/b")},
+        {"the same again", RULE("a", "/a") "---\n" RULE("b", "/b")},
+        {"an edit of the first", RULE("a", "/aa") "---\n" RULE("b", "/b")},
+        {"lines above move what is below",
+         "# one\n# two\n" RULE("a", "/aa") "---\n" RULE("b", "/b")},
+        {"and back", RULE("a", "/aa") "---\n" RULE("b", "/b")},
+        {"one in between", RULE("a", "/a") "---\n" RULE("c", "/c") "---\n" RULE("b", "/b")},
+        {"the first one gone", "---\n" RULE("c", "/c") "---\n" RULE("b", "/b")},
+        {"the other order", "---\n" RULE("b", "/b") "---\n" RULE("c", "/c")},
+        {"twice the same", RULE("b", "/b") "---\n" RULE("b", "/b")},
+        {"broken in the middle", RULE("a", "/a") "---\nkind: [\n---\n" RULE("b", "/b")},
+        {"broken elsewhere", RULE("a", "/a") "---\n" RULE("b", "/b") "---\n- x\n"},
+        {"a name given twice", RULE("a", "/a") "---\nkind: a\nkind: b\n"},
+        {"empty", ""},
+        {"healed", RULE("a", "/a") "---\n" RULE("b", "/b")},
+        {"CR LF", "# one\r\n---\r\n" RULE("a", "/a") "---\r\n" RULE("b", "/b")},
+        {"with a directive", "%YAML 1.1\n---\n" RULE("a", "/a") "---\n" RULE("b", "/b")},
+        {"document ends", RULE("a", "/a") "...\n---\n" RULE("b", "/b") "...\n"},
+        {"no rule at all", "# nothing\n---\n---\n"},
+        {"dashes in a text", RULE("a", "/a") "---\n" RULE("b", "'/b ---'")},
+    };
+    struct place p;
+    struct brama__round *round = NULL;
+    set_up(&p);
+    put(&p, "z.yaml", RULE("z", "/z"));
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(steps); i++) {
+        put(&p, "a.yaml", steps[i].text);
+        read_twice(&p, &round, steps[i].name);
+    }
+    brama__round_free(round);
+    tear_down(&p);
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 16;
+}
+
+/* Documents come, go, change and break, comments move them about. */
+static void any_series_of_edits_is_as_a_fresh_reading(void **state)
+{
+    (void)state;
+    static const char *const documents[] = {RULE("a", "/a"),
+                                            RULE("a", "/b"),
+                                            RULE("b", "/c"),
+                                            RULE("c", "/{**}"),
+                                            RULE("d", "bad"),
+                                            "# only a comment\n",
+                                            "kind: [\n",
+                                            "",
+                                            "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"};
+    struct place p;
+    struct brama__round *round = NULL;
+    const char *chosen[8];
+    char text[4096], name[64];
+    size_t n = 0;
+    set_up(&p);
+    for (uint32_t i = 0, seed = 1; i < 120; i++) {
+        size_t at = next_random(&seed) % (n + 1);
+        const char *one = documents[next_random(&seed) % BRAMA_ARRAY_LEN(documents)];
+        if (n < BRAMA_ARRAY_LEN(chosen) && next_random(&seed) % 2 == 0) {
+            memmove(&chosen[at + 1], &chosen[at], (n - at) * sizeof(chosen[0]));
+            chosen[at] = one;
+            n++;
+        } else if (at < n) {
+            memmove(&chosen[at], &chosen[at + 1], (n - at - 1) * sizeof(chosen[0]));
+            n--;
+        }
+        text[0] = '\0';
+        for (size_t k = 0; k < n; k++) {
+            strcat(text, k != 0 ? "---\n" : "");
+            strcat(text, chosen[k]);
+        }
+        put(&p, "a.yaml", text);
+        snprintf(name, sizeof(name), "edit %u", i);
+        read_twice(&p, &round, name);
+    }
+    brama__round_free(round);
+    tear_down(&p);
+}
+
+static const struct brama__sheet *sheet_of(const struct brama__round *r, const struct place *p,
+                                           const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", p->rules, name);
+    return brama__sheets_find(&r->sheets, brama_str_c(path));
+}
+
+static void what_did_not_change_is_not_parsed_again(void **state)
+{
+    (void)state;
+    struct place p;
+    set_up(&p);
+    put(&p, "a.yaml", RULE("a", "/a") "---\n" RULE("b", "/b"));
+    put(&p, "z.yaml", RULE("z", "/z"));
+    struct brama__round *first = read_round(&p, NULL);
+    put(&p, "a.yaml", RULE("a", "/other") "---\n" RULE("b", "/b"));
+    struct brama__round *second = read_round(&p, first);
+    const struct brama__sheet *before = sheet_of(first, &p, "a.yaml"),
+                              *now = sheet_of(second, &p, "a.yaml");
+    EXPECT("another file's sheet", sheet_of(first, &p, "z.yaml") == sheet_of(second, &p, "z.yaml"));
+    EXPECT("the edited document", before->pieces[0] != now->pieces[0]);
+    EXPECT("the one below", before->pieces[1] == now->pieces[1]);
+    brama__round_free(first);
+    struct brama__round *third = read_round(&p, second);
+    EXPECT("the same text", sheet_of(third, &p, "a.yaml") == now);
+    brama__round_free(second);
+    brama__round_free(third);
+    tear_down(&p);
+}
+
+/* A change within the tick of the clock in which the file was read must not stay hidden. */
+static void an_edit_of_the_same_size_at_the_same_time_is_seen(void **state)
+{
+    (void)state;
+    struct place p;
+    struct brama__round *round = NULL;
+    char text[] = RULE("a", "/0");
+    char *digit = strstr(text, "/0") + 1;
+    set_up(&p);
+    for (int i = 0; i < 200; i++) {
+        *digit = (char)('0' + i % 10);
+        put(&p, "a.yaml", text);
+        read_twice(&p, &round, "an edit at once");
+    }
+    brama__round_free(round);
+    tear_down(&p);
+}
+
+/* Old enough, a file of the same identity isn't opened any more: here it can't be told from another
+ * one, since nobody can set its time of change back. */
+static void a_settled_file_is_not_read_again(void **state)
+{
+    (void)state;
+    struct brama_file_id a = {1, 2, 3, 4, 5, true}, b = a;
+    EXPECT("itself", brama_file_id_eq(&a, &b));
+    struct place p;
+    set_up(&p);
+    put(&p, "a.yaml", RULE("a", "/a"));
+    usleep(150 * 1000);
+    struct brama__round *first = read_round(&p, NULL), *second = read_round(&p, first);
+    EXPECT("fresh: read", !first->sheets.files.file[0].known);
+    EXPECT("again: known", second->sheets.files.file[0].known);
+    put(&p, "a.yaml", RULE("a", "/b"));
+    struct brama__round *third = read_round(&p, second);
+    EXPECT("changed: read", !third->sheets.files.file[0].known);
+    struct brama__round *fourth = read_round(&p, third);
+    EXPECT("just changed: read again", !fourth->sheets.files.file[0].known);
+    brama__round_free(first);
+    brama__round_free(second);
+    brama__round_free(third);
+    brama__round_free(fourth);
+    tear_down(&p);
+}
+
+/* What many edits leave behind is nothing: each round's own, and the pieces of the newest. */
+static void memory_does_not_grow_with_edits(void **state)
+{
+    (void)state;
+    struct place p;
+    struct brama__round *round = NULL;
+    char text[2048];
+    size_t early = 0, late = 0;
+    set_up(&p);
+    for (int i = 0; i < 400; i++) {
+        snprintf(text, sizeof(text), "%s---\n%s", i % 2 == 0 ? RULE("a", "/a") : RULE("b", "/b"),
+                 i % 3 == 0 ? "kind: [" : RULE("c", "/c"));
+        put(&p, i % 5 == 0 ? "b.yaml" : "a.yaml", text);
+        struct brama__round *next = read_round(&p, round);
+        brama__round_free(round);
+        round = next;
+        size_t bytes = round->arena.used_bytes + brama__sheets_bytes(&round->sheets);
+        if (i < 40 && bytes > early)
+            early = bytes;
+        if (i >= 360 && bytes > late)
+            late = bytes;
+    }
+    EXPECT("as after the first edits", late <= early && early != 0);
+    brama__round_free(round);
+    tear_down(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kept_file_is_as_a_fresh_one),
+        cmocka_unit_test(any_series_of_edits_is_as_a_fresh_reading),
+        cmocka_unit_test(what_did_not_change_is_not_parsed_again),
+        cmocka_unit_test(an_edit_of_the_same_size_at_the_same_time_is_seen),
+        cmocka_unit_test(a_settled_file_is_not_read_again),
+        cmocka_unit_test(memory_does_not_grow_with_edits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
