@@ -4,8 +4,8 @@
 //
 // A patch begins with two lines: "# red: PROGRAM..." (unit/base/test_base, flow/routes.test.mjs,
 // torture/SCENE), and "# what the breakage is".
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,8 @@ import { fileURLToPath } from 'node:url';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const BUILD = 'build-asan';
 const LIMIT_MS = 180_000;
+const CORES = Math.max(2, cpus().length);
+const COPIES = 2; // worked in side by side: most tests wait more than they compute
 const env = {
   ...process.env,
   CC: 'gcc',
@@ -22,25 +24,32 @@ const env = {
   ASAN_OPTIONS: 'detect_leaks=1:halt_on_error=1',
   UBSAN_OPTIONS: 'halt_on_error=1',
 };
-const copy = mkdtempSync(path.join(tmpdir(), 'brama-sabotage-'));
-process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
+const scratch = mkdtempSync(path.join(tmpdir(), 'brama-sabotage-'));
+const living = new Set();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+  rmSync(scratch, { recursive: true, force: true });
+});
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
-function run(program, args, options = {}) {
-  const result = spawnSync(program, args, {
-    cwd: copy,
-    env,
-    encoding: 'utf8',
-    timeout: LIMIT_MS,
-    maxBuffer: 1 << 28,
-    ...options,
+/** A program to its end in `cwd`: {ok, text}. */
+function run(cwd, program, args, { timeout = LIMIT_MS } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd, env, timeout });
+    let text = '';
+    living.add(child);
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (more) => (text += more));
+    child.on('error', (error) => (text += error));
+    child.on('close', (code) => {
+      living.delete(child);
+      resolve({ ok: code === 0, text });
+    });
   });
-  return { ok: result.status === 0, text: `${result.stdout ?? ''}${result.stderr ?? ''}` };
 }
 
-function must(program, args, options) {
-  const { ok, text } = run(program, args, options);
-  if (!ok) throw new Error(`${program} ${args.join(' ')}\n${text}`);
+async function must(...args) {
+  const { ok, text } = await run(...args);
+  if (!ok) throw new Error(`${args[1]} ${args[2].join(' ')}\n${text}`);
 }
 
 function read(file) {
@@ -54,43 +63,53 @@ const isUnit = (test) => test.startsWith('unit/');
 const isSlow = (patch) => !patch.tests.every(isUnit);
 
 // Only what the tests need; those of the whole gateway, what `make build` makes.
-function build(tests) {
+function build(copy, tests) {
   const targets = tests.filter(isUnit).map((t) => `tests/${t}`);
   if (!tests.every(isUnit)) targets.push('brama', 'src/gateway/ngx_http_brama_module.so');
-  return run('ninja', ['-C', BUILD, '--quiet', '-j', String(Math.max(2, cpus().length)), ...targets]);
+  return run(copy, 'ninja', ['-C', BUILD, '--quiet', '-j', String(CORES), ...targets]);
 }
 
-function runTest(test) {
-  if (isUnit(test)) return run(path.join(copy, BUILD, 'tests', test), []);
+function runTest(copy, test) {
+  if (isUnit(test)) return run(copy, path.join(copy, BUILD, 'tests', test), []);
   const [, scene] = test.match(/^torture\/(\w+)$/) ?? [];
-  return run('node', scene ? ['tests/torture/torture.mjs', scene] : ['--test', `tests/${test}`]);
+  return run(copy, 'node', scene ? ['tests/torture/torture.mjs', scene] : ['--test', `tests/${test}`]);
 }
 
-// What is wrong with this breakage's tests; undefined if all of them turned red.
-function judge(patch) {
+/** Those of the tests whose end is `ok`, with what they said. */
+async function thatAre(ok, copy, tests) {
+  const ends = [];
+  for (const test of tests) ends.push({ test, ...(await runTest(copy, test)) });
+  return ends.filter((end) => end.ok === ok);
+}
+
+/** What is wrong with this breakage's tests; undefined if all of them turned red. */
+async function judge(copy, patch) {
   if (patch.tests.length === 0) return 'names no test';
   const before = new Map(patch.touched.map((file) => [file, readFileSync(path.join(copy, file))]));
-  const applied = run('git', ['apply', '-C1', patch.file]);
+  const applied = await run(copy, 'git', ['apply', '-C1', patch.file]);
   if (!applied.ok) return `does not apply any more: ${applied.text.trim()}`;
   try {
-    const built = build(patch.tests);
+    const built = await build(copy, patch.tests);
     if (!built.ok) return `does not compile:\n${built.text}`;
-    const green = patch.tests.filter((test) => runTest(test).ok);
-    return green.length === 0 ? undefined : `nobody noticed: ${green.join(' ')} stays green`;
+    const green = await thatAre(true, copy, patch.tests);
+    return green.length === 0 ? undefined : `nobody noticed: ${green.map(({ test }) => test).join(' ')} stays green`;
   } finally {
     for (const [file, bytes] of before) writeFileSync(path.join(copy, file), bytes);
   }
 }
 
-function prepare(tests) {
+/** What is committed, built. */
+async function makeCopy(number) {
+  const copy = path.join(scratch, String(number));
+  mkdirSync(copy);
   const archive = path.join(copy, '.archive.tar');
-  must('git', ['archive', '-o', archive, 'HEAD'], { cwd: root });
-  must('tar', ['-xf', archive]);
+  await must(root, 'git', ['archive', '-o', archive, 'HEAD']);
+  await must(copy, 'tar', ['-xf', archive]);
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
-  must('meson', ['setup', BUILD, '-Db_sanitize=address,undefined', '-Dbuildtype=debug', '-Db_lundef=false', '-Dwerror=false']);
-  const built = run('ninja', ['-C', BUILD, '--quiet'], { timeout: 0 });
+  await must(copy, 'meson', ['setup', BUILD, '-Db_sanitize=address,undefined', '-Dbuildtype=debug', '-Db_lundef=false', '-Dwerror=false']);
+  const built = await run(copy, 'ninja', ['-C', BUILD, '--quiet', '-j', String(CORES)], { timeout: 0 });
   if (!built.ok) throw new Error(`what is committed does not compile:\n${built.text}`);
-  return tests.map((test) => ({ test, ...runTest(test) })).filter(({ ok }) => !ok);
+  return copy;
 }
 
 const folder = path.join(root, 'tests/sabotage');
@@ -107,12 +126,28 @@ function report(ok, name, text) {
   console.log(`${ok ? 'ok    ' : 'not ok'} ${name}: ${text}`);
 }
 
-const failing = prepare([...new Set(patches.flatMap((p) => p.tests))]);
-for (const { test, text } of failing) report(false, test, `fails without any breakage:\n${text.slice(-2000)}`);
-const red = failing.map(({ test }) => test);
-for (const patch of patches) {
-  const problem = patch.tests.some((t) => red.includes(t)) ? 'its test fails by itself' : judge(patch);
-  report(problem === undefined, patch.name, problem ?? patch.title);
+/** Each item once, by whichever copy is free. */
+async function share(copies, items, work) {
+  const rest = [...items];
+  await Promise.all(
+    copies.map(async (copy) => {
+      while (rest.length > 0) await work(copy, rest.shift());
+    }),
+  );
 }
+
+const copies = [];
+for (let i = 0; i < Math.min(COPIES, patches.length); i++) copies.push(await makeCopy(i));
+const red = new Set();
+await share(copies, new Set(patches.flatMap((p) => p.tests)), async (copy, test) => {
+  for (const { text } of await thatAre(false, copy, [test])) {
+    red.add(test);
+    report(false, test, `fails without any breakage:\n${text.slice(-2000)}`);
+  }
+});
+await share(copies, patches, async (copy, patch) => {
+  const problem = patch.tests.some((t) => red.has(t)) ? 'its test fails by itself' : await judge(copy, patch);
+  report(problem === undefined, patch.name, problem ?? patch.title);
+});
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed === 0 && patches.length > 0 ? 0 : 1);
