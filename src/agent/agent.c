@@ -55,9 +55,7 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
     const struct brama_policy *policies[2];
     struct brama__facts_sources from = {.policies = policies,
                                         .keysets = a->keysets,
-                                        .resolver = a->resolver,
-                                        .certs = &a->tls.cert,
-                                        .cert_count = a->tls.cert.chain_pem.n != 0};
+                                        .resolver = a->resolver};
     const struct brama__round *newest = a->next != NULL ? a->next : a->in_force;
     struct brama_buf bytes;
     uint64_t number = brama__publish_next(&a->publisher, BRAMA_PACK_FACTS);
@@ -66,6 +64,9 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
     if (a->in_force != NULL && a->in_force != newest)
         policies[from.policy_count++] = &a->in_force->policy;
     from.table = &newest->table;
+    from.own_cert = a->tls.cert.chain_pem.n != 0 ? &a->tls.cert : NULL;
+    from.certs = newest->certs;
+    from.cert_count = newest->cert_count;
     brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
     enum brama_err err = brama__plan_facts(&bytes, number - 1, &from);
     if (err == BRAMA_OK && brama_str_eq(brama_buf_str(&bytes), brama_buf_str(&a->facts))) {

@@ -14,6 +14,7 @@ struct brama_inputs {
     size_t service_count;
     brama_str ca_file;
     enum brama_responses responses; /* --responses */
+    uint16_t tls_port;              /* of --tls-listen; 0: none */
 };
 
 #endif

@@ -33,6 +33,8 @@ enum brama_err brama_offline_read(struct brama_offline *out, const struct brama_
     if (err != BRAMA_OK)
         return err;
     brama_judge(&out->world, &(struct brama_judge_options){.domain = inputs->domain});
+    size_t certs;
+    brama__plan_certs(&out->arena, &out->world, &certs);
     err = brama_compile_check(&out->world);
     for (size_t i = 0; i < files->count && err == BRAMA_OK; i++) {
         if (files->file[i].problem.n == 0)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "crypto/cert.h"
 #include "rule/codes.h"
 
 void brama__plan_complain(struct brama_world *world, struct brama_where where, brama_str message)
@@ -92,6 +93,56 @@ struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct br
     return out;
 }
 
+static size_t cert_max(const struct brama_world *world)
+{
+    size_t n = 0;
+
+    for (const struct brama_gateway *g = world->gateways; g != NULL; g = g->next)
+        for (size_t i = 0; i < g->server_count; i++)
+            n += g->servers[i].host_count;
+    return n;
+}
+
+/* NULL: there is none, or it can't be served. */
+static const struct brama_secret *usable_secret(struct brama_world *world,
+                                                const struct brama_gateway *gateway,
+                                                const struct brama_gateway_server *server)
+{
+    struct brama_diag diag = {0};
+    const struct brama_secret *secret = server->listener == BRAMA_LISTENER_TLS
+                                            ? brama_world_certificate(world, gateway, server)
+                                            : NULL;
+
+    if (secret == NULL ||
+        brama_cert_check_pair(secret->cert_pem, secret->key_pem, &diag) == BRAMA_OK)
+        return secret;
+    brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, server->where,
+                       brama_code_name(BRAMA_CODE_CERTIFICATE), BRAMA_STR(".spec.servers"),
+                       brama_arena_printf(world->arena, "Secret %.*s/%.*s: %s",
+                                          BRAMA_FMT(secret->ns), BRAMA_FMT(secret->name),
+                                          diag.what));
+    return NULL;
+}
+
+const struct brama_facts_cert_in *brama__plan_certs(struct brama_arena *arena,
+                                                    struct brama_world *world, size_t *count)
+{
+    struct brama_facts_cert_in *out = brama_arena_array(arena, cert_max(world), sizeof(*out));
+
+    *count = 0;
+    for (const struct brama_gateway *g = out != NULL ? world->gateways : NULL; g != NULL;
+         g = g->next) {
+        for (size_t i = 0; i < g->server_count; i++) {
+            const struct brama_gateway_server *s = &g->servers[i];
+            const struct brama_secret *secret = usable_secret(world, g, s);
+            for (size_t k = 0; secret != NULL && k < s->host_count; k++)
+                out[(*count)++] = (struct brama_facts_cert_in){s->hosts[k].host, secret->cert_pem,
+                                                               secret->key_pem};
+        }
+    }
+    return out;
+}
+
 static struct brama_facts_keyset_in keyset_in(const struct brama_keyset *k)
 {
     struct brama_facts_keyset_in in = {.url = k->url,
@@ -152,7 +203,7 @@ static void add_upstreams(struct brama_facts_in *in, struct brama_facts_upstream
 enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
                                  const struct brama__facts_sources *from)
 {
-    struct brama_facts_in in = {.certs = from->certs, .cert_count = from->cert_count};
+    struct brama_facts_in in = {0};
     struct brama_arena arena;
     struct brama_map seen = {.arena = &arena};
     size_t upstreams = 0, keysets = brama_keysets_count(from->keysets);
@@ -162,8 +213,16 @@ enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
         upstreams += brama_pack_count(&from->policies[i]->pack, BRAMA_T_UPSTREAM);
     struct brama_facts_keyset_in *k = brama_arena_array(&arena, keysets, sizeof(*k));
     struct brama_facts_upstream_in *u = brama_arena_array(&arena, upstreams, sizeof(*u));
+    struct brama_facts_cert_in *certs =
+        brama_arena_array(&arena, from->cert_count + 1, sizeof(*certs));
     enum brama_err err = BRAMA_ERR_NOMEM;
-    if (k != NULL && u != NULL) {
+    if (k != NULL && u != NULL && certs != NULL) {
+        if (from->own_cert != NULL) {
+            certs[in.cert_count++] = *from->own_cert;
+            for (size_t i = 0; i < from->cert_count; i++)
+                certs[in.cert_count++] = from->certs[i];
+        }
+        in.certs = certs;
         for (size_t i = 0; i < keysets; i++)
             k[i] = keyset_in(brama_keysets_at(from->keysets, i));
         in.keysets = k;

@@ -37,6 +37,11 @@ struct brama__texts brama__plan_keysets(struct brama_arena *arena,
 struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama_policy *policy,
                                       const struct brama_service_table *table);
 
+/* Certificates of the Gateways' TLS servers, one row a host, from the world's Secrets; the arena's.
+ * A pair that can't be served is an error in world->findings, and the listener's own stands in. */
+const struct brama_facts_cert_in *brama__plan_certs(struct brama_arena *arena,
+                                                    struct brama_world *world, size_t *count);
+
 struct brama__facts_sources {
     /* The upstreams of all of these; a newer one and the one in force. */
     const struct brama_policy *const *policies;
@@ -44,6 +49,7 @@ struct brama__facts_sources {
     const struct brama_service_table *table;
     const struct brama_keysets *keysets;
     const struct brama_resolver *resolver;
+    const struct brama_facts_cert_in *own_cert; /* for all other names; NULL: no TLS */
     const struct brama_facts_cert_in *certs;
     size_t cert_count;
 };

@@ -213,6 +213,7 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
         return err;
     options.owners = owners_of(r, in->in_force, &options.owner_count);
     brama_judge(&r->world, &options);
+    r->certs = brama__plan_certs(&r->arena, &r->world, &r->cert_count);
     return brama_compile_check(&r->world);
 }
 
@@ -234,6 +235,7 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
                                        .good_count = s.good_count,
                                        .domain = in->inputs->domain,
                                        .responses = in->inputs->responses,
+                                       .tls_port = in->inputs->tls_port,
                                        .broken = s.broken,
                                        .broken_count = s.broken_count};
     compile.sources = brama__sheets_sources(&r->arena, &r->sheets, &compile.source_count);

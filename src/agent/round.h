@@ -14,12 +14,14 @@ struct brama__round {
     struct brama__sheets sheets;
     struct brama_world world;
     struct brama_service_table table;
-    struct brama_buf bytes;          /* of the policy */
-    struct brama_policy policy;      /* over bytes */
-    struct brama__texts urls, hosts; /* that it needs */
-    struct brama__texts complaints;  /* a line each: what is wrong with which file or APIRule */
-    size_t errors;                   /* APIRules that aren't valid */
-    uint64_t hash;                   /* of all that was read */
+    struct brama_buf bytes;                  /* of the policy */
+    struct brama_policy policy;              /* over bytes */
+    struct brama__texts urls, hosts;         /* that it needs */
+    const struct brama_facts_cert_in *certs; /* of its Gateways */
+    size_t cert_count;
+    struct brama__texts complaints; /* a line each: what is wrong with which file or APIRule */
+    size_t errors;                  /* APIRules that aren't valid */
+    uint64_t hash;                  /* of all that was read */
 };
 
 struct brama__round_in {

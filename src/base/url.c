@@ -59,3 +59,13 @@ bool brama_is_host_port(brama_str text)
     }
     return number >= 1 && number <= 65535;
 }
+
+uint16_t brama_port_of(brama_str host_port)
+{
+    uint64_t port = 0;
+
+    if (!brama_is_host_port(host_port))
+        return 0;
+    (void)brama_str_u64(brama_str_from(host_port, brama_str_find_last(host_port, ':') + 1), &port);
+    return (uint16_t)port;
+}

@@ -21,5 +21,7 @@ BRAMA_MUST_USE enum brama_err brama_url_split(struct brama_url *out, struct bram
 /* Is text HOST:PORT with a port from 1 to 65535, an IPv6 address in brackets? For listen addresses:
  * nothing is guessed from a number that is none. */
 bool brama_is_host_port(brama_str text);
+/* Of a text that is; 0 otherwise. */
+uint16_t brama_port_of(brama_str host_port);
 
 #endif

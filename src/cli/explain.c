@@ -97,6 +97,9 @@ static int read_request(struct brama_request *r, struct brama_cli *cli,
     r->scheme = url.scheme;
     r->method = method.n != 0 ? method : BRAMA_STR("GET");
     r->authority = url.authority;
+    /* A client names in its handshake whom it connects to, whatever Host it sends then. */
+    if (brama_str_eq(url.scheme, BRAMA_STR("https")) && url.authority.p[0] != '[')
+        r->server_name = brama_str_head(url.authority, brama_str_find(url.authority, ':'));
     r->target = url.target;
     r->request_id = BRAMA_STR(REQUEST_ID);
     return read_headers(r, cli, headers);

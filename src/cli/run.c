@@ -83,6 +83,7 @@ static int run(struct brama_cli *cli, struct brama_agent_options *o,
         return brama_usage_error(cli, &usage, "--drain is from 1s to 24h in whole seconds");
     if (kid_wait_ms > 60000)
         return brama_usage_error(cli, &usage, "--kid-wait is at most 60s");
+    o->inputs.tls_port = brama_port_of(o->tls_listen);
     o->workers = (unsigned)workers;
     o->kid_wait_ms = (unsigned)kid_wait_ms;
     o->drain_s = (unsigned)(drain_ms / 1000);

@@ -187,6 +187,8 @@ brama_str brama_gw_path(ngx_http_request_t *r, const struct brama_gw_ctx *ctx);
 /* variables.c: $brama_tls_chain and $brama_tls_key (PEM, by SNI), $brama_host, $brama_connection
  * and $brama_upgrade (what the workload gets). */
 ngx_int_t brama_gw_variables(ngx_conf_t *cf);
+/* Of the TLS handshake (SNI); empty: none, or no TLS. */
+brama_str brama_gw_server_name(ngx_http_request_t *r);
 
 /* admin.c: the content phase. */
 ngx_int_t brama_gw_admin_handler(ngx_http_request_t *r);

@@ -31,14 +31,14 @@ static ngx_int_t get_upgrade(ngx_http_request_t *r, ngx_http_variable_value_t *v
     return NGX_OK;
 }
 
-static const struct brama_f_cert *find_cert(ngx_http_request_t *r, const struct brama_facts *facts)
+brama_str brama_gw_server_name(ngx_http_request_t *r)
 {
     ngx_int_t index = brama_gw_main(r)->server_name_index;
     ngx_http_variable_value_t *name = ngx_http_get_indexed_variable(r, (ngx_uint_t)index);
 
     if (name == NULL || name->not_found)
-        return brama_facts_cert(facts, BRAMA_NIL);
-    return brama_facts_cert(facts, (brama_str){(const char *)name->data, name->len});
+        return BRAMA_NIL;
+    return (brama_str){(const char *)name->data, name->len};
 }
 
 /* data: 0 for the chain, 1 for the key. The PEM is copied: facts may change before it is read. */
@@ -53,7 +53,7 @@ static ngx_int_t get_tls(ngx_http_request_t *r, ngx_http_variable_value_t *v, ui
     if (slot->facts == NULL)
         return NGX_OK;
     const struct brama_facts *facts = &slot->facts->facts;
-    const struct brama_f_cert *cert = find_cert(r, facts);
+    const struct brama_f_cert *cert = brama_facts_cert(facts, brama_gw_server_name(r));
     if (cert == NULL)
         return NGX_OK;
     brama_str pem = brama_pack_text(&facts->pack, data == 0 ? cert->chain_pem : cert->key_pem);

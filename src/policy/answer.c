@@ -21,6 +21,7 @@ static const struct answer envoy[BRAMA_REASON_COUNT] = {
     [BRAMA_REASON_BAD_CONNECTION] = {400, "Bad Request"},
     [BRAMA_REASON_HEADERS_TOO_LARGE] = {431, "Request Header Fields Too Large"},
     [BRAMA_REASON_NOT_CONFIGURED] = {503, "no configuration yet"},
+    [BRAMA_REASON_MISDIRECTED] = {421, "Misdirected Request"},
     [BRAMA_REASON_NO_HOST] = {404, ""},
     [BRAMA_REASON_NO_ROUTE] = {404, ""},
     [BRAMA_REASON_TOKEN_MISSING] = {403, rbac_denied},

@@ -9,8 +9,14 @@
 struct brama__draft {
     struct brama_p_route row;
     struct brama_pattern path;
-    brama_str host;
-    bool last; /* Istio moves a catch-all behind the others; istio-jwt.md 4.5 */
+    brama_str host; /* the form's */
+    bool last;      /* Istio moves a catch-all behind the others; istio-jwt.md 4.5 */
+};
+
+/* A host that a form is reached under. */
+struct brama__served {
+    brama_str form_host, name;
+    uint32_t listeners; /* BRAMA_HOST_* */
 };
 
 struct brama__ap_draft {
@@ -46,12 +52,12 @@ struct brama__build {
     const struct brama_compile_in *in;
     struct brama_arena arena; /* scratch, of this compilation */
     struct brama_packer *out;
-    struct brama__list drafts, aps, oks, auths, workloads; /* of the types above */
-    struct brama_map hosts;                                /* taken, with their number */
-    struct brama_map keysets;                              /* URL to row */
-    struct brama_map upstreams;                            /* "ns/name:port" to row */
-    struct brama_map workload_rows;                        /* key to number in workloads */
-    struct brama_map services;                             /* "ns/name" to number in service_list */
+    struct brama__list drafts, served, aps, oks, auths, workloads; /* of the types above */
+    struct brama_map hosts;                                        /* taken, with their number */
+    struct brama_map keysets;                                      /* URL to row */
+    struct brama_map upstreams;                                    /* "ns/name:port" to row */
+    struct brama_map workload_rows;                                /* key to number in workloads */
+    struct brama_map services;       /* "ns/name" to number in service_list */
     struct brama__list service_list; /* const struct brama_service * of the world */
     struct brama_map good;           /* "ns/name" to number in in->good */
     enum brama_err err;
@@ -68,6 +74,9 @@ void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
                        enum brama_handler handler, uint32_t apirule_row);
 /* Workloads, folded lists, routes and hosts: when all forms are there. */
 void brama__build_finish(struct brama__build *b);
+
+/* Hosts, their routes, and the TLS servers' names. */
+void brama__build_hosts(struct brama__build *b);
 
 /* Rows that several places need. */
 uint32_t brama__build_keyset(struct brama__build *b, brama_str url);

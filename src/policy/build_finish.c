@@ -166,47 +166,6 @@ static void fold_routes(struct brama__build *b, const size_t *starts)
     }
 }
 
-struct host_draft {
-    brama_str name;
-    size_t first, count; /* drafts */
-};
-
-static int by_name(const void *a, const void *b)
-{
-    const struct host_draft *x = a, *y = b;
-    return brama_str_cmp(x->name, y->name);
-}
-
-static void add_host(struct brama__build *b, const struct host_draft *host)
-{
-    const struct brama__draft *drafts = b->drafts.p;
-    struct brama_p_host row = {
-        .name = brama_packer_text(b->out, host->name),
-        .routes = {brama_packer_count(b->out, BRAMA_T_ROUTE), (uint32_t)host->count}};
-    for (int last = 0; last <= 1; last++)
-        for (size_t i = host->first; i < host->first + host->count; i++)
-            if (drafts[i].last == (last == 1))
-                brama_packer_row(b->out, BRAMA_T_ROUTE, &drafts[i].row, sizeof(drafts[i].row));
-    brama_packer_row(b->out, BRAMA_T_HOST, &row, sizeof(row));
-}
-
-/* One form has one host, so the drafts of a host stand together. */
-static void add_hosts(struct brama__build *b)
-{
-    const struct brama__draft *drafts = b->drafts.p;
-    struct host_draft *hosts = brama_arena_array(&b->arena, b->drafts.n + 1, sizeof(*hosts));
-    size_t n = 0;
-    for (size_t i = 0; hosts != NULL && i < b->drafts.n; i++) {
-        if (n == 0 || !brama_str_eq(hosts[n - 1].name, drafts[i].host))
-            hosts[n++] = (struct host_draft){drafts[i].host, i, 0};
-        hosts[n - 1].count++;
-    }
-    if (n != 0)
-        qsort(hosts, n, sizeof(*hosts), by_name);
-    for (size_t i = 0; i < n; i++)
-        add_host(b, &hosts[i]);
-}
-
 void brama__build_finish(struct brama__build *b)
 {
     if (b->err != BRAMA_OK)
@@ -218,5 +177,5 @@ void brama__build_finish(struct brama__build *b)
         return;
     }
     fold_routes(b, starts);
-    add_hosts(b);
+    brama__build_hosts(b);
 }

@@ -354,6 +354,19 @@ static void add_rule(const struct form *f, size_t index)
         add_policies(f, index, rule_row, workload);
 }
 
+static void add_served(struct brama__build *b, const struct brama_apirule *form,
+                       const struct brama_entry *entry)
+{
+    struct brama__served *served = brama__list_add(b, &b->served, sizeof(*served));
+
+    if (served != NULL)
+        *served = (struct brama__served){.form_host = form->full_host,
+                                         .name = entry->host,
+                                         .listeners = (entry->plain ? BRAMA_HOST_PLAIN : 0u) |
+                                                      (entry->tls ? BRAMA_HOST_TLS : 0u) |
+                                                      (entry->redirect ? BRAMA_HOST_REDIRECT : 0u)};
+}
+
 void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
                        enum brama_handler handler, uint32_t apirule_row)
 {
@@ -366,4 +379,6 @@ void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
     f.cors = brama__build_cors(b, form);
     for (size_t i = 0; i < form->rule_count && b->err == BRAMA_OK; i++)
         add_rule(&f, i);
+    for (size_t i = 0; i < form->entry_count && b->err == BRAMA_OK; i++)
+        add_served(b, form, &form->entries[i]);
 }

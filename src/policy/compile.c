@@ -171,7 +171,8 @@ enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
         .domain = brama_packer_text(b.out, in->domain),
         .toggle = in->world->toggle.given ? (uint32_t)in->world->toggle.handler : BRAMA_HANDLER_ORY,
         .skipped = (uint32_t)in->world->skipped,
-        .responses = (uint32_t)in->responses};
+        .responses = (uint32_t)in->responses,
+        .tls_port = in->tls_port};
     brama_packer_row(b.out, BRAMA_T_META, &meta, sizeof(meta));
     for (size_t i = 0; i < in->source_count; i++) {
         struct brama_p_source row = {brama_packer_text(b.out, in->sources[i].file),

@@ -1,7 +1,5 @@
 #include "policy/decide.h"
 
-#include <string.h>
-
 #include "policy/inner.h"
 
 bool brama__text(const struct brama__case *c, struct brama_span span, uint32_t index,
@@ -30,64 +28,6 @@ void brama__name_rule(struct brama__case *c, uint32_t rule_row)
     c->out->rule_index = c->rule->index;
     c->out->rule_file = brama_arena_copy(c->arena, brama_pack_text(p, c->rule->file));
     c->out->rule_line = c->rule->line;
-}
-
-/* Hosts are sorted by name. */
-/* The first that isn't before name; NULL: none, or a row is missing. */
-static const struct brama_p_host *host_from(const struct brama_pack *p, brama_str name)
-{
-    uint32_t low = 0, high = brama_pack_count(p, BRAMA_T_HOST);
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        const struct brama_p_host *h = BRAMA_ROW(p, BRAMA_T_HOST, mid, struct brama_p_host);
-        if (h == NULL)
-            return NULL;
-        if (brama_str_cmp(brama_pack_text(p, h->name), name) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return BRAMA_ROW(p, BRAMA_T_HOST, low, struct brama_p_host);
-}
-
-static const struct brama_p_host *host_named(const struct brama_pack *p, brama_str name)
-{
-    const struct brama_p_host *h = host_from(p, name);
-    return h != NULL && brama_str_eq(brama_pack_text(p, h->name), name) ? h : NULL;
-}
-
-/* Exact, else the longest "*.suffix"; the star is at least one character. istio-jwt.md 4.4. */
-static const struct brama_p_host *find_host(struct brama__case *c)
-{
-    const struct brama_p_host *h = host_named(c->policy, c->host);
-    char name[BRAMA__HOST_MAX];
-    if (h == NULL)
-        memcpy(name, c->host.p, c->host.n);
-    for (size_t i = 1; h == NULL && i < c->host.n; i++) {
-        if (c->host.p[i] != '.')
-            continue;
-        name[i - 1] = '*'; /* what stands before it is no longer needed */
-        h = host_named(c->policy, (brama_str){name + i - 1, c->host.n - i + 1});
-    }
-    brama_trace_add(c->trace, "host", h != NULL ? BRAMA_TRACE_PASS : BRAMA_TRACE_FAIL,
-                    h != NULL ? brama_pack_text(c->policy, h->name)
-                              : BRAMA_STR("a host of an APIRule in force"),
-                    c->host, h != NULL ? "served" : "no APIRule in force serves this host");
-    return h;
-}
-
-/* A host in force that begins with the same label. */
-static void change_host(struct brama__case *c)
-{
-    brama_str label = brama_str_head(c->host, brama_str_find(c->host, '.'));
-
-    if (c->trace == NULL)
-        return;
-    brama_str dotted = brama_arena_printf(c->arena, "%.*s.", BRAMA_FMT(label));
-    const struct brama_p_host *h = host_from(c->policy, dotted);
-    brama_str name = h != NULL ? brama_pack_text(c->policy, h->name) : BRAMA_NIL;
-    if (brama_str_starts(name, dotted))
-        brama_trace_change(c->trace, BRAMA_CHANGE_HOST, NULL, BRAMA_CHANGE_TEXT, name);
 }
 
 bool brama__route_takes(const struct brama_pack *policy, const struct brama_p_route *route,
@@ -205,12 +145,9 @@ static void change_route(struct brama__case *c, const struct brama_p_host *host)
 /* Host and route: false, and the case has ended. */
 static bool match(struct brama__case *c)
 {
-    const struct brama_p_host *host = find_host(c);
-    if (host == NULL) {
-        change_host(c);
-        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_NO_HOST);
+    const struct brama_p_host *host = brama__host(c);
+    if (host == NULL)
         return false;
-    }
     uint32_t row = find_route(c, host, c->path.path, c->trace != NULL);
     if (!all_readings_lead_to(c, host, row) || brama__in_doubt(c))
         return false;
@@ -228,14 +165,6 @@ static bool match(struct brama__case *c)
     c->out->route = row;
     brama__name_rule(c, c->route->rule);
     return true;
-}
-
-static brama_str forward_target(struct brama__case *c)
-{
-    if (!c->path.has_query)
-        return c->path.path;
-    return brama_arena_printf(c->arena, "%.*s?%.*s", BRAMA_FMT(c->path.path),
-                              BRAMA_FMT(c->path.query));
 }
 
 /* False: a row is missing in the file. */
@@ -300,7 +229,7 @@ static void allow(struct brama__case *c)
         return;
     }
     c->out->upstream_row = row;
-    c->out->target = forward_target(c);
+    c->out->target = brama__forward_target(c);
     c->out->upstream = facts;
     c->out->timeout_s = c->route->timeout_s;
     if (!add_upstream_headers(c) || brama_arena_failed(c->arena)) { /* half-made: nobody passes */

@@ -27,6 +27,7 @@ struct brama_request {
     brama_str scheme; /* "http" or "https": of the client's connection */
     brama_str method;
     brama_str authority;                /* Host or :authority as received, port included */
+    brama_str server_name;              /* of TLS (SNI) as received; empty: none */
     brama_str target;                   /* path and query as received */
     const struct brama_header *headers; /* all others, in order, repeated ones repeatedly */
     size_t header_count;

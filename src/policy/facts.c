@@ -91,22 +91,36 @@ const struct brama_f_upstream *brama_facts_upstream(const struct brama_facts *fa
     return by_id(&facts->pack, BRAMA_F_UPSTREAM, sizeof(struct brama_f_upstream), id);
 }
 
+/* How well a certificate's name fits: 0 not at all, else more for the narrower one. The first row
+ * is of our own DOMAIN, and serves where nobody else does. */
+static size_t fit(brama_str name, brama_str server_name)
+{
+    if (name.n != 0 && brama_str_eq_nocase(name, server_name))
+        return SIZE_MAX;
+    if (brama_str_eq(name, BRAMA_STR("*")))
+        return 1;
+    brama_str suffix = brama_str_from(name, 1);
+    bool covers =
+        brama_str_starts(name, BRAMA_STR("*.")) && server_name.n > suffix.n &&
+        brama_str_eq_nocase(brama_str_from(server_name, server_name.n - suffix.n), suffix);
+    return covers ? name.n : 0;
+}
+
 const struct brama_f_cert *brama_facts_cert(const struct brama_facts *facts, brama_str server_name)
 {
     const struct brama_pack *pack = &facts->pack;
-    const struct brama_f_cert *wild = NULL;
-    brama_str parent = brama_str_from(server_name, brama_str_find(server_name, '.'));
+    const struct brama_f_cert *best = BRAMA_ROW(pack, BRAMA_F_CERT, 0, struct brama_f_cert);
+    size_t best_fit = 0;
 
-    for (uint32_t i = 0; i < brama_pack_count(pack, BRAMA_F_CERT); i++) {
+    for (uint32_t i = 1; i < brama_pack_count(pack, BRAMA_F_CERT); i++) {
         const struct brama_f_cert *c = BRAMA_ROW(pack, BRAMA_F_CERT, i, struct brama_f_cert);
-        brama_str name = c != NULL ? brama_pack_text(pack, c->name) : BRAMA_NIL;
-        if (name.n != 0 && brama_str_eq_nocase(name, server_name))
-            return c;
-        if (brama_str_starts(name, BRAMA_STR("*.")) && parent.n != 0 &&
-            brama_str_eq_nocase(brama_str_from(name, 1), parent))
-            wild = c;
+        size_t f = c != NULL ? fit(brama_pack_text(pack, c->name), server_name) : 0;
+        if (f > best_fit) {
+            best = c;
+            best_fit = f;
+        }
     }
-    return wild != NULL ? wild : BRAMA_ROW(pack, BRAMA_F_CERT, 0, struct brama_f_cert);
+    return best;
 }
 
 static struct brama_span pack_keys(struct brama_packer *p, const struct brama_jwks *set,

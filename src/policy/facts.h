@@ -52,7 +52,7 @@ struct brama_f_address {
 };
 
 struct brama_f_cert {
-    struct brama_ref name; /* lower case host, or "*.x" */
+    struct brama_ref name; /* lower case host, "*.x" or "*" */
     struct brama_ref chain_pem, key_pem;
 };
 
@@ -67,8 +67,8 @@ BRAMA_MUST_USE enum brama_err brama_facts_verify(const struct brama_facts *facts
 /* NULL if the id isn't there. O(log n). */
 const struct brama_f_keyset *brama_facts_keyset(const struct brama_facts *facts, uint64_t id);
 const struct brama_f_upstream *brama_facts_upstream(const struct brama_facts *facts, uint64_t id);
-/* The certificate for a server name (exact, then wildcard, then the first); NULL if there is none.
- */
+/* The certificate for a server name: exact, then the longest "*.x", then "*", then the first; of
+ * two with one name the earlier. NULL if there is none. */
 const struct brama_f_cert *brama_facts_cert(const struct brama_facts *facts, brama_str server_name);
 
 /* Building one. The builder copies what it is given; any order. */

@@ -81,6 +81,12 @@ const struct brama_header *brama__header(const struct brama_request *request, br
 /* Authority, size, Connection and target: false, and the case has ended. */
 bool brama__check_request(struct brama__case *c);
 
+/* Normalised path and query, as they are sent on. */
+brama_str brama__forward_target(struct brama__case *c);
+/* host.c: the host that is asked for, on the listener that it is asked on; NULL: the case has
+ * ended. */
+const struct brama_p_host *brama__host(struct brama__case *c);
+
 /* CORS of the matched route: response headers, and the preflight's answer. True: answered. */
 bool brama__cors(struct brama__case *c);
 

@@ -96,6 +96,7 @@ static const struct field fields[] = {
     TEXT(CORS, brama_p_cors, expose),
     FIELD(ORIGIN, brama_p_origin, pattern, TO_PATTERN, BRAMA_T_META),
     TEXT(SOURCE, brama_p_source, file),
+    TEXT(SERVER_NAME, brama_p_server_name, name),
 };
 
 static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
@@ -120,6 +121,7 @@ static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
     [BRAMA_T_ORIGIN] = sizeof(struct brama_p_origin),
     [BRAMA_T_SOURCE] = sizeof(struct brama_p_source),
     [BRAMA_T_MUTATOR] = sizeof(struct brama_p_mutator),
+    [BRAMA_T_SERVER_NAME] = sizeof(struct brama_p_server_name),
     [BRAMA_T_AUTHENTICATOR] = sizeof(struct brama_p_authenticator),
 };
 

@@ -33,7 +33,8 @@ enum brama_policy_table {
     BRAMA_T_ORIGIN,
     BRAMA_T_SOURCE, /* files that were read: `brama apply` waits for its own */
     BRAMA_T_AUTHENTICATOR,
-    BRAMA_T_MUTATOR
+    BRAMA_T_MUTATOR,
+    BRAMA_T_SERVER_NAME /* of TLS servers, sorted by name: a host, "*.x" or "*" */
 };
 
 /* How refusals read: as in Kyma, or as RFC 6750 section 3 has it. */
@@ -44,12 +45,23 @@ struct brama_p_meta {
     uint32_t toggle; /* enum brama_handler in force for new judgements; NONE: not valid */
     uint32_t skipped;
     uint32_t responses; /* enum brama_responses */
-    uint32_t unused;
+    uint32_t tls_port;  /* where a redirect to https leads; 0: 443 */
 };
+
+/* Listeners on which a host is served; REDIRECT: the plain one only sends to the other. */
+enum { BRAMA_HOST_PLAIN = 1 << 0, BRAMA_HOST_TLS = 1 << 1, BRAMA_HOST_REDIRECT = 1 << 2 };
 
 struct brama_p_host {
     struct brama_ref name;
     struct brama_span routes; /* in order, first match wins */
+    uint32_t listeners;       /* BRAMA_HOST_* */
+    uint32_t unused;
+};
+
+/* Names that lead to one server of one Gateway have one number; all others lead to 0. */
+struct brama_p_server_name {
+    struct brama_ref name;
+    uint32_t server, unused;
 };
 
 struct brama_p_pattern {

@@ -17,6 +17,8 @@ enum brama_reason {
     BRAMA_REASON_BAD_CONNECTION, /* "bad_connection": Connection names a header it must not */
     BRAMA_REASON_HEADERS_TOO_LARGE, /* "headers_too_large" */
     BRAMA_REASON_NOT_CONFIGURED,    /* "not_configured": no policy in force yet */
+    BRAMA_REASON_MISDIRECTED,       /* "misdirected": TLS was set up with another server */
+    BRAMA_REASON_HTTPS_REDIRECT,    /* "https_redirect": the Gateway wants TLS; answered by us */
     BRAMA_REASON_NO_HOST,           /* "no_host": no APIRule serves it */
     BRAMA_REASON_NO_ROUTE,          /* "no_route": no rule for path and method */
     BRAMA_REASON_TOKEN_MISSING,

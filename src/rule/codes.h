@@ -18,6 +18,10 @@
     X(VERSION, "BRAMA1006")                                                                        \
     X(TOGGLE, "BRAMA1007")                                                                         \
     X(KIND, "BRAMA1008")                                                                           \
+    X(GATEWAY_SERVER, "BRAMA1009")                                                                 \
+    X(NO_SECRET, "BRAMA1010")                                                                      \
+    X(NO_ENTRY, "BRAMA1011")                                                                       \
+    X(CERTIFICATE, "BRAMA1012")                                                                    \
     X(NO_AUDIENCE, "BRAMA1101")                                                                    \
     X(TOKEN_IN_QUERY, "BRAMA1102")                                                                 \
     X(FOREIGN_KEYS, "BRAMA1103")                                                                   \

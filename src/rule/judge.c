@@ -30,22 +30,29 @@ void brama__fail(struct brama__judging *j, struct brama_where where, brama_str m
                         brama_arena_copy(j->arena, brama_str_c(text)), message);
 }
 
-brama_str brama__full_host(struct brama_arena *arena, const struct brama_apirule *rule,
-                           brama_str domain)
+brama_str brama__lower(struct brama_arena *arena, brama_str text)
 {
-    brama_str full = rule->host;
+    char *p = text.n != 0 ? brama_arena_alloc(arena, text.n) : NULL;
 
-    if (full.n != 0 && brama_str_find(full, '.') == full.n) {
-        if (domain.n == 0)
-            return BRAMA_NIL;
-        full = brama_arena_printf(arena, "%.*s.%.*s", BRAMA_FMT(full), BRAMA_FMT(domain));
-    }
-    char *p = full.n != 0 ? brama_arena_alloc(arena, full.n) : NULL;
     if (p == NULL)
         return BRAMA_NIL;
-    for (size_t i = 0; i < full.n; i++)
-        p[i] = full.p[i] >= 'A' && full.p[i] <= 'Z' ? (char)(full.p[i] + ('a' - 'A')) : full.p[i];
-    return (brama_str){p, full.n};
+    for (size_t i = 0; i < text.n; i++)
+        p[i] = text.p[i] >= 'A' && text.p[i] <= 'Z' ? (char)(text.p[i] + ('a' - 'A')) : text.p[i];
+    return (brama_str){p, text.n};
+}
+
+/* In lower case; empty if it has none or can't have one. */
+static brama_str full_host(struct brama__judging *j)
+{
+    brama_str host = j->rule->host;
+
+    if (host.n != 0 && brama_str_find(host, '.') == host.n) {
+        brama_str domain = brama__rule_domain(j);
+        if (domain.n == 0)
+            return BRAMA_NIL;
+        host = brama_arena_printf(j->arena, "%.*s.%.*s", BRAMA_FMT(host), BRAMA_FMT(domain));
+    }
+    return brama__lower(j->arena, host);
 }
 
 static brama_str v1_description(struct brama_arena *arena, struct brama_buf *out,
@@ -107,13 +114,19 @@ static void judge_rule(struct brama__judging *j, brama_str bad_handler)
     struct brama_judgement *judged = &j->rule->judged;
 
     *judged = (struct brama_judgement){.valid = false};
-    j->rule->full_host = brama__full_host(j->arena, j->rule, j->domain);
+    brama_str error;
+    brama__find_gateway(j);
+    j->rule->full_host = full_host(j);
+    brama__find_entries(j);
+    brama__default_domain(j, &error);
     if (j->rule->schema.count != 0) {
         judged->failures = j->rule->schema;
     } else if (j->handler == BRAMA_HANDLER_NONE) {
         brama__fail(j, j->rule->where,
                     brama_arena_printf(j->arena, BRAMA__TEXT_HANDLER, BRAMA_FMT(bad_handler)), "%s",
                     "");
+    } else if (error.n != 0) {
+        brama__fail(j, j->rule->where, error, "%s", "");
     } else {
         if (brama__is_v1(j->rule))
             brama__judge_v1(j);
@@ -128,7 +141,8 @@ static void judge_rule(struct brama__judging *j, brama_str bad_handler)
 void brama_judge_one(struct brama_apirule *rule, enum brama_handler handler,
                      const struct brama_world *world, brama_str domain, struct brama_arena *arena)
 {
-    struct brama__judging j = {arena, world, rule, handler, domain, false};
+    struct brama__judging j = {
+        .arena = arena, .world = world, .rule = rule, .handler = handler, .domain = domain};
 
     judge_rule(&j, BRAMA_NIL);
 }
@@ -137,21 +151,23 @@ void brama_judge(struct brama_world *world, const struct brama_judge_options *op
 {
     enum brama_handler handler = world->toggle.given ? world->toggle.handler : BRAMA_HANDLER_ORY;
 
-    for (struct brama_apirule *rule = world->rules; rule != NULL; rule = rule->next) {
-        struct brama__judging j = {world->arena, world, rule, handler, options->domain, false};
+    struct brama__judging j = {
+        .arena = world->arena, .world = world, .handler = handler, .domain = options->domain};
+
+    for (j.rule = world->rules; j.rule != NULL; j.rule = j.rule->next)
         judge_rule(&j, world->toggle.value);
-    }
+    j.occupied = true;
     /* Twice: a rule that can't have its new host keeps the one it is served under. */
     for (unsigned pass = 0; pass < 2; pass++) {
         size_t count = 0;
         struct brama_apirule **occupied = brama__occupied(world, options, &count);
         for (size_t i = 0; i < count; i++) {
-            struct brama__judging j = {world->arena, world,           occupied[i],
-                                       handler,      options->domain, true};
+            j.rule = occupied[i];
             judge_rule(&j, world->toggle.value);
         }
     }
     brama__warn(world);
+    brama__warn_gateways(world);
 }
 
 void brama_world_report(struct brama_findings *out, const struct brama_world *world)

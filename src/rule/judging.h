@@ -11,8 +11,10 @@ struct brama__judging {
     const struct brama_world *world; /* its neighbours */
     struct brama_apirule *rule;
     enum brama_handler handler;
-    brama_str domain;
-    bool occupied; /* its host is another's */
+    brama_str domain;                    /* of the built-in Gateway */
+    bool occupied;                       /* its host is another's */
+    const struct brama_gateway *gateway; /* that the rule names; NULL: none that is given */
+    bool built_in;                       /* it names the built-in one, which nobody gave */
 };
 
 /* path: printf-like, Kyma's attribute path; message: the arena's or static. */
@@ -20,9 +22,17 @@ void brama__fail(struct brama__judging *j, struct brama_where where, brama_str m
                  const char *path, ...) BRAMA_PRINTF(4, 5);
 
 bool brama__is_v1(const struct brama_apirule *rule);
-/* What the rule's host is in full, lower case; empty if it has none or can't have one. */
-brama_str brama__full_host(struct brama_arena *arena, const struct brama_apirule *rule,
-                           brama_str domain);
+/* {NULL, 0}: no memory. */
+brama_str brama__lower(struct brama_arena *arena, brama_str text);
+
+/* Fill gateway and built_in. */
+void brama__find_gateway(struct brama__judging *j);
+/* Of a short host: by the Gateway that the rule names (v2*), or Kyma's own (v1*). Empty: none. */
+brama_str brama__rule_domain(struct brama__judging *j);
+/* That of Kyma's own Gateway; *error: a given one is malformed, and no rule can be judged. */
+brama_str brama__default_domain(struct brama__judging *j, brama_str *error);
+/* Fill the rule's entries, from its Gateway and its full host. */
+void brama__find_entries(struct brama__judging *j);
 
 /* Kyma's checks. */
 void brama__judge_v1(struct brama__judging *j);
@@ -34,6 +44,7 @@ void brama__judge_support(struct brama__judging *j);
 struct brama_apirule **brama__occupied(struct brama_world *world,
                                        const struct brama_judge_options *options, size_t *count);
 /* To world->findings. */
+void brama__warn_gateways(struct brama_world *world);
 void brama__warn(struct brama_world *world);
 
 /* authorizations and authentications, at: the path of the jwt config. */

@@ -29,6 +29,14 @@
     "qualified domain name, or a wildcard domain name (e.g. *.local.kyma.dev)"
 #define BRAMA__TEXT_ONE_STRATEGY "One of the following fields must be set: noAuth, jwt, extAuth"
 
+/* A given kyma-system/kyma-gateway that no default domain can be had from. */
+#define BRAMA__TEXT_KYMA_SERVERS "gateway must have a single https server definition, num=%zu"
+#define BRAMA__TEXT_KYMA_HOSTS "gateway https server must have a single host definition, num=%zu"
+#define BRAMA__TEXT_KYMA_STAR                                                                      \
+    "gateway https server host \"%.*s\" does not start with the prefix \"*.\""
+#define BRAMA__TEXT_KYMA_DOMAIN                                                                    \
+    "gateway https server host \"%.*s\" does not define domain after the prefix \"*.\""
+
 /* Both versions. */
 #define BRAMA__TEXT_HANDLER "Unsupported JWT Handler: %.*s"
 #define BRAMA__TEXT_NO_RULES "No rules defined"
@@ -104,6 +112,8 @@
 #define BRAMA__TEXT_UNSUPPORTED "%.*s is not supported by this version of brama"
 #define BRAMA__TEXT_MEANT "%.*s, did you mean \"%.*s\"?"
 
+#define BRAMA__TEXT_NO_GATEWAY "Gateway %.*s isn't among the given files"
+
 /* Ours: findings, each with its code (codes.h). */
 #define BRAMA__TEXT_PLAIN_HTTP "plain http: whoever is on the way can choose the keys"
 #define BRAMA__TEXT_PLAIN_ISSUER "plain http: whoever is on the way can pose as this provider"
@@ -128,5 +138,11 @@
     "no trusted_issuers: a token passes whoever its iss says that it is from"
 #define BRAMA__TEXT_ANY_METHOD                                                                     \
     "allow lets every method in, not only those of methods; no_auth keeps to them"
+
+#define BRAMA__TEXT_SERVER "%s: this server of the Gateway serves nobody here"
+#define BRAMA__TEXT_NO_SECRET                                                                      \
+    "Secret %.*s is neither in istio-system nor in %.*s: the certificate of the TLS listener "     \
+    "stands in"
+#define BRAMA__TEXT_NO_ENTRY "no server of Gateway %.*s has host %.*s: nobody reaches this APIRule"
 
 #endif

@@ -190,14 +190,23 @@ struct brama_judgement {
     struct brama_failures failures;
 };
 
+/* A host under which an APIRule is reached: what its own host and one of its Gateway's share. */
+struct brama_entry {
+    brama_str host;
+    bool plain, tls; /* by which listeners */
+    bool redirect;   /* plain: only to be sent to the other one */
+};
+
 struct brama_apirule {
     struct brama_apirule *next;
     enum brama_api_version version;
     brama_str ns, name;
     brama_str host; /* as written: FQDN, short name or "*." wildcard; first of v2 hosts */
     brama_str
-        full_host; /* lower case, short name completed with the domain; empty if it can't be */
-    brama_str gateway;
+        full_host;     /* lower case, short name completed with the domain; empty if it can't be */
+    brama_str gateway; /* the reference, as written */
+    const struct brama_entry *entries; /* by judging; none: nobody reaches it */
+    size_t entry_count;
     struct brama_service_ref service;
     uint16_t timeout_s; /* 0: not given */
     struct brama_cors cors;

@@ -327,32 +327,16 @@ static void check_v2_rule(struct brama__judging *j, size_t i)
     check_pairs(j, i, rule->cookies, rule->cookie_count, true);
 }
 
-/* The one Gateway that is built in, by any of the names that Istio takes for it. A rule on another
- * one would be reachable there and nowhere else. */
-static bool is_kyma_gateway(const struct brama_apirule *rule)
-{
-    static const brama_str names[] = {BRAMA_LIT("kyma-system/kyma-gateway"),
-                                      BRAMA_LIT("kyma-gateway.kyma-system"),
-                                      BRAMA_LIT("kyma-gateway.kyma-system.svc"),
-                                      BRAMA_LIT("kyma-gateway.kyma-system.svc.cluster"),
-                                      BRAMA_LIT("kyma-gateway.kyma-system.svc.cluster.local")};
-
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
-        if (brama_str_eq(rule->gateway, names[i]))
-            return true;
-    return brama_str_eq(rule->gateway, BRAMA_STR("kyma-gateway")) &&
-           brama_str_eq(rule->ns, BRAMA_STR("kyma-system"));
-}
-
 void brama__judge_support(struct brama__judging *j)
 {
     bool v1 = brama__is_v1(j->rule);
 
-    if (v1 && !is_kyma_gateway(j->rule))
-        brama__fail(j, j->rule->where,
-                    brama__unsupported(j, brama_arena_printf(j->arena, "gateway %.*s",
-                                                             BRAMA_FMT(j->rule->gateway))),
-                    ".spec.gateway");
+    /* Kyma doesn't ask; nobody could reach it, and nobody would be told. */
+    if (v1 && j->gateway == NULL && !j->built_in)
+        brama__fail(
+            j, j->rule->where,
+            brama_arena_printf(j->arena, BRAMA__TEXT_NO_GATEWAY, BRAMA_FMT(j->rule->gateway)),
+            ".spec.gateway");
     for (size_t i = 0; i < j->rule->rule_count; i++) {
         if (v1)
             check_v1_rule(j, i);

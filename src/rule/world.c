@@ -205,6 +205,9 @@ static adder *adder_of(const struct brama__object *o)
     if (core && brama_str_eq(o->kind, BRAMA_STR("Secret")) &&
         brama_str_eq(type, BRAMA_STR("kubernetes.io/tls")))
         return brama__add_secret;
+    if (brama_str_eq(o->kind, BRAMA_STR("Gateway")) &&
+        brama_str_starts(version, BRAMA_STR("networking.istio.io/")))
+        return brama__add_gateway;
     if (brama_str_eq(o->kind, BRAMA_STR("EndpointSlice")) &&
         brama_str_eq(version, BRAMA_STR("discovery.k8s.io/v1")))
         return brama__add_slice;
@@ -256,6 +259,8 @@ enum brama_err brama_world_add_docs(struct brama_world *world, const struct bram
         world->last_rule->next = NULL;
     if (world->last_pod != NULL)
         world->last_pod->next = NULL;
+    if (world->last_gateway != NULL)
+        world->last_gateway->next = NULL;
     if (world->findings.last != NULL)
         world->findings.last->next = NULL;
     return BRAMA_ERR_NOMEM;

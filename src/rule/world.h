@@ -87,6 +87,34 @@ struct brama_mesh {
     struct brama_authorizer *authorizers; /* in order */
 };
 
+/* Istio's Gateway, of networking.istio.io. A server stands for one of our two listeners: its port's
+ * number is the operator's (--listen, --tls-listen). */
+enum brama_listener {
+    BRAMA_LISTENER_NONE = 0, /* a server that serves nobody here; a finding says why */
+    BRAMA_LISTENER_PLAIN,
+    BRAMA_LISTENER_TLS
+};
+struct brama_gateway_host {
+    brama_str ns;   /* of the APIRules that may use it; empty: any */
+    brama_str host; /* lower case: a name, "*.x" or "*" */
+};
+struct brama_gateway_server {
+    enum brama_listener listener;
+    bool is_https; /* its protocol, whatever came of it */
+    bool redirect; /* PLAIN: tls.httpsRedirect */
+    struct brama_gateway_host *hosts;
+    size_t host_count;
+    brama_str credential; /* TLS: name of a Secret; brama_world_certificate() */
+    struct brama_where where;
+};
+struct brama_gateway {
+    struct brama_gateway *next;
+    brama_str ns, name;
+    struct brama_gateway_server *servers;
+    size_t server_count;
+    struct brama_where where;
+};
+
 /* v1 Pod: only for the question whether the workload of a Service is in the mesh. */
 struct brama_pod {
     struct brama_pod *next;
@@ -103,7 +131,8 @@ struct brama_world {
     struct brama_service *services;
     struct brama_endpoint_slice *slices;
     struct brama_secret *secrets;
-    struct brama_pod *pods, *last_pod; /* in order */
+    struct brama_pod *pods, *last_pod;             /* in order */
+    struct brama_gateway *gateways, *last_gateway; /* in order */
     struct brama_toggle toggle;
     struct brama_mesh mesh;
     size_t skipped;                   /* objects of kinds that don't concern us */
@@ -119,6 +148,13 @@ struct brama_world_options {
 /* NULL: the mesh configuration has none of that name. */
 const struct brama_authorizer *brama_world_authorizer(const struct brama_world *world,
                                                       brama_str name);
+
+/* The Secret of a TLS server: that of its credentialName in istio-system, where Kyma's ingress
+ * gateway looks for it, else in the Gateway's own namespace. NULL: it isn't there, and the
+ * certificate of nobody in particular stands in. */
+const struct brama_secret *brama_world_certificate(const struct brama_world *world,
+                                                   const struct brama_gateway *gateway,
+                                                   const struct brama_gateway_server *server);
 
 void brama_world_init(struct brama_world *world, struct brama_arena *arena,
                       const struct brama_world_options *options);

@@ -15,6 +15,7 @@ void brama__add_config_map(struct brama_world *world, const struct brama__object
 void brama__add_mesh(struct brama_world *world, const struct brama__object *o);
 void brama__add_service(struct brama_world *world, const struct brama__object *o);
 void brama__add_slice(struct brama_world *world, const struct brama__object *o);
+void brama__add_gateway(struct brama_world *world, const struct brama__object *o);
 void brama__add_pod(struct brama_world *world, const struct brama__object *o);
 void brama__add_secret(struct brama_world *world, const struct brama__object *o);
 

@@ -32,6 +32,13 @@ const withKeys = (url) => apiRule({ rules: [{ path: '/a', jwt: istioJwt('https:/
 const rsa = makeKey('RS256').jwk;
 const ec = makeKey('ES256');
 const open = apiRule({ rules: [{ path: '/a', noAuth: true }] });
+const web = (tls, ...more) => documents(JSON.stringify({ apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'web', namespace: 'shop' }, spec: { servers: [{ port: { number: 443, name: 'https', protocol: 'HTTPS' }, hosts: ['*.localhost'], tls }] } }), open, ...more);
+const tlsSecret = (crt, key) => JSON.stringify({ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: 'c', namespace: 'shop' }, stringData: { 'tls.crt': crt, 'tls.key': key } });
+const pair = (() => {
+  const [crt, key] = ['crt.pem', 'key.pem'].map((name) => path.join(dir, name));
+  spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', crt, '-subj', '/CN=localhost', '-days', '2']);
+  return { crt: readFileSync(crt, 'utf8'), key: readFileSync(key, 'utf8') };
+})();
 
 // A code, what provokes it, where it is said, and a piece of what is said; then the repaired one.
 const examples = [
@@ -44,6 +51,10 @@ const examples = [
   ['BRAMA1006', open.replace('/v2', '/v3'), '.apiVersion', /v3/, open],
   ['BRAMA1007', documents(toggle('magic'), open), '.data.api-gateway-config', /no handler/, istio(open)],
   ['BRAMA1008', open.replace('"APIRule"', '"ApiRule"'), '.kind', /no kind ApiRule, did you mean "APIRule"/, open],
+  ['BRAMA1009', web({ mode: 'MUTUAL', credentialName: 'c' }), '.spec.servers[0]', /tls\.mode other than SIMPLE/, web({ mode: 'SIMPLE', credentialName: 'c' })],
+  ['BRAMA1010', web({ mode: 'SIMPLE', credentialName: 'c' }), '.spec.servers[0].tls.credentialName', /Secret c is neither in istio-system nor in shop/, web({ mode: 'SIMPLE', credentialName: 'c' }, tlsSecret(pair.crt, pair.key))],
+  ['BRAMA1011', apiRule({ host: 'shop.example', rules: [{ path: '/a', noAuth: true }] }), '.spec.hosts[0]', /has host shop\.example/, open],
+  ['BRAMA1012', web({ mode: 'SIMPLE', credentialName: 'c' }, tlsSecret(pair.crt, ec.pem)), '.spec.servers', /Secret shop\/c: /, web({ mode: 'SIMPLE', credentialName: 'c' }, tlsSecret(pair.crt, pair.key))],
   ['BRAMA1101', apiRule({ rules: [{ path: '/a', jwt: { ...jwt, authorizations: [{ audiences: ['a'] }, { requiredScopes: ['b'] }] } }] }), '.spec.rules[0].jwt.authorizations', /no audience/,
     apiRule({ rules: [{ path: '/a', jwt: { ...jwt, authorizations: [{ audiences: ['a'] }, { audiences: ['b'] }] } }] })],
   ['BRAMA1102', apiRule({ rules: [{ path: '/a', jwt: istioJwt('https://idp.example', 'https://idp.example/keys', { audiences: ['a'], fromParams: ['t'] }) }] }), '.spec.rules[0].jwt.authentications[0].fromParams', /Referer/,
@@ -65,8 +76,8 @@ const examples = [
     apiRule({ rules: [{ path: '/admin', jwt }, { path: '/*', noAuth: true }] })],
   ['BRAMA1206', apiRule({ rules: [{ path: '/{*}/info', noAuth: true }, { path: '/admin/{*}', jwt }] }), '.spec.rules[1]', /GET \/admin\/info passes without a token/,
     apiRule({ rules: [{ path: '/admin/info', noAuth: true }, { path: '/admin/{*}', jwt }] })],
-  ['BRAMA1207', documents(apiRule({ name: 'all', host: '*.shop.example', rules: [{ path: '/*', jwt }] }), apiRule({ host: 'a.shop.example', rules: [{ path: '/a', noAuth: true }] })), '.spec.hosts[0]', /a\.shop\.example has an APIRule of its own/,
-    documents(apiRule({ name: 'all', host: '*.shop.example', rules: [{ path: '/*', jwt }] }), apiRule({ host: 'a.other.example', rules: [{ path: '/a', noAuth: true }] }))],
+  ['BRAMA1207', documents(apiRule({ name: 'all', host: '*.shop.localhost', rules: [{ path: '/*', jwt }] }), apiRule({ host: 'a.shop.localhost', rules: [{ path: '/a', noAuth: true }] })), '.spec.hosts[0]', /a\.shop\.localhost has an APIRule of its own/,
+    documents(apiRule({ name: 'all', host: '*.shop.localhost', rules: [{ path: '/*', jwt }] }), apiRule({ host: 'a.other.localhost', rules: [{ path: '/a', noAuth: true }] }))],
   ['BRAMA1208', apiRuleV1({ rules: [{ path: 'a/.*', ...handler('no_auth') }] }), '.spec.rules[0].path', /no request/, apiRuleV1({ rules: [{ path: '/a/.*', ...handler('no_auth') }] })],
   ['BRAMA1209', apiRuleV1({ rules: [{ path: '/*', ...handler('noop') }] }), '.spec.rules[0].path', /slashes only/, istio(apiRuleV1({ rules: [{ path: '/*', ...handler('no_auth') }] }))],
   ['BRAMA1210', istio(apiRuleV1({ rules: [{ path: '/o/[0-9]+', ...handler('no_auth') }] })), '.spec.rules[0].path', /GET \/o\/0 is answered 403/, apiRule({ rules: [{ path: '/o/{*}', noAuth: true }] })],
@@ -80,7 +91,7 @@ const examples = [
   ['BRAMA1304', withKeys(keySet('private', rsa, { ...ec.jwk, d: 'AA' })), '.spec.rules[0].jwt.authentications[0].jwksUri', /private members/, withKeys(keySet('public', rsa, ec.jwk))],
   ['BRAMA2001', 'kind: [', '', /./, open],
 ];
-const ERRORS = ['BRAMA1004', 'BRAMA1005', 'BRAMA1006', 'BRAMA1007', 'BRAMA1303', 'BRAMA2001'];
+const ERRORS = ['BRAMA1004', 'BRAMA1005', 'BRAMA1006', 'BRAMA1007', 'BRAMA1009', 'BRAMA1012', 'BRAMA1303', 'BRAMA2001'];
 
 describe('each code', () => {
   for (const [code, text, attribute, message, repaired] of examples)

@@ -240,17 +240,17 @@ static void a_wildcard_needs_a_name_before_its_dot(void **state)
     (void)state;
     static const char rules[] =
         "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: w}\nspec:\n"
-        "  gateway: kyma-system/kyma-gateway\n  hosts: [\"*.w.example\"]\n"
+        "  gateway: kyma-system/kyma-gateway\n  hosts: [\"*.w.kyma.example\"]\n"
         "  service: {name: w, port: 80}\n  rules: [{path: /*, methods: [GET], noAuth: true}]\n";
     static const struct {
         const char *name, *host;
         enum brama_reason reason;
     } rows[] = {
-        {"a name", "a.w.example", BRAMA_REASON_ALLOWED},
-        {"two names", "a.b.w.example:8443", BRAMA_REASON_ALLOWED},
-        {"none", "w.example", BRAMA_REASON_NO_HOST},
-        {"an empty one", ".w.example", BRAMA_REASON_NO_HOST},
-        {"another domain's end", "aw.example", BRAMA_REASON_NO_HOST},
+        {"a name", "a.w.kyma.example", BRAMA_REASON_ALLOWED},
+        {"two names", "a.b.w.kyma.example:8443", BRAMA_REASON_ALLOWED},
+        {"none", "w.kyma.example", BRAMA_REASON_NO_HOST},
+        {"an empty one", ".w.kyma.example", BRAMA_REASON_NO_HOST},
+        {"another domain's end", "aw.kyma.example", BRAMA_REASON_NO_HOST},
     };
     struct fixture f;
     fixture_init(&f, rules);

@@ -33,6 +33,7 @@ int run_jwt(void);
 int run_v2(void);
 int run_support(void);
 int run_facts(void);
+int run_gateway(void);
 int run_world(void);
 
 #define ISTIO                                                                                      \
