@@ -195,6 +195,7 @@ static brama_str of_change(const struct ask *a)
     case BRAMA_CHANGE_HOST:
         return brama_arena_printf(a->arena, "the host in force is \"%.*s\"", BRAMA_FMT(value));
     case BRAMA_CHANGE_NONE:
+    case BRAMA_CHANGE_ONCE:
     case BRAMA_CHANGE_KEYSET:
     case BRAMA_CHANGE_SERVICE:
     case BRAMA_CHANGE_COUNT:
@@ -260,11 +261,12 @@ static void write_value(struct brama_json_out *json, enum brama_change_type type
 void brama_change_write(struct brama_json_out *json, const struct brama_trace_step *cause)
 {
     static const char *const names[BRAMA_CHANGE_COUNT] = {
-        [BRAMA_CHANGE_NONE] = "none",     [BRAMA_CHANGE_MINT] = "mint",
-        [BRAMA_CHANGE_SIGN] = "sign",     [BRAMA_CHANGE_TOKEN] = "token",
-        [BRAMA_CHANGE_HEADER] = "header", [BRAMA_CHANGE_METHOD] = "method",
-        [BRAMA_CHANGE_PATH] = "path",     [BRAMA_CHANGE_HOST] = "host",
-        [BRAMA_CHANGE_KEYSET] = "keyset", [BRAMA_CHANGE_SERVICE] = "service"};
+        [BRAMA_CHANGE_NONE] = "none",      [BRAMA_CHANGE_MINT] = "mint",
+        [BRAMA_CHANGE_SIGN] = "sign",      [BRAMA_CHANGE_TOKEN] = "token",
+        [BRAMA_CHANGE_ONCE] = "once",      [BRAMA_CHANGE_HEADER] = "header",
+        [BRAMA_CHANGE_METHOD] = "method",  [BRAMA_CHANGE_PATH] = "path",
+        [BRAMA_CHANGE_HOST] = "host",      [BRAMA_CHANGE_KEYSET] = "keyset",
+        [BRAMA_CHANGE_SERVICE] = "service"};
 
     brama_json_key(json, BRAMA_STR("change"));
     if (cause == NULL || cause->change.count == 0) {

@@ -160,10 +160,12 @@ void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_
                     brama_str_c(brama_reason_name(reason)), "%u", out->status);
 }
 
-void brama__deny_several(struct brama__case *c, enum brama__dialect dialect)
+void brama__deny_several(struct brama__case *c, enum brama__dialect dialect,
+                         const struct brama__place *place)
 {
     brama_trace_add(c->trace, "token", BRAMA_TRACE_FAIL, BRAMA_STR("one token"),
                     BRAMA_STR("several"), "a second copy at the same place, or too many places");
+    brama__change_once(c, place);
     brama__deny(c, dialect, BRAMA_REASON_TOKEN_SEVERAL);
 }
 

@@ -18,12 +18,28 @@ brama_str brama__place_found(struct brama__case *c, const struct brama__place *p
     return BRAMA_STR("query parameter access_token");
 }
 
+static const char *const in[] = {[BRAMA_TOKEN_DEFAULT] = "header",
+                                 [BRAMA_TOKEN_HEADER] = "header",
+                                 [BRAMA_TOKEN_PARAM] = "param",
+                                 [BRAMA_TOKEN_COOKIE] = "cookie"};
+
+void brama__change_once(struct brama__case *c, const struct brama__place *place)
+{
+    brama_str name = place->name;
+    const char *kind = in[place->place];
+    size_t count = 0;
+
+    if (place->place == BRAMA_TOKEN_DEFAULT) {
+        (void)brama__header(c->request, BRAMA_STR("authorization"), &count);
+        name = count > 1 ? BRAMA_STR("Authorization") : BRAMA_STR("access_token");
+        kind = count > 1 ? in[BRAMA_TOKEN_HEADER] : in[BRAMA_TOKEN_PARAM];
+    }
+    brama_trace_change(c->trace, BRAMA_CHANGE_ONCE, "in", BRAMA_CHANGE_TEXT, brama_str_c(kind));
+    brama_trace_change(c->trace, BRAMA_CHANGE_ONCE, "name", BRAMA_CHANGE_TEXT, name);
+}
+
 void brama__change_place(struct brama__case *c, const struct brama__place *place)
 {
-    static const char *const in[] = {[BRAMA_TOKEN_DEFAULT] = "header",
-                                     [BRAMA_TOKEN_HEADER] = "header",
-                                     [BRAMA_TOKEN_PARAM] = "param",
-                                     [BRAMA_TOKEN_COOKIE] = "cookie"};
     bool is_default = place->place == BRAMA_TOKEN_DEFAULT;
     brama_str name = is_default ? BRAMA_STR("Authorization") : place->name;
     brama_str prefix = place->prefix;

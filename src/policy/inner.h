@@ -39,6 +39,8 @@ struct brama__case {
     struct brama__session session;
 };
 
+struct brama__place;
+
 /* How refusals are worded. */
 enum brama__dialect { BRAMA__GATEWAY, BRAMA__ISTIO, BRAMA__ORY };
 
@@ -56,7 +58,8 @@ uint16_t brama__challenge(struct brama__case *c);
  * nothing happens where waiting isn't possible. */
 void brama__park(struct brama__case *c, const uint64_t *keysets, size_t count);
 /* More than one credential at a place: nobody can say which one counts. */
-void brama__deny_several(struct brama__case *c, enum brama__dialect dialect);
+void brama__deny_several(struct brama__case *c, enum brama__dialect dialect,
+                         const struct brama__place *place);
 /* A header for the response; its texts are the arena's or static. */
 void brama__add_response_header(struct brama__case *c, brama_str name, brama_str value);
 /* In place of those of that name. */
@@ -177,6 +180,8 @@ brama_str brama__place_found(struct brama__case *c, const struct brama__place *p
                              brama_str token);
 /* A good token at this place. */
 void brama__change_place(struct brama__case *c, const struct brama__place *place);
+/* One copy only of what stands there. */
+void brama__change_once(struct brama__case *c, const struct brama__place *place);
 /* Another key: the first of these sets whose alg is among algs (1 << enum brama_alg). */
 void brama__change_key(struct brama__case *c, const uint64_t *keysets, size_t count, uint32_t algs);
 #define BRAMA__ANY_ALG UINT32_MAX

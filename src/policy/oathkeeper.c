@@ -81,13 +81,16 @@ static enum brama__authn ask_anonymous(struct brama__case *c)
     const struct brama_header *h = brama__header(c->request, BRAMA_STR("authorization"), &count);
 
     if (count > 1) {
-        brama__deny_several(c, BRAMA__ORY);
+        static const struct brama__place place = {.name = BRAMA_LIT("Authorization")};
+        brama__deny_several(c, BRAMA__ORY, &place);
         return BRAMA__AUTHN_ENDED;
     }
     if (h != NULL && h->value.n != 0) {
         brama_trace_add(c->trace, "token", brama__not_mine_outcome(c),
                         BRAMA_STR("no Authorization header"), BRAMA_NIL,
                         "anonymous isn't responsible for a request that has one");
+        brama_trace_change(c->trace, BRAMA_CHANGE_HEADER, "authorization", BRAMA_CHANGE_DROP,
+                           BRAMA_NIL);
         return BRAMA__AUTHN_NOT_MINE;
     }
     c->session.subject = BRAMA_STR("anonymous"); /* Kyma lets nobody configure another one */

@@ -261,7 +261,7 @@ enum brama__authn brama__ask_ory_jwt(struct brama__case *c, const struct brama_p
     struct brama__token token;
 
     if (several) {
-        brama__deny_several(c, BRAMA__ORY);
+        brama__deny_several(c, BRAMA__ORY, &place);
         return BRAMA__AUTHN_ENDED;
     }
     if (text.n == 0)

@@ -134,13 +134,13 @@ static bool judge_auth(struct visit *v, const struct brama_p_auth *auth)
     size_t n = brama__find_tokens(c, &place, tokens, BRAMA_ARRAY_LEN(tokens), &several);
 
     if (several) {
-        brama__deny_several(c, BRAMA__ISTIO);
+        brama__deny_several(c, BRAMA__ISTIO, &place);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
         struct found *f = find_or_add(v, tokens[i], &place);
         if (f == NULL) {
-            brama__deny_several(c, BRAMA__ISTIO);
+            brama__deny_several(c, BRAMA__ISTIO, &place);
             return false;
         }
         enum brama_jwt_status status = check_token(c, f, auth);

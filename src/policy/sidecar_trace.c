@@ -51,15 +51,19 @@ void brama__change_issuer(struct brama__case *c)
                            brama_pack_text(c->policy, own->issuer));
 }
 
+/* Each once: those of a workload are sorted. */
 static brama_str issuers_text(struct brama__case *c, struct brama_span auths)
 {
-    brama_str out = BRAMA_STR("");
+    brama_str out = BRAMA_STR(""), last = BRAMA_NIL;
     for (uint32_t i = 0; c->trace != NULL && i < auths.count; i++) {
         const struct brama_p_auth *auth = auth_row(c, auths, i);
         if (auth == NULL)
             break;
-        out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out), i != 0 ? " " : "",
-                                 BRAMA_FMT(brama_pack_text(c->policy, auth->issuer)));
+        brama_str issuer = brama_pack_text(c->policy, auth->issuer);
+        if (i == 0 || !brama_str_eq(issuer, last))
+            out = brama_arena_printf(c->arena, "%.*s%s%.*s", BRAMA_FMT(out), i != 0 ? " " : "",
+                                     BRAMA_FMT(issuer));
+        last = issuer;
     }
     return out;
 }

@@ -14,6 +14,7 @@ enum brama_change_kind {
     BRAMA_CHANGE_SIGN,   /* "sign": members of the token's header, and with them the key */
     BRAMA_CHANGE_TOKEN,  /* "token": a good one, "in" a header, param or cookie, its "name" and,
                             of a header, the "prefix" before it */
+    BRAMA_CHANGE_ONCE,   /* "once": the "name" that stands twice "in" header, param or cookie */
     BRAMA_CHANGE_HEADER, /* "header": of the request */
     BRAMA_CHANGE_METHOD, /* "method", "path", "host": of the request; no names */
     BRAMA_CHANGE_PATH,
