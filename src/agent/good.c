@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/step.h"
 #include "policy/pages.h"
 #include "rule/read.h"
 #include "json/read.h"
@@ -226,5 +227,6 @@ void brama__good_drop(struct brama__goods *g, struct brama__good *good)
     char path[NAME_MAX + 16];
     if (path_of(path, sizeof(path), good->ns, good->name))
         unlinkat(g->state->dir_fd, path, 0);
+    brama__step();
     good->gone = true;
 }

@@ -13,6 +13,7 @@
 
 #include "agent/nginx_conf.h"
 #include "agent/nginx_find.h"
+#include "agent/step.h"
 
 #define CONF_BYTES ((size_t)1 << 20)
 #define LOOK_MS 20
@@ -311,6 +312,7 @@ static void look(uv_timer_t *timer)
     n->served = true;
     n->since_ms = uv_now(n->loop);
     drain_old(n);
+    brama__step();
     write_pid(n);
     n->events.serving(n->events.ctx, n->adopted);
 }
@@ -389,6 +391,7 @@ enum brama_err brama__nginx_start(struct brama__nginx *n, struct brama_diag *dia
                        uv_strerror(error));
         return BRAMA_ERR_IO;
     }
+    brama__step();
     n->pid = n->process.pid;
     n->since_ms = uv_now(n->loop);
     uv_timer_start(&n->timer, look, LOOK_MS, LOOK_MS);

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/step.h"
 #include "policy/facts.h"
 #include "policy/policy.h"
 
@@ -87,6 +88,7 @@ static enum brama_err make_control(const struct brama__state *state, struct bram
                                  .format = BRAMA_PAGES_FORMAT};
     unlinkat(state->dir_fd, temporary, 0);
     int fd = openat(state->dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    brama__step();
     bool done = fd >= 0 && ftruncate(fd, BRAMA_CONTROL_BYTES) == 0 &&
                 pwrite(fd, &page, sizeof(page), 0) == (ssize_t)sizeof(page) &&
                 brama__state_give(state, fd) && fsync(fd) == 0 &&
@@ -94,6 +96,7 @@ static enum brama_err make_control(const struct brama__state *state, struct bram
     int why = errno;
     if (fd >= 0)
         close(fd);
+    brama__step();
     errno = why;
     return done ? BRAMA_OK : complain(diag, "can't make", BRAMA_STATE_CONTROL);
 }
@@ -234,11 +237,26 @@ static enum brama_err write_aside(const struct brama__publisher *p, const char *
         openat(p->state->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return complain(diag, "can't make", name);
-    bool done = write_all(fd, bytes) && brama__state_give(p->state, fd) && fsync(fd) == 0;
+    brama__step();
+    bool done = write_all(fd, bytes) && brama__state_give(p->state, fd);
+    brama__step();
+    done = done && fsync(fd) == 0;
     int why = errno;
     done = close(fd) == 0 && done;
+    brama__step();
     errno = why;
     return done ? BRAMA_OK : complain(diag, "can't write", name);
+}
+
+/* For good, and under its name. */
+static enum brama_err name_it(const struct brama__publisher *p, const char *temporary,
+                              const char *name, struct brama_diag *diag)
+{
+    bool done = renameat(p->state->dir_fd, temporary, p->state->dir_fd, name) == 0;
+    brama__step();
+    done = done && fsync(p->state->dir_fd) == 0;
+    brama__step();
+    return done ? BRAMA_OK : complain(diag, "can't name", name);
 }
 
 enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind kind,
@@ -252,16 +270,18 @@ enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind k
     enum brama_err err = write_aside(p, temporary, bytes, diag);
     if (err == BRAMA_OK)
         err = read_back(p, temporary, kind, number, bytes.n, diag);
-    if (err == BRAMA_OK && (renameat(p->state->dir_fd, temporary, p->state->dir_fd, name) != 0 ||
-                            fsync(p->state->dir_fd) != 0))
-        err = complain(diag, "can't name", name);
+    brama__step();
+    if (err == BRAMA_OK)
+        err = name_it(p, temporary, name, diag);
     if (err != BRAMA_OK) {
         unlinkat(p->state->dir_fd, temporary, 0);
         unlinkat(p->state->dir_fd, name, 0);
         return err;
     }
     atomic_store_explicit(number_of(p, kind), number, memory_order_release);
+    brama__step();
     poke(p);
+    brama__step();
     return BRAMA_OK;
 }
 

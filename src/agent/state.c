@@ -1,5 +1,6 @@
 #include "agent/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/step.h"
 #include "base/buf.h"
 #include "policy/pages.h"
 
@@ -86,6 +88,28 @@ static enum brama_err make_folders(struct brama__state *s, struct brama_diag *di
     return BRAMA_OK;
 }
 
+/* What a crash between a temporary file and its name has left. Numbered files are the publisher's:
+ * their numbers are used up. */
+static void remove_litter(const struct brama__state *s)
+{
+    static const char *const ours[] = {".", BRAMA_STATE_GOOD, BRAMA_STATE_KEYS, BRAMA__STATE_TLS};
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(ours); i++) {
+        int fd = openat(s->dir_fd, ours[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+        if (dir == NULL && fd >= 0)
+            close(fd);
+        for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+            brama_str name = brama_str_c(e->d_name);
+            if (brama_str_ends(name, BRAMA_STR(".tmp")) &&
+                !brama_str_starts(name, BRAMA_STR(BRAMA_STATE_POLICY)) &&
+                !brama_str_starts(name, BRAMA_STR(BRAMA_STATE_FACTS)))
+                unlinkat(fd, e->d_name, 0);
+        }
+        if (dir != NULL)
+            closedir(dir);
+    }
+}
+
 static bool try_lock(int fd, int how)
 {
     for (int i = 0; i < LOCK_TRIES; i++) {
@@ -134,7 +158,11 @@ enum brama_err brama__state_open(struct brama__state *s, brama_str dir, struct b
     if (s->dir_fd < 0)
         return complain(diag, "can't open", s->dir);
     enum brama_err err = take_lock(s, diag);
-    return err == BRAMA_OK ? make_folders(s, diag) : err;
+    if (err == BRAMA_OK)
+        err = make_folders(s, diag);
+    if (err == BRAMA_OK)
+        remove_litter(s);
+    return err;
 }
 
 void brama__state_close(struct brama__state *s)
@@ -202,13 +230,16 @@ bool brama__state_write(const struct brama__state *s, const char *name, brama_st
         openat(s->dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return false;
+    brama__step();
     bool done = write_all(fd, text);
+    brama__step();
     done = close(fd) == 0 && done && renameat(s->dir_fd, temporary, s->dir_fd, name) == 0;
     if (!done) {
         int why = errno;
         unlinkat(s->dir_fd, temporary, 0);
         errno = why;
     }
+    brama__step();
     return done;
 }
 
