@@ -178,6 +178,7 @@ static void on_keyset(void *ctx, const struct brama_keyset *keyset, enum brama_k
 {
     struct agent *a = ctx;
     uint64_t id = brama_keyset_id(keyset->url), version = keyset->version;
+    int64_t next_at_s = keyset->next_at_s;
 
     if (event == BRAMA_KEYSET_ASKED) {
         brama__wanted_asked(&a->wanted, a->keysets, id);
@@ -185,10 +186,12 @@ static void on_keyset(void *ctx, const struct brama_keyset *keyset, enum brama_k
     }
     if (event == BRAMA_KEYSET_NEWS && keyset->problem.n != 0)
         brama__say("key set %.*s: %.*s%s", BRAMA_FMT(keyset->url), BRAMA_FMT(keyset->problem),
-                   keyset->set != NULL ? "; the last good one stays" : "");
+                   keyset->set != NULL ? "; the last good one stays"
+                   : keyset->expired   ? "; the last good one is too old, nobody is let in by it"
+                                       : "");
     if (event == BRAMA_KEYSET_NEWS)
         facts_changed(a); /* and with a new policy the set may have been let go */
-    brama__wanted_done(&a->wanted, id, version);
+    brama__wanted_done(&a->wanted, id, version, next_at_s);
 }
 
 static void on_poke(void *ctx)

@@ -151,7 +151,9 @@ static struct brama_facts_keyset_in keyset_in(const struct brama_keyset *k)
                                        .fetched_at_s = k->fetched_at_s,
                                        .version = k->version,
                                        .set = k->set};
-    if (k->set != NULL)
+    if (k->expired)
+        in.state = BRAMA_KEYSET_EXPIRED;
+    else if (k->set != NULL)
         in.state = k->problem.n == 0 ? BRAMA_KEYSET_FRESH : BRAMA_KEYSET_STALE;
     return in;
 }

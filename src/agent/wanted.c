@@ -148,6 +148,7 @@ static struct brama_control_keyset *new_entry(const struct brama__wanted *w,
         return NULL;
     /* A fetch for its former set may never end; who waits for it decides anew and finds out. */
     atomic_store(&e->done, atomic_load(&e->asked));
+    atomic_store(&e->next_at_s, 0);
     atomic_store(&e->id, id);
     return e;
 }
@@ -162,11 +163,13 @@ void brama__wanted_asked(const struct brama__wanted *w, const struct brama_keyse
         atomic_fetch_add(&e->asked, 1);
 }
 
-void brama__wanted_done(const struct brama__wanted *w, uint64_t id, uint64_t version)
+void brama__wanted_done(const struct brama__wanted *w, uint64_t id, uint64_t version,
+                        int64_t next_at_s)
 {
     struct brama_control_keyset *e = entry_of(w, id);
     if (e == NULL)
         return;
     atomic_store(&e->version, version);
+    atomic_store(&e->next_at_s, next_at_s);
     atomic_store_explicit(&e->done, atomic_load(&e->asked), memory_order_release);
 }

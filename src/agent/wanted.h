@@ -4,7 +4,7 @@
  *     err = brama__wanted_open(&w, loop, &publisher, on_poke, ctx, &diag);
  *     on a poke and each second:  brama__wanted_take(&w, keysets);
  *     when a fetch begins:        brama__wanted_asked(&w, keysets, id);
- *     when what it brought is out: brama__wanted_done(&w, id, version);
+ *     when what it brought is out: brama__wanted_done(&w, id, version, next_at_s);
  */
 #ifndef BRAMA_AGENT_WANTED_H
 #define BRAMA_AGENT_WANTED_H
@@ -38,6 +38,7 @@ void brama__wanted_take(const struct brama__wanted *w, struct brama_keysets *key
 /* keysets: whose entries may not be given away. */
 void brama__wanted_asked(const struct brama__wanted *w, const struct brama_keysets *keysets,
                          uint64_t id);
-void brama__wanted_done(const struct brama__wanted *w, uint64_t id, uint64_t version);
+void brama__wanted_done(const struct brama__wanted *w, uint64_t id, uint64_t version,
+                        int64_t next_at_s);
 
 #endif

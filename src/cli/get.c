@@ -61,18 +61,29 @@ static brama_str key_ids(struct brama_arena *arena, const struct brama_node *set
     return text;
 }
 
-/* RFC 3339 in UTC, to how long ago that was. */
-static brama_str fetched(struct brama_arena *arena, const struct brama_node *set)
+/* RFC 3339 in UTC, to how far away that is. */
+static brama_str distance_to(struct brama_arena *arena, brama_str at)
 {
-    brama_str at = brama_node_get_str(set, BRAMA_STR("fetched_at"));
     struct tm tm = {0};
     char text[32];
 
-    if (at.n == 0)
-        return BRAMA_STR("never");
     snprintf(text, sizeof(text), "%.*s", BRAMA_FMT(at));
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     return end != NULL && *end == '\0' ? brama_distance_text(arena, timegm(&tm), time(NULL)) : at;
+}
+
+static brama_str fetched(struct brama_arena *arena, const struct brama_node *set)
+{
+    brama_str at = brama_node_get_str(set, BRAMA_STR("fetched_at"));
+
+    return at.n != 0 ? distance_to(arena, at) : BRAMA_STR("never");
+}
+
+static brama_str next_fetch(struct brama_arena *arena, const struct brama_node *set)
+{
+    brama_str at = brama_node_get_str(set, BRAMA_STR("next_fetch"));
+
+    return at.n != 0 ? distance_to(arena, at) : BRAMA_NIL;
 }
 
 static const struct column rule_columns[] = {
@@ -85,9 +96,10 @@ static const struct column rule_columns[] = {
     {"DESCRIPTION", "description", NULL, true},
 };
 static const struct column set_columns[] = {
-    {"URL", "url", NULL, false},         {"STATE", "state", NULL, false},
-    {"KEYS", NULL, key_count, false},    {"FETCHED", NULL, fetched, false},
-    {"PROBLEM", "problem", NULL, false}, {"KIDS", NULL, key_ids, true},
+    {"URL", "url", NULL, false},       {"STATE", "state", NULL, false},
+    {"KEYS", NULL, key_count, false},  {"FETCHED", NULL, fetched, false},
+    {"NEXT", NULL, next_fetch, false}, {"PROBLEM", "problem", NULL, false},
+    {"KIDS", NULL, key_ids, true},     {"LEFT-OUT", "left_out_reasons", NULL, true},
 };
 /* The day is today's, nearly always; -o wide and json have all of it. */
 static brama_str clock_of(struct brama_arena *arena, const struct brama_node *refusal)

@@ -29,6 +29,6 @@ struct brama_json_out;
 void brama_gw_write_apirule(struct brama_json_out *out, const struct brama_policy *policy,
                             uint32_t index);
 void brama_gw_write_keyset(struct brama_json_out *out, const struct brama_facts *facts,
-                           uint32_t index);
+                           uint32_t index, const struct brama_slot *slot);
 
 #endif

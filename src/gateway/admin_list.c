@@ -9,6 +9,7 @@
 struct listing {
     struct brama_gw_stream stream; /* first: it is what the stream's functions are given */
     struct brama_mapped *pin;      /* NULL: nothing in force, an empty list */
+    const struct brama_slot *slot;
     struct brama_json_out out;
     void (*write)(struct listing *list, uint32_t index);
     brama_str number_key, list_key;
@@ -22,7 +23,7 @@ static void write_apirule(struct listing *list, uint32_t index)
 
 static void write_keyset(struct listing *list, uint32_t index)
 {
-    brama_gw_write_keyset(&list->out, &list->pin->facts, index);
+    brama_gw_write_keyset(&list->out, &list->pin->facts, index, list->slot);
 }
 
 static void release(struct brama_gw_stream *stream)
@@ -63,6 +64,7 @@ static ngx_int_t start(ngx_http_request_t *r, const struct listing *of)
     if (list == NULL)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     *list = *of;
+    list->slot = brama_gw_slot(r);
     (void)brama_mapped_pin(list->pin);
     list->stream.slice = write_slice;
     list->stream.end = release;

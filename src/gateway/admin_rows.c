@@ -55,6 +55,8 @@ static brama_str state_name(uint32_t state)
 {
     if (state == BRAMA_KEYSET_FRESH)
         return BRAMA_STR("fresh");
+    if (state == BRAMA_KEYSET_EXPIRED)
+        return BRAMA_STR("expired");
     return state == BRAMA_KEYSET_STALE ? BRAMA_STR("stale") : BRAMA_STR("never");
 }
 
@@ -73,13 +75,13 @@ static brama_str kty_name(uint32_t kty)
     return BRAMA_STR("");
 }
 
-static void write_time(struct brama_json_out *out, int64_t at_s)
+static void write_time(struct brama_json_out *out, brama_str key, int64_t at_s)
 {
     char text[32];
     struct tm tm;
     time_t t = (time_t)at_s;
 
-    brama_json_key(out, BRAMA_STR("fetched_at"));
+    brama_json_key(out, key);
     if (at_s == 0 || gmtime_r(&t, &tm) == NULL) {
         brama_json_null(out);
         return;
@@ -114,8 +116,15 @@ static void write_key(struct brama_json_out *out, const struct brama_pack *pack,
     brama_json_end(out);
 }
 
+static int64_t next_fetch(const struct brama_slot *slot, uint64_t id)
+{
+    const struct brama_control_keyset *k = brama_slot_keyset(slot, id);
+
+    return k != NULL ? atomic_load_explicit(&k->next_at_s, memory_order_relaxed) : 0;
+}
+
 void brama_gw_write_keyset(struct brama_json_out *out, const struct brama_facts *facts,
-                           uint32_t index)
+                           uint32_t index, const struct brama_slot *slot)
 {
     const struct brama_pack *pack = &facts->pack;
     const struct brama_f_keyset *set =
@@ -126,8 +135,11 @@ void brama_gw_write_keyset(struct brama_json_out *out, const struct brama_facts 
     brama_json_map(out);
     brama_json_member(out, BRAMA_STR("url"), brama_pack_text(pack, set->url));
     brama_json_member(out, BRAMA_STR("state"), state_name(set->state));
-    write_time(out, set->fetched_at_s);
+    write_time(out, BRAMA_STR("fetched_at"), set->fetched_at_s);
+    write_time(out, BRAMA_STR("next_fetch"), next_fetch(slot, set->id));
     brama_json_member(out, BRAMA_STR("problem"), brama_pack_text(pack, set->problem));
+    member_int(out, BRAMA_STR("left_out"), set->rejected);
+    brama_json_member(out, BRAMA_STR("left_out_reasons"), brama_pack_text(pack, set->left_out));
     brama_json_key(out, BRAMA_STR("keys"));
     brama_json_list(out);
     for (uint32_t i = 0; i < set->keys.count; i++) {

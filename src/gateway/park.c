@@ -39,18 +39,6 @@ struct brama_gw_wait {
     size_t count;
 };
 
-static const struct brama_control_keyset *find_set(const struct brama_slot *slot, uint64_t id,
-                                                   unsigned *index)
-{
-    for (unsigned i = 0; slot->control != NULL && id != 0 && i < BRAMA_CONTROL_KEYSETS; i++) {
-        const struct brama_control_keyset *k = &slot->control->keysets[i];
-        *index = i;
-        if (atomic_load_explicit(&k->id, memory_order_acquire) == id)
-            return k;
-    }
-    return NULL;
-}
-
 static void uncount(struct brama_gw_wait *w)
 {
     for (size_t i = 0; w->counted && i < w->count; i++)
@@ -195,8 +183,11 @@ static void choose_sets(struct brama_gw_wait *w, const struct brama_decision *d)
     w->count = 0;
     for (size_t i = 0; i < d->wanted_count; i++) {
         struct awaited *a = &w->sets[w->count];
-        const struct brama_control_keyset *k = find_set(w->park->slot, d->wanted[i], &a->index);
-        if (k == NULL || w->park->count_of[a->index] >= SET_MAX)
+        const struct brama_control_keyset *k = brama_slot_keyset(w->park->slot, d->wanted[i]);
+        if (k == NULL)
+            continue;
+        a->index = (unsigned)(k - w->park->slot->control->keysets);
+        if (w->park->count_of[a->index] >= SET_MAX)
             continue;
         const struct awaited *old = waited_before(before, before_count, d->wanted[i]);
         a->id = d->wanted[i];

@@ -108,6 +108,16 @@ void brama_slot_refresh(struct brama_slot *slot)
     }
 }
 
+const struct brama_control_keyset *brama_slot_keyset(const struct brama_slot *slot, uint64_t id)
+{
+    for (unsigned i = 0; slot->control != NULL && id != 0 && i < BRAMA_CONTROL_KEYSETS; i++) {
+        const struct brama_control_keyset *k = &slot->control->keysets[i];
+        if (atomic_load_explicit(&k->id, memory_order_acquire) == id)
+            return k;
+    }
+    return NULL;
+}
+
 struct brama_engine brama_slot_engine(const struct brama_slot *slot)
 {
     return (struct brama_engine){

@@ -64,6 +64,9 @@ void brama_slot_close(struct brama_slot *slot);
 void brama_slot_refresh(struct brama_slot *slot);
 struct brama_engine brama_slot_engine(const struct brama_slot *slot);
 
+/* How far the fetches of a key set are; NULL: nobody follows them. */
+const struct brama_control_keyset *brama_slot_keyset(const struct brama_slot *slot, uint64_t id);
+
 /* Keep a file mapped over several events. Both take NULL. */
 struct brama_mapped *brama_mapped_pin(struct brama_mapped *m);
 void brama_mapped_unpin(struct brama_mapped *m);

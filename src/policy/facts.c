@@ -1,6 +1,9 @@
 #include "policy/facts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#define LEFT_OUT_BYTES 512
 
 enum brama_err brama_facts_open(struct brama_facts *out, const void *bytes, size_t size)
 {
@@ -37,6 +40,7 @@ enum brama_err brama_facts_verify(const struct brama_facts *facts)
     for (uint32_t i = 0; i < brama_pack_count(pack, BRAMA_F_KEYSET); i++) {
         const struct brama_f_keyset *s = BRAMA_ROW(pack, BRAMA_F_KEYSET, i, struct brama_f_keyset);
         if (!brama_pack_has_text(pack, s->url) || !brama_pack_has_text(pack, s->problem) ||
+            !brama_pack_has_text(pack, s->left_out) ||
             !brama_pack_has_rows(pack, s->keys, BRAMA_F_KEY))
             return BRAMA_ERR_INVALID;
     }
@@ -163,18 +167,42 @@ static int compare_ids(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* "JwkPrivate (kid "a"), ..." */
+static struct brama_ref pack_left_out(struct brama_packer *p, const struct brama_jwks *set)
+{
+    char text[LEFT_OUT_BYTES];
+    size_t n = 0;
+
+    for (size_t i = 0; set != NULL && i < set->reject_count; i++) {
+        const struct brama_jwk_reject *r = &set->rejects[i];
+        int more = snprintf(text + n, sizeof(text) - n, "%s%s%s%.*s%s", n != 0 ? ", " : "", r->name,
+                            r->kid.n != 0 ? " (kid \"" : "", BRAMA_FMT(r->kid),
+                            r->kid.n != 0 ? "\")" : "");
+        if (more < 0 || (size_t)more >= sizeof(text) - n)
+            break; /* whole entries only */
+        n += (size_t)more;
+    }
+    return brama_packer_text(p, (brama_str){text, n});
+}
+
+static bool is_loaded(const struct brama_facts_keyset_in *in)
+{
+    return in->state == BRAMA_KEYSET_FRESH || in->state == BRAMA_KEYSET_STALE;
+}
+
 static void pack_keyset(struct brama_packer *p, const struct brama_facts_keyset_in *in, uint64_t id,
                         struct brama_buf *spki)
 {
-    struct brama_f_keyset row = {.id = id,
-                                 .url = brama_packer_text(p, in->url),
-                                 .problem = brama_packer_text(p, in->problem),
-                                 .state =
-                                     in->set != NULL ? (uint32_t)in->state : BRAMA_KEYSET_NEVER,
-                                 .rejected = in->set != NULL ? (uint32_t)in->set->reject_count : 0,
-                                 .fetched_at_s = in->set != NULL ? in->fetched_at_s : 0,
-                                 .version = in->version,
-                                 .keys = pack_keys(p, in->set, spki)};
+    struct brama_f_keyset row = {
+        .id = id,
+        .url = brama_packer_text(p, in->url),
+        .problem = brama_packer_text(p, in->problem),
+        .state = in->set == NULL && is_loaded(in) ? BRAMA_KEYSET_NEVER : (uint32_t)in->state,
+        .rejected = in->set != NULL ? (uint32_t)in->set->reject_count : 0,
+        .left_out = pack_left_out(p, in->set),
+        .fetched_at_s = in->state != BRAMA_KEYSET_NEVER ? in->fetched_at_s : 0,
+        .version = in->version,
+        .keys = pack_keys(p, in->set, spki)};
     brama_packer_row(p, BRAMA_F_KEYSET, &row, sizeof(row));
 }
 

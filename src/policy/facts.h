@@ -18,17 +18,20 @@ enum brama_facts_table {
 enum brama_keyset_state {
     BRAMA_KEYSET_NEVER = 0, /* no set was ever loaded: 503 */
     BRAMA_KEYSET_FRESH,
-    BRAMA_KEYSET_STALE /* the last fetch failed; the last good set is served */
+    BRAMA_KEYSET_STALE,  /* the last fetch failed; the last good set is served */
+    BRAMA_KEYSET_EXPIRED /* and it is too old to be served: 503 */
 };
 
 struct brama_f_keyset {
     uint64_t id;                   /* brama_keyset_id() */
     struct brama_ref url, problem; /* problem: the last fetch's, empty if it went well */
     uint32_t state;                /* enum brama_keyset_state */
-    uint32_t rejected;             /* keys left out of the set */
-    int64_t fetched_at_s;          /* of the set that is served, UNIX time; 0: never */
-    uint64_t version;              /* counts sets that differed */
-    struct brama_span keys;        /* BRAMA_F_KEY, in the set's order */
+    uint32_t rejected;             /* keys left out of the set, and */
+    uint32_t unused;
+    struct brama_ref left_out; /* which and why, as far as there is room */
+    int64_t fetched_at_s;      /* of the set that is served, UNIX time; 0: never */
+    uint64_t version;          /* counts sets that differed */
+    struct brama_span keys;    /* BRAMA_F_KEY, in the set's order */
 };
 
 struct brama_f_key {
@@ -77,7 +80,7 @@ struct brama_facts_keyset_in {
     enum brama_keyset_state state;
     int64_t fetched_at_s;
     uint64_t version;
-    const struct brama_jwks *set; /* NULL for NEVER */
+    const struct brama_jwks *set; /* NULL for NEVER and EXPIRED */
 };
 struct brama_facts_upstream_in {
     uint64_t id;

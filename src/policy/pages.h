@@ -33,7 +33,7 @@
 #define BRAMA_WORKER_SLOTS 64
 #define BRAMA_PAGE_BYTES 4096
 #define BRAMA_CONTROL_BYTES 8192
-#define BRAMA_PAGES_FORMAT 3
+#define BRAMA_PAGES_FORMAT 4
 
 /* More sets than these are fetched and served like all others, but nobody waits for them. */
 #define BRAMA_CONTROL_KEYSETS 200
@@ -43,9 +43,10 @@
 /* How far the fetches of a key set are. The counters never go back, whose they ever become. A fetch
  * that begins after somebody looked is done when done > asked as he saw it. */
 struct brama_control_keyset {
-    _Atomic uint64_t id;      /* brama_keyset_id(); 0: nobody's */
-    _Atomic uint64_t version; /* of the set, as in facts */
-    _Atomic uint64_t asked;   /* fetches begun */
+    _Atomic uint64_t id;       /* brama_keyset_id(); 0: nobody's */
+    _Atomic uint64_t version;  /* of the set, as in facts */
+    _Atomic int64_t next_at_s; /* when the next fetch in turn begins, UNIX time; 0: not known */
+    _Atomic uint64_t asked;    /* fetches begun */
     _Atomic uint64_t
         done; /* fetches ended, counted when the facts with what they brought are out */
 };

@@ -122,7 +122,7 @@ static bool search_set(struct search *s, uint64_t id)
 {
     const struct brama_facts *facts = s->c->engine->facts;
     const struct brama_f_keyset *set = brama_facts_keyset(facts, id);
-    if (set == NULL || set->state == BRAMA_KEYSET_NEVER)
+    if (set == NULL || (set->state != BRAMA_KEYSET_FRESH && set->state != BRAMA_KEYSET_STALE))
         return false;
     s->loaded = true;
     for (uint32_t i = 0; i < set->keys.count; i++) {

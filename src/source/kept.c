@@ -65,3 +65,10 @@ bool brama__kept_write(brama_str dir, brama_str url, brama_str text)
         unlink(temporary);
     return done;
 }
+
+void brama__kept_touch(brama_str dir, brama_str url)
+{
+    char path[PATH_MAX];
+    if (path_of(path, dir, url, ".json"))
+        (void)!utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+}

@@ -14,6 +14,7 @@
 #define REFRESH_S 300
 #define FILE_REFRESH_MS 1000
 #define RETRY_MAX_S 60
+#define TOUCH_S 60 /* a kept set's time is that of its last confirmation, within this */
 #define DISCOVERY_BYTES ((size_t)1 << 22) /* of nodes, for a document of 256 KiB */
 
 /* One set: what is told, and what is done for it. */
@@ -29,8 +30,10 @@ struct entry {
     bool out_of_turn, new_keys; /* of the fetch under way */
     unsigned failures;          /* in a row */
     int64_t max_age_s;
-    struct brama_jwks *set;
-    struct brama_buf text; /* the set as fetched */
+    struct brama_jwks *set; /* told or not */
+    struct brama_buf text;  /* the set as fetched */
+    int64_t confirmed_at_s; /* UNIX time */
+    int64_t kept_at_s;      /* of the kept one */
     char problem[sizeof(((struct brama_diag *)0)->what)];
 };
 
@@ -93,6 +96,7 @@ static bool adopt(struct entry *e, brama_str text, int64_t at_s, struct brama_di
     if (e->set != NULL && brama_str_eq(brama_buf_str(&e->text), text)) {
         if (!is_file(e))
             e->told.fetched_at_s = at_s;
+        e->confirmed_at_s = at_s;
         return true;
     }
     enum brama_err err = brama_jwks_load(&set, text, diag);
@@ -114,10 +118,30 @@ static bool adopt(struct entry *e, brama_str text, int64_t at_s, struct brama_di
     brama_buf_deinit(&e->text);
     e->set = set;
     e->text = kept;
-    e->told.set = set;
-    e->told.fetched_at_s = at_s;
+    e->told.fetched_at_s = e->confirmed_at_s = at_s;
     e->told.version++;
     return true;
+}
+
+/* What is told of the set: too old a one isn't served. */
+static void judge_age(struct entry *e)
+{
+    int64_t stale_s = e->sets->options.stale_s;
+    e->told.expired = e->set != NULL && (int64_t)time(NULL) - e->confirmed_at_s > stale_s;
+    e->told.set = e->told.expired ? NULL : e->set;
+}
+
+/* A set that can't be kept is served all the same; it is missed at the next cold start only. */
+static void keep(struct entry *e, bool differs)
+{
+    brama_str dir = brama_str_c(e->sets->dir);
+    if (dir.n == 0 || (!differs && e->confirmed_at_s - e->kept_at_s < TOUCH_S))
+        return;
+    if (differs)
+        (void)!brama__kept_write(dir, e->told.url, brama_buf_str(&e->text));
+    else
+        brama__kept_touch(dir, e->told.url);
+    e->kept_at_s = e->confirmed_at_s;
 }
 
 static uint64_t delay_ms(const struct entry *e)
@@ -161,13 +185,17 @@ static void conclude(struct entry *e, const char *problem, bool changed)
         remove_entry(e);
         return;
     }
-    bool news = changed || !e->told.asked || strcmp(problem, e->problem) != 0;
+    bool expired = e->told.expired;
+    judge_age(e);
+    bool news =
+        changed || !e->told.asked || expired != e->told.expired || strcmp(problem, e->problem) != 0;
     e->told.asked = true;
     e->failures = problem[0] != '\0' ? e->failures + 1 : 0;
     snprintf(e->problem, sizeof(e->problem), "%s", problem);
     e->told.problem = brama_str_c(e->problem);
     uint64_t now_ms = uv_now(sets->options.loop);
     e->due_ms = now_ms + delay_ms(e);
+    e->told.next_at_s = (int64_t)time(NULL) + (int64_t)(delay_ms(e) / 1000);
     if (e->out_of_turn || e->new_keys)
         brama__forced_ended(&e->forced, now_ms, e->new_keys);
     run_due(sets);
@@ -185,12 +213,7 @@ static void take_set(struct entry *e, const struct brama_http_answer *answer)
         conclude(e, diag.what, false);
         return;
     }
-    struct brama_keysets *sets = e->sets;
-    if (e->told.version != version && sets->dir != NULL) {
-        /* A set that can't be kept is served all the same; it is missed at the next cold start
-         * only. */
-        (void)!brama__kept_write(brama_str_c(sets->dir), e->told.url, answer->body);
-    }
+    keep(e, e->told.version != version);
     conclude(e, "", e->told.version != version || e->told.fetched_at_s != at_s);
 }
 
@@ -279,6 +302,8 @@ enum brama_err brama_keysets_new(struct brama_keysets **out,
         return BRAMA_ERR_NOMEM;
     sets->options = *options;
     sets->options.http.max_body = BRAMA_JWKS_MAX_BYTES;
+    if (sets->options.stale_s == 0)
+        sets->options.stale_s = BRAMA_KEYSET_STALE_S;
     sets->dir = options->dir.n != 0 ? copy(options->dir) : NULL;
     sets->ca_file = copy(options->http.ca_file);
     if (sets->ca_file == NULL || (options->dir.n != 0 && sets->dir == NULL) ||
@@ -329,6 +354,8 @@ static void load_kept(struct entry *e)
     brama_buf_init(&text, NULL, BRAMA_JWKS_MAX_BYTES);
     if (brama__kept_read(&text, &at_s, brama_str_c(e->sets->dir), e->told.url) &&
         adopt(e, brama_buf_str(&text), at_s, &diag)) {
+        e->kept_at_s = at_s;
+        judge_age(e);
         snprintf(e->problem, sizeof(e->problem), "kept from an earlier run, not fetched yet");
         e->told.problem = brama_str_c(e->problem);
     }

@@ -13,6 +13,9 @@
  * Refresh: after max-age of Cache-Control, at least 60 s and at most 24 h, 300 s where nothing is
  * said; files each second. After a failure 1, 2, 4 .. 60 s. Out of turn when somebody needs a key
  * that isn't there, as often as source/forced.h lets him. One fetch a set at a time.
+ *
+ * Its endpoint has to confirm a set once in BRAMA_KEYSET_STALE_S. One that is older counts as never
+ * loaded, so that a key that was withdrawn while nobody could be asked doesn't live for ever.
  */
 #ifndef BRAMA_SOURCE_KEYSETS_H
 #define BRAMA_SOURCE_KEYSETS_H
@@ -20,12 +23,16 @@
 #include "http/http.h"
 #include "jose/jwks.h"
 
+#define BRAMA_KEYSET_STALE_S (24 * 3600)
+
 struct brama_keyset {
     brama_str url;
-    const struct brama_jwks *set; /* NULL: none was ever loaded */
+    const struct brama_jwks *set; /* NULL: none was ever loaded, or it is too old */
+    bool expired;                 /* it is too old */
     brama_str problem;            /* of the last fetch; empty: it went well */
     bool asked;                   /* a fetch of this run has ended, well or not */
-    int64_t fetched_at_s;         /* of the set, UNIX time */
+    int64_t fetched_at_s;         /* the set was last seen; a file's, last changed; UNIX time */
+    int64_t next_at_s;            /* the next fetch in turn; 0: not known yet */
     uint64_t version;             /* counts sets that differed; 0: none */
 };
 
@@ -42,6 +49,7 @@ typedef void brama_keysets_news(void *ctx, const struct brama_keyset *keyset,
 struct brama_keysets_options {
     uv_loop_t *loop;
     brama_str dir;                  /* where the last good sets are kept; empty: nowhere */
+    int64_t stale_s;                /* 0: BRAMA_KEYSET_STALE_S */
     struct brama_http_options http; /* what its resolver points to must outlive the sets */
     brama_keysets_news *news;       /* NULL: nobody */
     void *ctx;

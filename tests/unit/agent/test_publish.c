@@ -254,10 +254,10 @@ static void fetches_are_told_in_the_control_page(void **state)
     brama__wanted_asked(&w.wanted, w.keysets, 7);
     brama__wanted_asked(&w.wanted, w.keysets, 8);
     EXPECT("begun", counts(&w, 7, 1, 0) && counts(&w, 8, 1, 0));
-    brama__wanted_done(&w.wanted, 7, 3);
+    brama__wanted_done(&w.wanted, 7, 3, 1800000000);
     EXPECT("and ended, of one set", counts(&w, 7, 1, 1) && counts(&w, 8, 1, 0));
     EXPECT("with its version", atomic_load(&entry(&w, 7)->version) == 3);
-    brama__wanted_done(&w.wanted, 9, 1);
+    brama__wanted_done(&w.wanted, 9, 1, 0);
     EXPECT("nobody's", entry(&w, 9) == NULL);
 
     brama__wanted_close(&w.wanted);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "http/server.h"
@@ -31,6 +32,7 @@ struct setup {
     bool any_end; /* wait for ends of fetches that bring no news, too */
     int status;   /* what the server answers with */
     brama_str body;
+    int64_t stale_s;
     char issuer[64]; /* of the discovery document */
     char jwks_uri[64];
     char answer[4096];
@@ -82,8 +84,11 @@ static void set_up(struct setup *s)
 
 static void open_sets(struct setup *s)
 {
-    struct brama_keysets_options options = {
-        .loop = &s->loop, .dir = brama_str_c(s->dir), .news = told, .ctx = s};
+    struct brama_keysets_options options = {.loop = &s->loop,
+                                            .dir = brama_str_c(s->dir),
+                                            .stale_s = s->stale_s,
+                                            .news = told,
+                                            .ctx = s};
     assert_int_equal(brama_keysets_new(&s->sets, &options), BRAMA_OK);
 }
 
@@ -235,6 +240,83 @@ static void a_cold_start_has_the_last_good_set(void **state)
     want(&s, "/other");
     EXPECT("but for its own URL only", brama_keysets_at(s.sets, 0)->set == NULL);
     tear_down(&s);
+}
+
+/* When the one kept set was last found to be good, some seconds ago. */
+static void age_kept_set(const struct setup *s, time_t age_s)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "touch -d @%lld %s/*.json", (long long)(time(NULL) - age_s),
+             s->dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void a_set_that_nobody_confirms_ends(void **state)
+{
+    (void)state;
+    struct setup s;
+    set_up(&s);
+    s.stale_s = 2;
+    s.any_end = true;
+    open_sets(&s);
+    want(&s, "/set");
+    wait_for_news(&s);
+    const struct brama_keyset *k = brama_keysets_at(s.sets, 0);
+    EXPECT("fresh", k->set != NULL && !k->expired);
+    EXPECT("the next one in turn", k->next_at_s >= time(NULL) + 299);
+
+    s.status = 500;
+    brama_keysets_force(s.sets, k->url);
+    while (!k->expired)
+        wait_for_news(&s);
+    EXPECT("not before its time", time(NULL) - k->fetched_at_s > s.stale_s);
+    EXPECT("nothing is served", k->set == NULL && k->problem.n != 0 && k->version == 1);
+    EXPECT("it is tried again", k->next_at_s <= time(NULL) + 60);
+
+    s.status = 200;
+    while (k->expired)
+        wait_for_news(&s);
+    EXPECT("confirmed", k->set != NULL && k->problem.n == 0 && k->version == 1);
+    tear_down(&s);
+}
+
+static void a_kept_set_is_as_old_as_its_last_confirmation(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        time_t age_s;
+        bool served;
+    } rows[] = {{"a day, nearly", BRAMA_KEYSET_STALE_S - 60, true},
+                {"more than a day", BRAMA_KEYSET_STALE_S + 60, false}};
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct setup s;
+        set_up(&s);
+        open_sets(&s);
+        want(&s, "/set");
+        wait_for_news(&s);
+        close_sets(&s);
+        age_kept_set(&s, rows[i].age_s);
+        s.status = 500;
+        open_sets(&s);
+        want(&s, "/set");
+        const struct brama_keyset *k = brama_keysets_at(s.sets, 0);
+        EXPECT(rows[i].name, (k->set != NULL) == rows[i].served && k->expired == !rows[i].served);
+        wait_for_news(&s);
+        EXPECT(rows[i].name, (k->set != NULL) == rows[i].served && k->expired == !rows[i].served);
+
+        s.status = 200; /* it is the same still: that counts from now on */
+        while (k->problem.n != 0)
+            wait_for_news(&s);
+        EXPECT(rows[i].name, k->set != NULL && k->version == 1);
+        close_sets(&s);
+        s.status = 500;
+        open_sets(&s);
+        want(&s, "/set");
+        k = brama_keysets_at(s.sets, 0);
+        EXPECT(rows[i].name, k->set != NULL && time(NULL) - k->fetched_at_s < 10);
+        tear_down(&s);
+    }
 }
 
 static void a_discovery_document_must_be_its_issuers(void **state)
@@ -456,6 +538,8 @@ int main(void)
         cmocka_unit_test(without_a_good_answer_there_is_no_set),
         cmocka_unit_test(a_failed_fetch_is_tried_again_after_a_second),
         cmocka_unit_test(a_cold_start_has_the_last_good_set),
+        cmocka_unit_test(a_set_that_nobody_confirms_ends),
+        cmocka_unit_test(a_kept_set_is_as_old_as_its_last_confirmation),
         cmocka_unit_test(a_discovery_document_must_be_its_issuers),
         cmocka_unit_test(a_file_is_looked_at_each_second),
         cmocka_unit_test(a_forced_fetch_waits_only_after_one_that_brought_no_key),
