@@ -91,14 +91,16 @@ export function alive(pid) {
   }
 }
 
-export function childrenOf(pid) {
+/** Of all processes that live. */
+export function processes() {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return all.flatMap((name) => {
     try {
-      const info = processInfo(name);
-      return info.parent === pid ? [info] : [];
+      return [processInfo(name)];
     } catch {
       return []; // it has ended meanwhile
     }
   });
 }
+
+export const childrenOf = (pid) => processes().filter((one) => one.parent === pid);

@@ -70,14 +70,14 @@ function onH2(session, record, token) {
  *   lanes   ['kept', 'fresh', 'h2', ...]; pause: ms between two requests of a lane, at most
  *
  * records: one a request: what was asked, {how, status, own, ...} of its end, `tries`, `excused`: why it
- * may be cut, and `away`: the door was closed, as announced by leave().
+ * may be cut, and `away`: the door was closed, as announced by leave(). until: when the clients were told
+ * to go.
  */
 export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause = 4 }) {
   const it = { kinds, records: [], strays: [], going: true };
   const connections = new Set();
   let doomed = { ports: new Set() };
   const underWay = new Set();
-  const begun = performance.now();
 
   const connect = (lane) => {
     const more = { onStray: (data) => it.strays.push(`${lane}: ${data.toString('latin1', 0, 100)}`) };
@@ -96,7 +96,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
 
   /** One request to its end, by the rules of a client that may repeat what was not taken. */
   async function exchange(lane, held, record, token) {
-    record.began = performance.now() - begun;
+    record.began = performance.now();
     for (record.tries = 1; ; record.tries++) {
       if (!held.one?.usable) {
         drop(held.one);
@@ -116,7 +116,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
   }
 
   function note(record, end) {
-    record.ended = performance.now() - begun;
+    record.ended = performance.now();
     record.connection = undefined;
     Object.assign(record, { how: end.how, status: end.status, why: end.why });
     record.away = it.leaving && ['refused', 'unanswered'].includes(end.how);
@@ -172,10 +172,12 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
   /** The gateway is about to end: a lane that finds the door closed goes home. */
   it.leave = () => {
     it.leaving = true;
+    it.until = performance.now();
     return Promise.all(running);
   };
   it.end = async () => {
     it.going = false;
+    it.until ??= performance.now();
     await Promise.all(running);
   };
   return it;

@@ -16,7 +16,7 @@ export async function scenes(wanted = []) {
   return Promise.all(chosen.map(async (name) => ({ name, ...(await import(pathToFileURL(path.join(folder, `${name}.mjs`)))) })));
 }
 
-/** {letIn, lost, figures, failure, events, seed}; failure: the scene itself came to no end. */
+/** {letIn, lost, figures, gap, failure, events, seed}; failure: the scene itself came to no end. */
 export async function play(scene, { seconds, seed = newSeed(), say } = {}) {
   const stage = new Stage({ seconds, seed, say });
   let failure;
@@ -35,11 +35,11 @@ export function complaints({ letIn, lost, failure, figures, events, seed }, { le
   return all.length === 0 ? [] : [...all, `seed ${seed}; the last events:`, ...events.slice(-SHOWN).map((text) => `  ${text}`)];
 }
 
-export function summary(name, { letIn, lost, figures: f, seed }) {
+export function summary(name, { letIn, lost, figures: f, seed, gap }) {
   const ms = (value) => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
   return (
     `${name}: ${f.requests} requests (${f['may pass']} may pass, ${f.public} public, ${f['must be refused']} must be refused, ${f.turning} turning), ` +
     `${f.passed} passed, ${f.refused} refused, ${f.retried} retried, ${f.cut} cut, ${f.away} turned away, ${lost.length} lost, ${letIn.length} let in; ` +
-    `p50 ${ms(f.p50)}, p99 ${ms(f.p99)}, worst gap ${ms(f.gap)}; seed ${seed}`
+    `p50 ${ms(f.p50)}, p99 ${ms(f.p99)}, worst gap ${ms(gap.ms)} until ${gap.at} s; seed ${seed}`
   );
 }

@@ -1,26 +1,40 @@
 // What a scene has at hand: workloads with one ledger, key servers, gateways, clients, a clock by chance,
 // and at the end the verdict. Everything that it starts it ends.
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import { gateway } from '../../flow/lib/gateway.mjs';
 import { jwks, makeKey, makeToken, now, spoil } from '../../flow/lib/keys.mjs';
 import { sleep, until } from '../../flow/lib/place.mjs';
-import { childrenOf } from '../../flow/lib/process.mjs';
+import { processes } from '../../flow/lib/process.mjs';
 import { istioJwt, oryJwt } from '../../flow/lib/rules.mjs';
 import { pageServer } from '../../flow/lib/servers.mjs';
 import { chance } from './chance.mjs';
 import { clients } from './clients.mjs';
-import { verdict } from './verdict.mjs';
+import { verdict, worstGap } from './verdict.mjs';
 import { workload } from './workload.mjs';
 
 export const ISSUER = 'https://idp.example';
 const EVIL = 'https://evil.example';
 const LANES = ['kept', 'kept', 'kept', 'fresh', 'fresh', 'h2', 'h2'];
 
+const WORKERS = 2;
+const STOPPED = 'T';
+const stateOf = (pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '')[0];
+
+/** The ports of the clients whose connections a process holds. */
+function clientsOf(pid) {
+  const sockets = new Set(
+    readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).match(/^socket:\[(\d+)\]$/)?.[1]),
+  );
+  const rows = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').trim().split('\n').slice(1).map((row) => row.trim().split(/\s+/));
+  return new Set(rows.filter((row) => sockets.has(row[9])).map((row) => parseInt(row[2].split(':')[1], 16)));
+}
+
 export class Stage {
   constructor({ seconds, seed, say = () => {} }) {
     Object.assign(this, { seconds, seed, say });
     this.luck = chance(seed, 'scene');
+    this.began = performance.now();
     this.ledger = [];
     this.workloads = [];
     this.crowds = [];
@@ -42,7 +56,7 @@ export class Stage {
   }
 
   async open(files, { args = [], ...more } = {}) {
-    this.options = { files, tls: true, services: this.services, args: ['--workers', '2', ...args], ...more };
+    this.options = { files, tls: true, services: this.services, args: ['--workers', String(WORKERS), ...args], ...more };
     this.gateway = await gateway(this.options);
     await this.workers();
     return this.gateway;
@@ -55,10 +69,26 @@ export class Stage {
     this.gateway = await gateway({ ...this.options, files: {}, state, rules, ports: this.gateway, ...more });
   }
 
-  /** The pids of both workers, once they are there. */
+  /** The pids of both workers, once they are there, of one master and none that is leaving. */
   async workers() {
-    const living = () => childrenOf(Number(readFileSync(path.join(this.gateway.state, 'nginx.pid'), 'utf8'))).map((one) => one.pid);
-    return until('both workers', () => living().length === 2 && living().sort());
+    return until('both workers', () => {
+      const all = processes();
+      const masters = all.filter(({ command }) => command.startsWith('nginx: master') && command.includes(` -p ${this.gateway.state}/ `));
+      const workers = all.filter(({ parent, command }) => masters.some((one) => one.pid === parent) && !command.includes('shutting down'));
+      return workers.length === WORKERS && new Set(workers.map((one) => one.parent)).size === 1 && workers.map((one) => one.pid).sort();
+    });
+  }
+
+  /** Kill one of them, hard: what it holds may be cut. Its pid. */
+  async killWorker() {
+    const pid = this.luck.pick(await this.workers());
+    process.kill(pid, 'SIGSTOP'); // what it holds now is all that it will ever have
+    await until('it to stand still', () => stateOf(pid) === STOPPED, { every: 1 });
+    const ports = clientsOf(pid);
+    for (const crowd of this.crowds) crowd.excusePorts('its worker was killed', ports);
+    process.kill(pid, 'SIGKILL');
+    this.event(`kill -9 of worker ${pid}`);
+    return pid;
   }
 
   /** Until the scene's end nobody may replace a worker; what this resolves to throws if somebody did. */
@@ -132,10 +162,14 @@ export class Stage {
     return Date.now() < this.until;
   }
 
+  /** Seconds since the stage was made, of performance.now(). */
+  clock(ms) {
+    return ((ms - this.began) / 1000).toFixed(3);
+  }
+
   /** What happens on the stage, for the one who reads a violated verdict. */
   event(text) {
-    this.began ??= Date.now();
-    const line = `${((Date.now() - this.began) / 1000).toFixed(3)} ${text}`;
+    const line = `${this.clock(performance.now())} ${text}`;
     this.events.push(line);
     this.say(line);
   }
@@ -147,11 +181,13 @@ export class Stage {
   async verdict() {
     await Promise.all(this.crowds.map((crowd) => crowd.end()));
     await sleep(60); // what a client has cut may still arrive
-    return verdict({
+    const result = verdict({
       records: this.crowds.flatMap((crowd) => crowd.records),
       entries: this.ledger,
       strays: this.crowds.flatMap((crowd) => crowd.strays),
     });
+    const [gap = { ms: 0, at: 0 }] = this.crowds.map(worstGap).sort((a, b) => b.ms - a.ms);
+    return { ...result, gap: { ...gap, at: this.clock(gap.at) } };
   }
 
   async close() {

@@ -56,10 +56,13 @@ function percentile(sorted, share) {
   return sorted.length === 0 ? 0 : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
-/** The longest time in which no client got an answer, from the first to the last one. */
-function worstGap(answers) {
-  const sorted = [...answers].sort((a, b) => a - b);
-  return sorted.reduce((worst, at, i) => (i === 0 ? 0 : Math.max(worst, at - sorted[i - 1])), 0);
+/** The longest time in which nobody of a crowd was let in, from the first who was until they were told to
+ * go: {ms, at}. */
+export function worstGap({ records, until }) {
+  const answers = records.filter((record) => passed(record) && record.ended < until).map((record) => record.ended);
+  const sorted = answers.sort((a, b) => a - b);
+  const gaps = sorted.slice(1).map((at, i) => ({ ms: at - sorted[i], at }));
+  return gaps.reduce((worst, gap) => (gap.ms > worst.ms ? gap : worst), { ms: 0, at: 0 });
 }
 
 /**
@@ -99,7 +102,6 @@ export function verdict({ records, entries, strays = [] }) {
       cut: count((record) => record.excused !== undefined && !passed(record) && !(record.how === 'answered' && record.statuses.includes(record.status))),
       p50: percentile(times, 0.5),
       p99: percentile(times, 0.99),
-      gap: worstGap(records.filter((record) => record.how === 'answered').map((record) => record.ended)),
     },
   };
 }
