@@ -246,7 +246,6 @@ static void read_sources(struct agent *a)
                                  .root_count = a->root_count,
                                  .stdin_text = &a->stdin_text,
                                  .before = last != NULL ? &last->sheets : NULL,
-                                 .in_force = a->in_force != NULL ? &a->in_force->policy : NULL,
                                  .goods = &a->goods};
     struct brama__round *r;
 

@@ -65,16 +65,20 @@ static struct brama__good *entry_of(struct brama__goods *g, brama_str ns, brama_
     return &g->good[*at];
 }
 
-static bool set(struct brama__goods *g, struct brama__good *good, brama_str file, uint32_t line,
-                uint64_t hash)
+static bool copy_if_other(struct brama__goods *g, brama_str *to, brama_str text)
 {
-    if (!brama_str_eq(good->file, file)) {
-        brama_str copy = brama_arena_copy(&g->arena, file);
-        if (copy.n != file.n)
-            return false;
-        good->file = copy;
-    }
-    good->line = line;
+    if (brama_str_eq(*to, text))
+        return true;
+    *to = brama_arena_copy(&g->arena, text);
+    return to->n == text.n;
+}
+
+static bool set(struct brama__goods *g, struct brama__good *good, brama_str host,
+                struct brama_where where, uint64_t hash)
+{
+    if (!copy_if_other(g, &good->host, host) || !copy_if_other(g, &good->file, where.file))
+        return false;
+    good->line = where.line;
     good->hash = hash;
     good->gone = false;
     return true;
@@ -113,9 +117,10 @@ static void load(struct brama__goods *g, const char *file_name, struct brama_are
     if (ns.n == 0 || name.n == 0 || doc == NULL)
         return;
     struct brama__good *good = entry_of(g, ns, name);
+    struct brama_where where = {.file = brama_node_get_str(doc, BRAMA_STR("file")),
+                                .line = line_of(doc)};
     if (good != NULL)
-        set(g, good, brama_node_get_str(doc, BRAMA_STR("file")), line_of(doc),
-            brama_str_hash(text));
+        set(g, good, brama_node_get_str(doc, BRAMA_STR("host")), where, brama_str_hash(text));
 }
 
 enum brama_err brama__goods_open(struct brama__goods *g, const struct brama__state *state)
@@ -186,6 +191,7 @@ static void write_form(struct brama_buf *out, const struct brama_apirule *rule)
     brama_json_member(&json, BRAMA_STR("handler"),
                       rule->judged.handler == BRAMA_HANDLER_ISTIO ? BRAMA_STR("istio")
                                                                   : BRAMA_STR("ory"));
+    brama_json_member(&json, BRAMA_STR("host"), rule->full_host);
     brama_json_member(&json, BRAMA_STR("file"), rule->where.file);
     brama_json_key(&json, BRAMA_STR("line"));
     brama_json_int(&json, rule->where.line);
@@ -208,7 +214,7 @@ static bool keep(struct brama__goods *g, const struct brama_apirule *rule, struc
     struct brama__good *good = entry_of(g, rule->ns, rule->name);
     return good != NULL && path_of(path, sizeof(path), rule->ns, rule->name) &&
            brama__state_write(g->state, path, brama_buf_str(text), 0600) &&
-           set(g, good, rule->where.file, rule->where.line, hash);
+           set(g, good, rule->full_host, rule->where, hash);
 }
 
 size_t brama__goods_keep(struct brama__goods *g, const struct brama_world *world)

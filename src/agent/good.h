@@ -1,9 +1,10 @@
 /* The last good form of each APIRule: state/good/<namespace>.<name>.json, written when a form was
  * accepted, removed when the rule has left its source. Design section 2, "The last good form".
  *
- *     {"handler": "istio", "file": "rules/a.yaml", "line": 3, "manifest": {...}}
+ *     {"handler": "istio", "host": "a.localhost", "file": "a.yaml", "line": 3, "manifest": {...}}
  *
  * The manifest is read and judged anew, under the handler it was valid under, when it is needed.
+ * The host is whose it is as long as the rule has a claim to it, also over a restart.
  */
 #ifndef BRAMA_AGENT_GOOD_H
 #define BRAMA_AGENT_GOOD_H
@@ -13,7 +14,9 @@
 #include "rule/judge.h"
 
 struct brama__good {
-    brama_str ns, name, file; /* file: that the form came from */
+    brama_str ns, name;
+    brama_str host; /* in full, that the form is served under */
+    brama_str file; /* that it came from */
     uint32_t line;
     uint64_t hash; /* of the text on disk */
     bool gone, seen;

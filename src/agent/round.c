@@ -116,8 +116,8 @@ static void add_good(struct stand_ins *s, const struct brama__goods *goods,
         s->good[s->good_count++] = (struct brama_last_good){model};
 }
 
-/* Forms that may be needed: of rules that aren't valid now, and of those in files that can't be
- * read. */
+/* Goods are marked. Forms that may be needed: of rules that aren't valid now, and of those in files
+ * that can't be read. */
 static bool find_stand_ins(struct stand_ins *s, struct brama__round *r,
                            const struct brama__goods *goods, brama_str domain)
 {
@@ -126,7 +126,6 @@ static bool find_stand_ins(struct stand_ins *s, struct brama__round *r,
     s->broken = brama_arena_array(&r->arena, goods->count, sizeof(*s->broken));
     if (goods->count != 0 && (s->good == NULL || s->broken == NULL))
         return false;
-    mark_seen(&r->world, goods);
     for (const struct brama_apirule *rule = r->world.rules; rule != NULL; rule = rule->next) {
         const struct brama__good *good =
             rule->judged.valid ? NULL : brama__goods_find(goods, rule->ns, rule->name);
@@ -183,23 +182,18 @@ static bool write_complaints(struct brama__round *r)
     return true;
 }
 
+/* The good forms are those that are served, now and before a restart. Goods are marked as seen. */
 static const struct brama_host_owner *owners_of(struct brama__round *r,
-                                                const struct brama_policy *in_force, size_t *count)
+                                                const struct brama__goods *goods, size_t *count)
 {
+    struct brama_host_owner *out = brama_arena_array(&r->arena, goods->count, sizeof(*out));
     *count = 0;
-    if (in_force == NULL)
-        return NULL;
-    uint32_t rows = brama_pack_count(&in_force->pack, BRAMA_T_APIRULE);
-    struct brama_host_owner *out = brama_arena_array(&r->arena, rows, sizeof(*out));
-    for (uint32_t i = 0; out != NULL && i < rows; i++) {
-        const struct brama_p_apirule *row =
-            BRAMA_ROW(&in_force->pack, BRAMA_T_APIRULE, i, struct brama_p_apirule);
-        if (row == NULL || row->form == BRAMA_FORM_NONE)
+    for (size_t i = 0; out != NULL && i < goods->count; i++) {
+        const struct brama__good *good = &goods->good[i];
+        if (good->gone || good->host.n == 0)
             continue;
-        out[(*count)++] = (struct brama_host_owner){
-            .host = brama_arena_copy(&r->arena, brama_pack_text(&in_force->pack, row->host)),
-            .ns = brama_arena_copy(&r->arena, brama_pack_text(&in_force->pack, row->ns)),
-            .name = brama_arena_copy(&r->arena, brama_pack_text(&in_force->pack, row->name))};
+        bool unread = !good->seen && problem_of(&r->sheets, goods, good->file).n != 0;
+        out[(*count)++] = (struct brama_host_owner){good->host, good->ns, good->name, unread};
     }
     return out;
 }
@@ -211,7 +205,8 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
     enum brama_err err = brama__sheets_add(&r->world, &r->sheets);
     if (err != BRAMA_OK)
         return err;
-    options.owners = owners_of(r, in->in_force, &options.owner_count);
+    mark_seen(&r->world, in->goods);
+    options.owners = owners_of(r, in->goods, &options.owner_count);
     brama_judge(&r->world, &options);
     r->certs = brama__plan_certs(&r->arena, &r->world, &r->cert_count);
     return brama_compile_check(&r->world);

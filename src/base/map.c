@@ -31,7 +31,7 @@ uint32_t *brama_map_put(struct brama_map *map, brama_str key, uint32_t value)
 {
     if (!grow(map))
         return NULL;
-    uint64_t hash = brama_str_hash(key);
+    uint64_t hash = brama_str_table_hash(key);
     struct brama_map_entry *e = place(map->entries, map->size, key, hash);
     if (!e->used) {
         *e = (struct brama_map_entry){key, hash, value, true};
@@ -44,6 +44,6 @@ uint32_t *brama_map_get(const struct brama_map *map, brama_str key)
 {
     if (map->size == 0)
         return NULL;
-    struct brama_map_entry *e = place(map->entries, map->size, key, brama_str_hash(key));
+    struct brama_map_entry *e = place(map->entries, map->size, key, brama_str_table_hash(key));
     return e->used ? &e->value : NULL;
 }

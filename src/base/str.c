@@ -177,3 +177,19 @@ uint64_t brama_str_hash(brama_str s)
     }
     return h;
 }
+
+uint64_t brama_str_table_hash(brama_str s)
+{
+    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = (uint64_t)s.n * odd, word;
+    size_t i = 0;
+    for (; s.n - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, s.p + i, sizeof(word));
+        h = (h ^ word) * odd;
+        h ^= h >> 32;
+    }
+    for (word = 0; i < s.n; i++)
+        word = word << 8 | (unsigned char)s.p[i];
+    h = (h ^ word) * odd;
+    return h ^ h >> 32;
+}

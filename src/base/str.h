@@ -64,5 +64,7 @@ bool brama_str_is_utf8(brama_str s);
 
 /* 64-bit FNV-1a: for stable ids of our own texts, never against an adversary. */
 uint64_t brama_str_hash(brama_str s);
+/* Eight bytes a step, for tables in memory: it may be another one in the next version. */
+uint64_t brama_str_table_hash(brama_str s);
 
 #endif

@@ -181,7 +181,7 @@ struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
 {
     if (text.n == 0 || p->err != BRAMA_OK || !grow_index(p))
         return (struct brama_ref){0, 0};
-    uint64_t hash = brama_str_hash(text);
+    uint64_t hash = brama_str_table_hash(text);
     struct stored *s = place(p->index, p->index_size, &p->text, hash, text);
     if (!s->used) {
         struct brama_ref ref = {(uint32_t)p->text.n, (uint32_t)text.n};

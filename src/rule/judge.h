@@ -10,6 +10,7 @@
  */
 struct brama_host_owner {
     brama_str host, ns, name;
+    bool unread; /* it is in a file that can't be read now: nobody else gets the host meanwhile */
 };
 
 struct brama_judge_options {

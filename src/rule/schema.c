@@ -147,18 +147,23 @@ struct brama_str_list brama__take_strs(struct brama__reading *r, const struct br
     return (struct brama_str_list){p, n};
 }
 
+static bool is_one_of(brama_str key, const brama_str *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (brama_str_eq(key, fields[i]))
+            return true;
+    return false;
+}
+
 void brama__no_others(struct brama__reading *r, const struct brama__at *at,
                       const struct brama_node *map, const brama_str *fields, size_t count)
 {
     for (const struct brama_node *node = map->first; node != NULL; node = node->next) {
         struct brama_near near = {.distance = 0};
-        bool known = false;
-        for (size_t i = 0; i < count && !known; i++) {
-            known = brama_str_eq(node->key, fields[i]);
-            brama_near_try(&near, node->key, fields[i]);
-        }
-        if (known)
+        if (is_one_of(node->key, fields, count))
             continue;
+        for (size_t i = 0; i < count; i++)
+            brama_near_try(&near, node->key, fields[i]);
         struct brama__at here = {at, node->key, 0};
         brama_str path = brama_str_from(brama__at_text(r->arena, &here), 1);
         if (near.best.n != 0)

@@ -26,8 +26,8 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
 static struct brama__object *slot_of(const struct brama_object_names *names,
                                      const struct brama__object *o)
 {
-    uint64_t hash = brama_str_hash(o->name) * 31 + brama_str_hash(o->ns);
-    size_t at = (size_t)(hash * 31 + brama_str_hash(o->kind)) & (names->size - 1);
+    uint64_t hash = brama_str_table_hash(o->name) * 31 + brama_str_table_hash(o->ns);
+    size_t at = (size_t)(hash * 31 + brama_str_table_hash(o->kind)) & (names->size - 1);
 
     while (names->slots[at].kind.n != 0 && !(brama_str_eq(names->slots[at].kind, o->kind) &&
                                              brama_str_eq(names->slots[at].ns, o->ns) &&

@@ -6,12 +6,13 @@
 #include "agent/round.h"
 #include "policy/pages.h"
 
-#define RULE(name, path)                                                                           \
+#define RULE(name, path) RULE_OF(name, name, path)
+#define RULE_OF(name, host, path)                                                                  \
     "apiVersion: gateway.kyma-project.io/v2\n"                                                     \
     "kind: APIRule\n"                                                                              \
     "metadata: {name: " name "}\n"                                                                 \
     "spec:\n"                                                                                      \
-    "  hosts: [" name "]\n"                                                                        \
+    "  hosts: [" host "]\n"                                                                        \
     "  gateway: kyma-system/kyma-gateway\n"                                                        \
     "  service: {name: app, port: 80}\n"                                                           \
     "  rules: [{path: " path ", methods: [GET], noAuth: true}]\n"
@@ -203,6 +204,43 @@ static void a_root_that_vanishes_keeps_its_rules(void **state)
     tear_down(&p);
 }
 
+/* Whose host it is doesn't hang on the order of files, nor on the agent's memory. */
+static void a_host_stays_with_whom_it_is_served_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *file, *text;
+        const char *want; /* a.yaml comes before b.yaml, which comes before c.yaml */
+    } steps[] = {
+        {"b has the host", "b.yaml", RULE_OF("b", "one", "/b"), "b:c:/b"},
+        {"a wants it too", "a.yaml", RULE_OF("a", "one", "/a"), "a:n: b:c:/b"},
+        {"b is edited", "b.yaml", RULE_OF("b", "one", "/bb"), "a:n: b:c:/bb"},
+        {"b breaks", "b.yaml", "kind: [", "a:n: b:g:/bb"},
+        {"b heals", "b.yaml", RULE_OF("b", "one", "/b"), "a:n: b:c:/b"},
+        {"a has another one", "a.yaml", RULE_OF("a", "two", "/a"), "a:c:/a b:c:/b"},
+        {"a wants it again, and keeps its own", "a.yaml", RULE_OF("a", "one", "/aa"),
+         "a:g:/a b:c:/b"},
+        {"some other edit", "c.yaml", RULE("c", "/c"), "a:g:/a b:c:/b c:c:/c"},
+        {"c wants a's", "c.yaml", RULE_OF("c", "two", "/c"), "a:g:/a b:c:/b c:g:/c"},
+        {"b leaves", "b.yaml", "# nothing\n", "a:c:/aa c:c:/c"},
+    };
+    struct place p;
+    char got[256];
+    set_up(&p);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(steps); i++) {
+        put(&p, steps[i].file, steps[i].text);
+        read_all(&p, got);
+        EXPECT_STR(steps[i].name, brama_str_c(got), brama_str_c(steps[i].want));
+        read_all(&p, got);
+        EXPECT_STR("read again", brama_str_c(got), brama_str_c(steps[i].want));
+        close_place(&p);
+        open_place(&p);
+        read_all(&p, got);
+        EXPECT_STR("after a restart", brama_str_c(got), brama_str_c(steps[i].want));
+    }
+    tear_down(&p);
+}
+
 static void a_damaged_good_form_is_none(void **state)
 {
     (void)state;
@@ -241,6 +279,7 @@ int main(void)
         cmocka_unit_test(only_absence_takes_a_rule_away),
         cmocka_unit_test(a_renamed_file_keeps_its_rules_while_it_is_broken),
         cmocka_unit_test(a_root_that_vanishes_keeps_its_rules),
+        cmocka_unit_test(a_host_stays_with_whom_it_is_served_for),
         cmocka_unit_test(a_damaged_good_form_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

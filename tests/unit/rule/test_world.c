@@ -255,7 +255,9 @@ static void a_host_stays_with_who_is_served_under_it(void **state)
 {
     (void)state;
     static const struct brama_host_owner second = {BRAMA_LIT("abc.kyma.example"), BRAMA_LIT("shop"),
-                                                   BRAMA_LIT("second")};
+                                                   BRAMA_LIT("second"), false};
+    static const struct brama_host_owner unread = {BRAMA_LIT("abc.kyma.example"), BRAMA_LIT("shop"),
+                                                   BRAMA_LIT("second"), true};
     static const struct {
         const char *name;
         brama_str text;
@@ -281,6 +283,9 @@ static void a_host_stays_with_who_is_served_under_it(void **state)
          true},
         {"who is gone leaves it",
          BRAMA_LIT(NAMED("first", "abc", "allow") NAMED("third", "bcd", "allow")), &second, true,
+         true},
+        {"who can't be read keeps it",
+         BRAMA_LIT(NAMED("first", "abc", "allow") NAMED("third", "bcd", "allow")), &unread, false,
          true},
     };
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
