@@ -18,6 +18,7 @@ static const struct brama_verb verbs[] = {
      brama_cmd_apply},
     {"delete", "take objects out of the running gateway", brama_cmd_delete},
     {"check", "say what is wrong with rule files", brama_cmd_check},
+    {"test", "put the requests of test files to the rules beside them", brama_cmd_test},
     {"get", "list what the running gateway serves: apirules, keysets", brama_cmd_get},
     {"explain", "say what would become of a request, and why", brama_cmd_explain},
     {"keys", "make keys, key sets and certificates", brama_cmd_keys},

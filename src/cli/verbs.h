@@ -15,6 +15,7 @@ int brama_cmd_keys_jwks(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_keys_new(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_run(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_stop(struct brama_cli *cli, int argc, char **argv);
+int brama_cmd_test(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_token(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_token_mint(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_token_show(struct brama_cli *cli, int argc, char **argv);

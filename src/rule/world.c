@@ -176,6 +176,20 @@ static void skip(struct brama_world *world, const struct brama__object *o)
                            brama_arena_printf(world->arena, BRAMA__TEXT_KIND, BRAMA_FMT(o->kind)));
 }
 
+static void add_test(struct brama_world *world, const struct brama__object *o)
+{
+    struct brama_world_test *test = brama_arena_alloc(world->arena, sizeof(*test));
+
+    if (test == NULL)
+        return;
+    *test = (struct brama_world_test){NULL, o->ns, o->name, o->doc};
+    if (world->last_test != NULL)
+        world->last_test->next = test;
+    else
+        world->tests = test;
+    world->last_test = test;
+}
+
 typedef void adder(struct brama_world *world, const struct brama__object *o);
 
 /* What to do with an object; NULL: it doesn't concern us. */
@@ -191,6 +205,9 @@ static adder *adder_of(const struct brama__object *o)
         bool ours = brama_str_starts(version, BRAMA_STR(GROUP));
         return ours ? add_unknown_version : NULL;
     }
+    if (brama_str_eq(o->kind, BRAMA_STR("APIRuleTest")) &&
+        brama_str_starts(version, BRAMA_STR("brama.dev/")))
+        return add_test;
     if (core && brama_str_eq(o->kind, BRAMA_STR("ConfigMap")) &&
         brama_str_eq(o->ns, BRAMA_STR("kyma-system")) &&
         brama_str_eq(o->name, BRAMA_STR("api-gateway-config")))
@@ -261,6 +278,8 @@ enum brama_err brama_world_add_docs(struct brama_world *world, const struct bram
         world->last_pod->next = NULL;
     if (world->last_gateway != NULL)
         world->last_gateway->next = NULL;
+    if (world->last_test != NULL)
+        world->last_test->next = NULL;
     if (world->findings.last != NULL)
         world->findings.last->next = NULL;
     return BRAMA_ERR_NOMEM;

@@ -123,6 +123,13 @@ struct brama_pod {
     bool has_sidecar;                /* a container or initContainer named istio-proxy */
 };
 
+/* An object of kind APIRuleTest: `brama test` reads it, nobody else. */
+struct brama_world_test {
+    struct brama_world_test *next;
+    brama_str ns, name;
+    const struct brama_node *doc;
+};
+
 struct brama_world {
     struct brama_arena *arena;
     brama_str default_ns;
@@ -133,6 +140,7 @@ struct brama_world {
     struct brama_secret *secrets;
     struct brama_pod *pods, *last_pod;             /* in order */
     struct brama_gateway *gateways, *last_gateway; /* in order */
+    struct brama_world_test *tests, *last_test;    /* in order */
     struct brama_toggle toggle;
     struct brama_mesh mesh;
     size_t skipped;                   /* objects of kinds that don't concern us */
