@@ -3,8 +3,14 @@
 
 #include "jose/alg.h"
 
+/* Of the Oathkeeper that Kyma installs, for a rule that names no key set; apirule.md 2.2. */
+static const brama_str shipped_keys = BRAMA_LIT(
+    "http://ory-hydra-public.hydra-deprecated.svc.cluster.local:4444/.well-known/jwks.json");
+
 static uint32_t jwt_row(struct brama__build *b, const struct brama_jwt_ory *ory)
 {
+    struct brama_str_list urls =
+        ory->jwks_urls.n != 0 ? ory->jwks_urls : (struct brama_str_list){&shipped_keys, 1};
     struct brama_p_ory row = {.issuers = brama__build_texts(b, ory->trusted_issuers),
                               .scopes = brama__build_texts(b, ory->required_scope),
                               .audiences = brama__build_texts(b, ory->target_audience),
@@ -15,11 +21,11 @@ static uint32_t jwt_row(struct brama__build *b, const struct brama_jwt_ory *ory)
         row.algs |= 1u << brama_alg_by_name(ory->allowed_algorithms.p[i]);
     /* Oathkeeper refuses EdDSA, listed or not. */
     row.algs &= ~(1u << BRAMA_ALG_INVALID | 1u << BRAMA_ALG_EDDSA);
-    uint32_t *sets = brama_arena_array(&b->arena, ory->jwks_urls.n + 1, sizeof(*sets));
-    for (size_t i = 0; sets != NULL && i < ory->jwks_urls.n; i++)
-        sets[i] = brama__build_keyset(b, ory->jwks_urls.p[i]);
+    uint32_t *sets = brama_arena_array(&b->arena, urls.n, sizeof(*sets));
+    for (size_t i = 0; sets != NULL && i < urls.n; i++)
+        sets[i] = brama__build_keyset(b, urls.p[i]);
     row.keysets.first = brama_packer_count(b->out, BRAMA_T_NUMBERS);
-    for (size_t i = 0; sets != NULL && i < ory->jwks_urls.n; i++) {
+    for (size_t i = 0; sets != NULL && i < urls.n; i++) {
         brama_packer_row(b->out, BRAMA_T_NUMBERS, &sets[i], sizeof(sets[i]));
         row.keysets.count++;
     }

@@ -21,6 +21,7 @@
 #define BRAMA__TEXT_DURATION "Invalid value: \"%.*s\": must be of type duration: \"%.*s\""
 #define BRAMA__TEXT_UNKNOWN "unknown field \"%.*s\""
 #define BRAMA__TEXT_UNKNOWN_MEANT "unknown field \"%.*s\", did you mean \"%.*s\"?"
+#define BRAMA__TEXT_STORED "the stored v1beta1 spec can't be read: %s"
 #define BRAMA__TEXT_GATEWAY_FORM "Gateway must be in the namespace/name format"
 #define BRAMA__TEXT_EXTERNAL_GATEWAY_FORM "ExternalGateway must be in the namespace/name format"
 #define BRAMA__TEXT_HOST_FORM                                                                      \

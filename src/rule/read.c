@@ -246,7 +246,6 @@ enum brama_err brama_apirule_read(struct brama_apirule **out, struct brama_arena
     rule->name = brama_node_get_str(metadata, BRAMA_STR("name"));
     rule->doc = doc;
     rule->where = doc->where;
-    brama__no_others(&r, NULL, doc, fields, BRAMA_ARRAY_LEN(fields));
 
     bool v1 = rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
     /* v2alpha1 may lack its spec: the judge has Kyma's words for that. */
@@ -257,6 +256,9 @@ enum brama_err brama_apirule_read(struct brama_apirule **out, struct brama_arena
         brama__read_v1(&r, spec);
     else if (spec != NULL)
         brama__read_v2(&r, spec);
+    if (!v1)
+        brama__read_converted(&r);
+    brama__no_others(&r, NULL, doc, fields, BRAMA_ARRAY_LEN(fields));
     if (brama_arena_failed(arena))
         return BRAMA_ERR_NOMEM;
     *out = rule;

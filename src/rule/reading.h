@@ -7,6 +7,9 @@
 void brama__read_v1(struct brama__reading *r, const struct brama_node *spec);
 void brama__read_v2(struct brama__reading *r, const struct brama_node *spec);
 
+/* What a v1beta1 rule stored as v2 is: *r->out, read as v2, becomes that where it is one. */
+void brama__read_converted(struct brama__reading *r);
+
 typedef void brama__read_rule(struct brama__reading *r, const struct brama__at *at,
                               const struct brama_node *node, struct brama_rule *rule);
 /* spec.rules, each by the version's reader. An absent or empty list is the judge's to name. */

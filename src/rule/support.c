@@ -67,8 +67,8 @@ static void check_ory_lists(struct brama__judging *j, brama_str at, const struct
                         brama__unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
                                                                  BRAMA_FMT(lists[i]))),
                         "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(lists[i]));
-    /* Kyma would fall back to its own, the hydra of its cluster. */
-    if (s->ory.jwks_urls.n == 0)
+    /* Absent, that of the Oathkeeper which Kyma installs holds. */
+    if (s->ory.jwks_urls.n == 0 && brama_node_get(s->config, BRAMA_STR("jwks_urls")) != NULL)
         brama__fail(j, s->where, brama__unsupported(j, BRAMA_STR("an empty jwks_urls")),
                     "%.*s.jwks_urls", BRAMA_FMT(at));
     for (size_t i = 0; i < s->ory.jwks_urls.n; i++)

@@ -35,6 +35,8 @@ int run_support(void);
 int run_facts(void);
 int run_gateway(void);
 int run_world(void);
+int run_converted(void);
+int run_manifests(void);
 
 #define ISTIO                                                                                      \
     "apiVersion: v1\nkind: ConfigMap\n"                                                            \

@@ -64,8 +64,10 @@ static const struct row ory_rows[] = {
          "scope_strategy: exact, allowed_algorithms: [RS256, ES384], "
          "token_from: {cookie: token}"),
      V1_OK},
-    {"no key set, so that Kyma's own would hold",
-     BRAMA_LIT(JWT("{trusted_issuers: ['https://a']}")),
+    {"no key set, so that Kyma's own holds", BRAMA_LIT(JWT("{trusted_issuers: ['https://a']}")),
+     V1_OK},
+    {"a list of key sets without any",
+     BRAMA_LIT(JWT("{trusted_issuers: ['https://a'], jwks_urls: []}")),
      V1_SAYS(".spec.rules[0].accessStrategies[0].config.jwks_urls", "an empty jwks_urls" NOT)},
     {"a key set in a file", BRAMA_LIT(JWT("{jwks_urls: ['file:///keys']}")), V1_OK},
     {"a key set in a bucket", BRAMA_LIT(JWT("{jwks_urls: ['s3://bucket/keys']}")),

@@ -1,8 +1,5 @@
-/* Facts: apirule.md 1.2, 1.3, 4.1 and the toggle's table in section 5; the manifests of Kyma's own
- * tests, where BRAMA_VECTORS has them. */
+/* Facts: apirule.md 1.2, 1.3, 4.1 and the toggle's table in section 5. */
 #include "fixture.h"
-
-#include <ftw.h>
 
 #define CONFIG_MAP(data)                                                                           \
     "apiVersion: v1\nkind: ConfigMap\n"                                                            \
@@ -379,69 +376,6 @@ static void without_memory_nothing_is_valid(void **state)
     assert_true(valid && n > 2);
 }
 
-static size_t manifests, templates;
-
-/* Of Go ({{.Name}}) or of a shell ($NAME). */
-static bool is_template(brama_str text)
-{
-    for (size_t i = 0; i + 1 < text.n; i++)
-        if ((text.p[i] == '{' && text.p[i + 1] == '{') ||
-            (text.p[i] == '$' && text.p[i + 1] >= 'A' && text.p[i + 1] <= 'Z'))
-            return true;
-    return false;
-}
-
-static int read_manifest(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)ftw;
-    struct fixture f;
-    struct brama_diag diag = {0};
-    FILE *file = NULL;
-
-    if (type != FTW_F || !brama_str_ends(brama_str_c(path), BRAMA_STR(".yaml")))
-        return 0;
-    file = fopen(path, "rb");
-    if (file == NULL)
-        return 1;
-    char *bytes = malloc(1 << 20);
-    if (bytes == NULL)
-        abort();
-    brama_str text = expect_exact((brama_str){bytes, fread(bytes, 1, 1 << 20, file)});
-    free(bytes);
-    fclose(file);
-    if (is_template(text)) {
-        templates++;
-        expect_free(text);
-        return 0;
-    }
-    fixture_begin(&f);
-    if (brama_world_add(&f.world, BRAMA_STR("v"), text, &diag) != BRAMA_OK)
-        fail_msg("%s:%u: %s", path, diag.where.line, diag.what);
-    fixture_judge(&f);
-    for (const struct brama_apirule *r = f.world.rules; r != NULL; r = r->next)
-        EXPECT(path, r->judged.valid == (r->judged.failures.count == 0));
-    manifests++;
-    fixture_end(&f);
-    expect_free(text);
-    return 0;
-}
-
-static void kymas_own_manifests_are_read(void **state)
-{
-    (void)state;
-    const char *root = getenv("BRAMA_VECTORS");
-    char path[4096];
-
-    snprintf(path, sizeof(path), "%s/kyma", root != NULL ? root : "../shared/vectors");
-    if (nftw(path, read_manifest, 16, FTW_PHYS) != 0) {
-        print_message("skipped: no manifests in %s\n", path);
-        skip();
-    }
-    print_message("read %zu manifests, skipped %zu templates\n", manifests, templates);
-    assert_true(manifests != 0);
-}
-
 int run_world(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,7 +389,6 @@ int run_world(void)
         cmocka_unit_test(a_stored_rule_is_judged_alone),
         cmocka_unit_test(a_report_lists_failures_and_findings),
         cmocka_unit_test(without_memory_nothing_is_valid),
-        cmocka_unit_test(kymas_own_manifests_are_read),
     };
     return cmocka_run_group_tests_name("world", tests, NULL, NULL);
 }
