@@ -28,7 +28,7 @@ export async function play(scene, { seconds, seed = newSeed(), say } = {}) {
 }
 
 /** Is there anything to complain of? A scene without pressure has shown nothing, either. */
-export function complaints({ letIn, lost, failure, figures, events, seed }, { least = 50 } = {}) {
+export function complaints({ letIn, lost, failure, figures, events, seed }, { least = 30 } = {}) {
   const some = (title, list) => (list.length === 0 ? [] : [`${title}: ${list.length}`, ...list.slice(0, SHOWN).map((text) => `  ${text}`)]);
   const idle = ['passed', 'refused'].filter((name) => figures[name] < least).map((name) => `only ${figures[name]} ${name}`);
   const all = [...some('let in', letIn), ...some('lost', lost), ...(failure ? [`the scene failed: ${failure.stack ?? failure}`] : []), ...idle];
