@@ -11,6 +11,7 @@ const TRIES = 3;
 const BODY_MAX = 40_000;
 const ANSWER_MAX = 60_000;
 const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE']); // of what is sent here; RFC 9110 section 9.2.2
+const isH2 = (lane) => lane === 'h2' || lane === 'shared';
 const ABBREVIATIONS = { 'may pass': 'may', 'must be refused': 'must-not', public: 'public', turning: 'turning' };
 
 /** What is sent of a kind this time: method, bytes either way, pauses. */
@@ -67,7 +68,9 @@ function onH2(session, record, token) {
  *           is when sent; hostThere, arrives: what the workload must see where it is another host and
  *           target; statuses: of its refusals. A
  *           scene may add kinds and change a kind's class on the way
- *   lanes   ['kept', 'fresh', 'h2', ...]; pause: ms between two requests of a lane, at most
+ *   lanes   ['kept', 'fresh', 'h2', 'shared', ...]: HTTP/1.1 on one connection or on a new one for each,
+ *           HTTP/2 on a connection of its own or on that of all shared lanes
+ *   pause   ms between two requests of a lane, at most
  *
  * records: one a request: what was asked, {how, status, own, ...} of its end, `tries`, `excused`: why it
  * may be cut, and `away`: the door was closed, as announced by leave(). until: when the clients were told
@@ -78,10 +81,11 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
   const connections = new Set();
   let doomed = { ports: new Set() };
   const underWay = new Set();
+  const common = {}; // what the shared lanes hold
 
   const connect = (lane) => {
     const more = { onStray: (data) => it.strays.push(`${lane}: ${data.toString('latin1', 0, 100)}`) };
-    const one = lane === 'h2' ? new Session(tlsPort) : new Connection(port, more);
+    const one = isH2(lane) ? new Session(tlsPort) : new Connection(port, more);
     one.born = performance.now();
     one.onMade = () => {
       if (doomed.ports.has(one.localPort) && one.born < doomed.at) one.excused = doomed.why;
@@ -94,22 +98,25 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     connections.delete(one);
   };
 
+  /** No more on this one; what others have under way on it goes on. */
+  const retire = (one, lane) => (lane === 'shared' ? one?.leave() : drop(one));
+
   /** One request to its end, by the rules of a client that may repeat what was not taken. */
   async function exchange(lane, held, record, token) {
     record.began = performance.now();
     for (record.tries = 1; ; record.tries++) {
       if (!held.one?.usable) {
-        drop(held.one);
+        retire(held.one, lane);
         held.one = connect(lane);
       }
       const connection = held.one;
       const reused = connection.used > 0;
       record.connection = connection;
-      const end = await (lane === 'h2' ? onH2 : onH1)(connection, record, token);
+      const end = await (isH2(lane) ? onH2 : onH1)(connection, record, token);
       if (lane === 'fresh') drop(connection);
       record.excused ??= connection.excused;
       // Between two requests a server may close what is kept (RFC 9112 section 9.3.1, RFC 9113 section 8.7).
-      const repeatable = end.how === 'unanswered' && (reused || lane === 'h2') && !record.excused && record.tries < TRIES;
+      const repeatable = end.how === 'unanswered' && (reused || isH2(lane)) && !record.excused && record.tries < TRIES;
       if (!repeatable) return end;
       record.stale.push(record.tries);
     }
@@ -127,7 +134,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
 
   async function run(lane, number) {
     const luck = chance(seed, `${name}${number}`);
-    const held = {};
+    const held = lane === 'shared' ? common : {};
     for (let i = 0, record; it.going && !record?.away; i++) {
       if (kinds.length === 0) {
         await sleep(5);
@@ -146,7 +153,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
       }
       await sleep(record.how === 'refused' ? 20 : luck.between(0, pause));
     }
-    drop(held.one);
+    if (held !== common) drop(held.one);
   }
 
   const running = lanes.map(run);
@@ -179,6 +186,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     it.going = false;
     it.until ??= performance.now();
     await Promise.all(running);
+    for (const one of connections) drop(one);
   };
   return it;
 }

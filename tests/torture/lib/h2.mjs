@@ -66,6 +66,12 @@ export class Session {
     });
   }
 
+  /** No more from now on; what is under way goes on. */
+  leave() {
+    this.usable = false;
+    this.session.close();
+  }
+
   close() {
     this.usable = false;
     this.session.destroy();
