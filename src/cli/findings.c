@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "cli/pretty.h"
 #include "cli/snippet.h"
 #include "cli/style.h"
 #include "json/write.h"
@@ -120,7 +121,6 @@ int brama_findings_print_json(struct brama_cli *cli, const struct brama_findings
 {
     struct brama_json_out json;
     struct brama_buf buf;
-    int code = BRAMA_EXIT_OK;
 
     brama_buf_init(&buf, NULL, JSON_MAX);
     brama_json_out_init(&json, &buf, 2);
@@ -128,10 +128,7 @@ int brama_findings_print_json(struct brama_cli *cli, const struct brama_findings
     for (const struct brama_finding *f = findings->first; f != NULL; f = f->next)
         write_finding(&json, f);
     brama_json_end(&json);
-    if (brama_buf_err(&buf) == BRAMA_OK)
-        fprintf(cli->out, "%.*s\n", BRAMA_FMT(brama_str_trim(brama_buf_str(&buf))));
-    else
-        code = brama_no_memory(cli);
+    int code = brama_pretty_buf(cli, &buf);
     brama_buf_deinit(&buf);
     return code;
 }

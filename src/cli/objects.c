@@ -89,7 +89,8 @@ static bool concerns_us(struct reading *r, brama_str text)
     struct brama_world scratch;
 
     brama_world_init(&scratch, r->cli->arena, &(struct brama_world_options){.ns = r->ns});
-    return brama_world_add(&scratch, BRAMA_NIL, text, NULL) == BRAMA_OK && scratch.skipped == 0;
+    return brama_world_add(&scratch, BRAMA_NIL, text, NULL) == BRAMA_OK && scratch.skipped == 0 &&
+           scratch.tests == NULL;
 }
 
 static bool is_known(const struct brama_objects *objects, brama_str file)

@@ -6,6 +6,14 @@
 
 #define PRINTED_MAX ((size_t)256 << 20)
 
+int brama_pretty_buf(struct brama_cli *cli, const struct brama_buf *buf)
+{
+    if (brama_buf_err(buf) != BRAMA_OK)
+        return brama_no_memory(cli);
+    fprintf(cli->out, "%.*s\n", BRAMA_FMT(brama_str_trim(brama_buf_str(buf))));
+    return BRAMA_EXIT_OK;
+}
+
 int brama_pretty_node(struct brama_cli *cli, const struct brama_node *node, unsigned margin)
 {
     struct brama_json_out json;

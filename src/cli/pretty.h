@@ -5,6 +5,9 @@
 #include "cli/cli.h"
 #include "json/write.h"
 
+/* Print what was written into a buffer, without blanks at its ends, and a newline. The exit code.
+ */
+int brama_pretty_buf(struct brama_cli *cli, const struct brama_buf *buf);
 /* Print JSON text of ours, two spaces a level, and a newline. The exit code. */
 int brama_pretty_json(struct brama_cli *cli, brama_str text);
 /* Print a node likewise, each line behind that many spaces. */

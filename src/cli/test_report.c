@@ -1,4 +1,5 @@
 /* For machines: JUnit's XML as build servers read it, and JSON. */
+#include "cli/pretty.h"
 #include "cli/testing.h"
 #include "json/write.h"
 
@@ -227,7 +228,6 @@ int brama_test_print_json(struct brama_cli *cli, const struct brama_test_report 
 {
     struct brama_json_out json;
     struct brama_buf buf;
-    int code = BRAMA_EXIT_OK;
 
     brama_buf_init(&buf, NULL, JSON_MAX);
     brama_json_out_init(&json, &buf, 2);
@@ -239,10 +239,7 @@ int brama_test_print_json(struct brama_cli *cli, const struct brama_test_report 
     if (report->mutated)
         json_mutants(&json, report);
     brama_json_end(&json);
-    if (brama_buf_err(&buf) == BRAMA_OK)
-        fprintf(cli->out, "%.*s\n", BRAMA_FMT(brama_str_trim(brama_buf_str(&buf))));
-    else
-        code = brama_no_memory(cli);
+    int code = brama_pretty_buf(cli, &buf);
     brama_buf_deinit(&buf);
     return code;
 }

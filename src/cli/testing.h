@@ -4,6 +4,7 @@
 #define BRAMA_CLI_TESTING_H
 
 #include "cli/cli.h"
+#include "cli/fields.h"
 #include "crypto/key.h"
 #include "issuer/mint.h"
 #include "policy/decide.h"
@@ -76,6 +77,10 @@ struct brama_test_suite {
 /* All suites of the world, in order. What is wrong with them is an error in out. */
 struct brama_test_suite *brama_tests_read(struct brama_findings *out,
                                           const struct brama_world *world);
+
+/* A template, at that place of the file. */
+const struct brama_test_token *brama_test_token_read(struct brama_fields *f, brama_str at,
+                                                     const struct brama_node *node);
 
 /* What came of one test. */
 struct brama_test_result {

@@ -182,6 +182,13 @@ describe('a running gateway', () => {
     await expectExchange(gw, { request: ask('two'), status: 404, reason: 'no_host' });
   });
 
+  test('apply passes over tests of rules', async () => {
+    const tests = JSON.stringify({ apiVersion: 'brama.dev/v1', kind: 'APIRuleTest', metadata: { name: 't' }, spec: {} });
+    const end = await gw.apply(documents(tests, open('one')));
+    assert.equal(end.code, 0, end.err);
+    assert.deepEqual(readdirSync(path.join(gw.state, 'rules')).filter((name) => /test/i.test(name)), []);
+  });
+
   test('apply of what is invalid is 1, and nothing changes', async () => {
     const end = await gw.apply(apiRule({ name: 'bad', host: 'bad', service: null, rules: [{ path: '/x', noAuth: true }] }));
     assert.equal(end.code, 1, end.out + end.err);

@@ -9,6 +9,15 @@ static const char *const v1_paths[] = {"/a",    "/a/b", "/a/.*", "/.*",       "/
                                        "/.*/b", ".*",   "/a.b",  "/(a|b)/.*", "/a/?"};
 static const char *const verbs[] = {"GET", "POST", "DELETE"};
 
+uint32_t invent_seeded(void *ctx)
+{
+    uint64_t *seed = ctx;
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return (uint32_t)(*seed >> 33);
+}
+
 uint32_t invent_pick(const struct invent *from, uint32_t n)
 {
     return from->next(from->ctx) % n;

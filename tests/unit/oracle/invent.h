@@ -10,6 +10,9 @@ struct invent {
     void *ctx;
 };
 
+/* The same numbers each time: ctx is a uint64_t, not 0. */
+uint32_t invent_seeded(void *ctx);
+
 /* 0 to n - 1 */
 uint32_t invent_pick(const struct invent *from, uint32_t n);
 

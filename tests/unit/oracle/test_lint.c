@@ -6,15 +6,6 @@
 
 enum { SETS = 500, QUESTIONS = 40 };
 
-static uint32_t xorshift(void *ctx)
-{
-    uint64_t *seed = ctx;
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return (uint32_t)(*seed >> 33);
-}
-
 /* What is said, and about which rule. */
 struct claim {
     const struct brama_finding *finding;
@@ -145,7 +136,7 @@ static bool is_one_of(brama_str code, const char *const *codes, size_t count, si
 static void what_the_linter_claims_is_so(void **state)
 {
     uint64_t seed = 20261126;
-    const struct invent from = {xorshift, &seed};
+    const struct invent from = {invent_seeded, &seed};
     size_t reach_seen[BRAMA_ARRAY_LEN(reach_codes)] = {0};
     size_t example_seen[BRAMA_ARRAY_LEN(example_codes)] = {0};
     struct oracle_world w;

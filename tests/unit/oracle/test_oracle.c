@@ -5,19 +5,10 @@
 
 enum { SETS = 300, QUESTIONS = 100 };
 
-static uint32_t xorshift(void *ctx)
-{
-    uint64_t *seed = ctx;
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return (uint32_t)(*seed >> 33);
-}
-
 static void whom_we_let_in_a_cluster_lets_in(void **state)
 {
     uint64_t seed = 20261126;
-    const struct invent from = {xorshift, &seed};
+    const struct invent from = {invent_seeded, &seed};
     struct oracle_world w;
     struct brama_buf yaml;
     size_t valid = 0;
