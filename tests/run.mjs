@@ -63,7 +63,8 @@ function unit() {
   if (!need('build-asan')) return;
   const log = 'build-asan/meson-logs/testlog.txt';
   rmSync(log, { force: true });
-  const ok = command('meson', ['test', '-C', 'build-asan', '--suite', 'unit', '--print-errorlogs', '-q'], {
+  // Eight times the patience: a machine that is slow is no failure.
+  const ok = command('meson', ['test', '-C', 'build-asan', '--suite', 'unit', '--print-errorlogs', '-q', '-t', '8'], {
     ASAN_OPTIONS: 'detect_leaks=1:halt_on_error=1',
     UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
   });

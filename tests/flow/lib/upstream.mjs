@@ -23,20 +23,24 @@ export async function recorder({ port, keepAliveTimeout } = {}) {
   const server = http.createServer({ maxHeaderSize: 256 * 1024 }, (req, res) => {
     const headers = pairs(req.rawHeaders);
     const all = (name) => headers.filter(([n]) => n.toLowerCase() === name.toLowerCase()).map(([, v]) => v);
+    let chunks = [];
     const seen = {
       method: req.method,
       target: req.url,
       headers,
       all,
       header: (name) => all(name)[0],
-      body: Buffer.alloc(0),
+      get body() {
+        if (chunks.length !== 1) chunks = [Buffer.concat(chunks)];
+        return chunks[0];
+      },
       arrivals: [], // of body chunks: [milliseconds since the head, bytes]
       complete: false,
     };
     it.seen.push(seen);
     const begun = Date.now();
     req.on('data', (chunk) => {
-      seen.body = Buffer.concat([seen.body, chunk]);
+      chunks.push(chunk);
       seen.arrivals.push([Date.now() - begun, chunk.length]);
     });
     req.on('end', () => (seen.complete = true));
