@@ -152,6 +152,26 @@ describe('handler ory', () => {
   });
 });
 
+describe('a domain of one\'s own', () => {
+  const own = JSON.stringify({
+    apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'own', namespace: 'shop' },
+    spec: { selector: { istio: 'ingressgateway' }, servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*.own.test.local'] }] },
+  });
+  const of = (name, rule) => apiRule({ name, host: `${name}.own.test.local`, gateway: 'shop/own', rules: [{ path: '/headers', ...rule }] });
+  before(() => start({ 'gateway.yaml': own, 'open.yaml': of('open', { noAuth: true }), 'jwt.yaml': of('jwt', { jwt: jwt() }) }));
+  after(() => gw?.stop());
+
+  test('103: without a token, and with any', async () => {
+    await ask('open.own', '/headers', [], OK);
+    await ask('open.own', '/headers', ['Authorization: Basic dTpw'], OK);
+  });
+  test('104: with a token', async () => {
+    await ask('jwt.own', '/headers', [], DENIED);
+    await ask('jwt.own', '/headers', bad, BAD);
+    await ask('jwt.own', '/headers', bearer(), OK);
+  });
+});
+
 describe('hosts', () => {
   const all = [{ path: '/*', noAuth: true }];
   before(() =>
