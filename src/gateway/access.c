@@ -18,6 +18,7 @@ static void keep_for_log(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
     ctx->rule_index = d->rule_index;
     ctx->rule_file = keep(r, d->rule_file);
     ctx->rule_line = d->rule_line;
+    ctx->strategy = d->strategy;
     ctx->issuer = keep(r, d->issuer);
     ctx->subject = keep(r, d->subject);
     ctx->kid = keep(r, d->kid);

@@ -2,7 +2,7 @@
  * it works while the agent doesn't live. */
 #include "gateway/admin.h"
 
-#define TEXT_MAX_BYTES (1u << 20) /* metrics of 100 key sets with long URLs, ample */
+#define TEXT_MAX_BYTES (64u << 10) /* a line a worker */
 
 /* A page in somebody's browser may not read this under a name that it made point here (DNS
  * rebinding): only an address or "localhost" is a Host. */
@@ -55,15 +55,6 @@ static ngx_int_t get_readyz(ngx_http_request_t *r)
     return send_static(r, NGX_HTTP_OK, BRAMA_STR("ready\n"));
 }
 
-static ngx_int_t get_metrics(ngx_http_request_t *r)
-{
-    struct brama_buf text;
-
-    brama_buf_init(&text, NULL, TEXT_MAX_BYTES);
-    brama_gw_metrics(&text, brama_gw_slot(r));
-    return send_made(r, NGX_HTTP_OK, BRAMA_STR("text/plain; version=0.0.4"), &text);
-}
-
 static ngx_int_t get_version(ngx_http_request_t *r)
 {
     return brama_gw_send(r, NGX_HTTP_OK, BRAMA_STR("application/json"),
@@ -76,7 +67,7 @@ static const struct {
 } pages[] = {
     {BRAMA_LIT("/livez"), get_livez},
     {BRAMA_LIT("/readyz"), get_readyz},
-    {BRAMA_LIT("/metrics"), get_metrics},
+    {BRAMA_LIT("/metrics"), brama_gw_metrics},
     {BRAMA_LIT("/api/v1/apirules"), brama_gw_list_apirules},
     {BRAMA_LIT("/api/v1/keysets"), brama_gw_list_keysets},
     {BRAMA_LIT("/api/v1/refusals"), brama_gw_list_refusals},

@@ -9,7 +9,7 @@
 ngx_int_t brama_gw_send(ngx_http_request_t *r, ngx_uint_t status, brama_str type, brama_str body);
 
 /* metrics.c: Prometheus text format 0.0.4. */
-void brama_gw_metrics(struct brama_buf *out, const struct brama_slot *slot);
+ngx_int_t brama_gw_metrics(ngx_http_request_t *r);
 /* ready.c: is every live worker on the newest files? If not, out says what is missing. */
 bool brama_gw_ready(struct brama_buf *out, const struct brama_slot *slot);
 

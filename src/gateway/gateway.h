@@ -71,7 +71,7 @@ struct brama_gw_ctx {
 
     /* For the log. */
     brama_str apirule, rule_file, issuer, subject, kid;
-    uint32_t rule_index, rule_line;
+    uint32_t rule_index, rule_line, strategy;
     bool has_rule;
 
     /* For the response, whoever makes it. */

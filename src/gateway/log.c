@@ -2,6 +2,7 @@
  * which every request meets exactly once. Never a token, and never a query, which may hold one. */
 #include "gateway/gateway.h"
 #include "gateway/slot.h"
+#include "policy/counts.h"
 #include "json/write.h"
 
 #include <time.h>
@@ -152,6 +153,35 @@ static void write_line(ngx_http_request_t *r, const struct brama_gw_ctx *ctx,
     brama_buf_add_c(line, '\n');
 }
 
+/* 1 + the bit of the method; 0: no rule can name it. */
+static uint8_t method_number(brama_str name)
+{
+    brama_methods method = brama_method_by_name(name);
+    uint8_t n = 0;
+
+    while (method != 0) {
+        method = (brama_methods)(method >> 1);
+        n++;
+    }
+    return n;
+}
+
+static void count_labels(ngx_http_request_t *r, const struct brama_gw_ctx *ctx,
+                         struct brama_counts *counts, enum brama_reason reason)
+{
+    struct brama_count_labels labels = {.status = (uint16_t)r->headers_out.status,
+                                        .method = method_number(brama_gw_str(r->method_name)),
+                                        .reason = (uint8_t)reason};
+
+    if (ctx != NULL) {
+        labels.apirule = ctx->apirule;
+        labels.rule = ctx->rule_index;
+        labels.strategy = (uint8_t)ctx->strategy;
+        labels.verdict = (uint8_t)ctx->verdict;
+    }
+    brama_counts_add(counts, &labels, (uint64_t)duration_ms(r));
+}
+
 static void count(struct brama_slot *slot, enum brama_reason reason)
 {
     struct brama_memory_counts counts = brama_memory_counts(slot->memory);
@@ -182,6 +212,8 @@ ngx_int_t brama_gw_log_handler(ngx_http_request_t *r)
         return NGX_OK;
     enum brama_reason reason = reason_of(r, ctx);
     count(conf->slot, reason);
+    if (conf->slot->counts != NULL)
+        count_labels(r, ctx, conf->slot->counts, reason);
     ngx_fd_t fd = log_fd(conf);
     if (fd == NGX_INVALID_FILE)
         return NGX_OK;

@@ -1,11 +1,10 @@
 #include "gateway/record.h"
-#include "gateway/gateway.h"
+#include "gateway/shared.h"
 #include "policy/explain.h"
 #include "policy/refusals.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define TRACES_A_SECOND 1000
@@ -24,8 +23,7 @@ struct brama_recorder {
 static void give_up(struct brama_recorder *rec, ngx_log_t *log)
 {
     ngx_log_error(NGX_LOG_ERR, log, ngx_errno, "brama: refusals can't be recorded");
-    if (rec->ring != NULL)
-        (void)munmap(rec->ring, sizeof(*rec->ring));
+    brama_shared_unmap(rec->ring, sizeof(*rec->ring));
     rec->ring = NULL;
 }
 
@@ -46,37 +44,19 @@ static bool have_room(struct brama_recorder *rec, ngx_log_t *log)
     return have_room(rec, log);
 }
 
-static void open_ring(struct brama_recorder *rec, const struct brama_slot *slot)
-{
-    char path[NGX_MAX_PATH];
-    void *bytes = MAP_FAILED;
-
-    *ngx_snprintf((u_char *)path, sizeof(path) - 1,
-                  "%V/" BRAMA_STATE_WORKERS "/%ui" BRAMA_STATE_REFUSALS, &slot->state_dir,
-                  (ngx_uint_t)slot->index) = '\0';
-    rec->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (rec->fd != -1 && ftruncate(rec->fd, sizeof(*rec->ring)) == 0 &&
-        posix_fallocate(rec->fd, 0, BRAMA_REFUSALS_PAGE_BYTES) == 0)
-        bytes = mmap(NULL, sizeof(*rec->ring), PROT_READ | PROT_WRITE, MAP_SHARED, rec->fd, 0);
-    if (bytes == MAP_FAILED) {
-        give_up(rec, slot->cycle->log);
-        return;
-    }
-    rec->ring = bytes;
-    /* A hole is zero: claiming reads all first words and writes none of those. */
-    brama_refusals_claim(rec->ring);
-}
-
 struct brama_recorder *brama_recorder_open(const struct brama_slot *slot)
 {
     struct brama_recorder *rec = calloc(1, sizeof(*rec));
 
     if (rec == NULL)
         return NULL;
-    rec->fd = -1;
     brama_buf_init(&rec->text, NULL, TEXT_MAX_BYTES);
-    if (slot->page_fd != -1) /* else nobody could read it */
-        open_ring(rec, slot);
+    rec->ring = brama_shared_own(&rec->fd, slot, BRAMA_STATE_REFUSALS, sizeof(*rec->ring),
+                                 BRAMA_REFUSALS_PAGE_BYTES);
+    if (rec->ring == NULL)
+        give_up(rec, slot->cycle->log);
+    else /* a hole is zero: claiming reads all first words and writes none of those */
+        brama_refusals_claim(rec->ring);
     return rec;
 }
 
@@ -84,8 +64,7 @@ void brama_recorder_close(struct brama_recorder *rec)
 {
     if (rec == NULL)
         return;
-    if (rec->ring != NULL)
-        (void)munmap(rec->ring, sizeof(*rec->ring));
+    brama_shared_unmap(rec->ring, sizeof(*rec->ring));
     if (rec->fd != -1)
         (void)close(rec->fd);
     brama_buf_deinit(&rec->text);

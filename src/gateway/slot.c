@@ -12,6 +12,8 @@
 #include "gateway/park.h"
 #include "gateway/pool.h"
 #include "gateway/record.h"
+#include "gateway/shared.h"
+#include "policy/counts.h"
 
 #define LOOK_AGAIN_MS 1000      /* a lost poke costs at most this */
 #define ARENA_BYTES (4u << 20)  /* a decision over 60 KiB of headers and an 8 KiB token, ample */
@@ -78,6 +80,10 @@ static void take(struct brama_slot *slot, struct brama_mapped **in_force, uint64
     }
     brama_mapped_unpin(*in_force);
     *in_force = m;
+    if (slot->counts == NULL)
+        return;
+    atomic_fetch_add_explicit(&slot->counts->takes, 1, memory_order_relaxed);
+    atomic_store_explicit(&slot->counts->taken_at_s, (uint64_t)ngx_time(), memory_order_relaxed);
 }
 
 static uint64_t number_of(const struct brama_mapped *m)
@@ -219,6 +225,10 @@ static bool open_memory(struct brama_slot *slot)
     slot->pool = brama_pool_new();
     slot->park = brama_park_new(slot);
     slot->recorder = brama_recorder_open(slot);
+    slot->counts = brama_shared_own(&slot->counts_fd, slot, BRAMA_STATE_COUNTS,
+                                    sizeof(*slot->counts), sizeof(*slot->counts));
+    if (slot->counts != NULL)
+        brama_counts_claim(slot->counts);
     return slot->pool != NULL && slot->park != NULL && slot->recorder != NULL &&
            brama_memory_new(&slot->memory, &options) == BRAMA_OK;
 }
@@ -233,6 +243,7 @@ struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir, ngx_
     slot->state_dir = state_dir;
     slot->mark = mark;
     slot->page_fd = -1;
+    slot->counts_fd = -1;
     if (!find_slot(slot) || !open_memory(slot)) {
         brama_slot_close(slot);
         return NULL;
@@ -259,6 +270,9 @@ void brama_slot_close(struct brama_slot *slot)
     brama_pool_free(slot->pool);
     brama_park_free(slot->park);
     brama_recorder_close(slot->recorder);
+    brama_shared_unmap(slot->counts, sizeof(*slot->counts));
+    if (slot->counts_fd != -1)
+        (void)close(slot->counts_fd);
     brama_memory_free(slot->memory);
     brama_arena_deinit(&slot->arena);
     brama_buf_deinit(&slot->line);

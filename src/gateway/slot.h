@@ -17,6 +17,7 @@
 #include "policy/decide.h"
 #include "policy/pages.h"
 
+struct brama_counts;
 struct brama_park;
 struct brama_recorder;
 struct brama_pool;
@@ -49,9 +50,11 @@ struct brama_slot {
     struct brama_buf line;              /* of the log line under way */
     struct brama_pool *pool;            /* idle connections to workloads */
     struct brama_shun shun;             /* addresses of workloads that are down */
-    struct brama_recorder *recorder;    /* of refusals */
-    struct brama_park *park;            /* requests that wait for a key set */
-    unsigned turn;                      /* where the next request starts in a list of addresses */
+    struct brama_counts *counts;        /* NULL: no room for them */
+    int counts_fd;
+    struct brama_recorder *recorder; /* of refusals */
+    struct brama_park *park;         /* requests that wait for a key set */
+    unsigned turn;                   /* where the next request starts in a list of addresses */
     uint8_t random[1024];
     size_t random_left;
 };

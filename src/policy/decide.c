@@ -163,6 +163,7 @@ static bool match(struct brama__case *c)
         return false;
     }
     c->out->route = row;
+    c->out->strategy = c->route->strategy;
     brama__name_rule(c, c->route->rule);
     return true;
 }

@@ -63,6 +63,7 @@ struct brama_decision {
 
     /* The matched rule; BRAMA_NO_ROW and empty where none did. */
     uint32_t route;
+    uint32_t strategy; /* enum brama_strategy_kind of the route */
     brama_str apirule; /* "namespace/name" */
     uint32_t rule_index;
     brama_str rule_file;

@@ -1,5 +1,7 @@
 #include "policy/reason.h"
 
+#include <stddef.h>
+
 static const char *const names[BRAMA_REASON_COUNT] = {
     [BRAMA_REASON_NONE] = "none",
     [BRAMA_REASON_ALLOWED] = "allowed",
@@ -48,6 +50,49 @@ static const char *const names[BRAMA_REASON_COUNT] = {
 const char *brama_reason_name(enum brama_reason reason)
 {
     return (unsigned)reason < BRAMA_REASON_COUNT ? names[reason] : names[0];
+}
+
+const char *brama_reason_step(enum brama_reason reason)
+{
+    static const char *const steps[BRAMA_REASON_COUNT] = {
+        [BRAMA_REASON_ALLOWED] = "",
+        [BRAMA_REASON_PREFLIGHT] = "",
+        [BRAMA_REASON_HTTPS_REDIRECT] = "",
+        [BRAMA_REASON_BAD_PATH] = "path",
+        [BRAMA_REASON_AMBIGUOUS_PATH] = "path",
+        [BRAMA_REASON_BAD_HOST] = "host",
+        [BRAMA_REASON_MISDIRECTED] = "host",
+        [BRAMA_REASON_NO_HOST] = "host",
+        [BRAMA_REASON_NO_ROUTE] = "route",
+        [BRAMA_REASON_TOKEN_MISSING] = "token",
+        [BRAMA_REASON_TOKEN_MALFORMED] = "token",
+        [BRAMA_REASON_TOKEN_SEVERAL] = "token",
+        [BRAMA_REASON_TOKEN_EXPIRED] = "exp",
+        [BRAMA_REASON_TOKEN_NOT_YET_VALID] = "nbf",
+        [BRAMA_REASON_ALG_NOT_ALLOWED] = "alg",
+        [BRAMA_REASON_ISSUER_UNKNOWN] = "issuer",
+        [BRAMA_REASON_KID_MISSING] = "kid",
+        [BRAMA_REASON_KEY_UNKNOWN] = "key",
+        [BRAMA_REASON_KEYS_UNAVAILABLE] = "key",
+        [BRAMA_REASON_SIGNATURE_INVALID] = "signature",
+        [BRAMA_REASON_AUDIENCE_MISSING] = "audience",
+        [BRAMA_REASON_SCOPE_MISSING] = "scope",
+        [BRAMA_REASON_SUBJECT_MISSING] = "sub",
+        [BRAMA_REASON_POLICY_DENIED] = "policy",
+        [BRAMA_REASON_OATHKEEPER_NO_RULE] = "oathkeeper",
+        [BRAMA_REASON_OATHKEEPER_MANY_RULES] = "oathkeeper",
+        [BRAMA_REASON_UNAUTHORIZED] = "authenticator",
+        [BRAMA_REASON_NOT_RESPONSIBLE] = "authenticator",
+        [BRAMA_REASON_HANDLER_DISABLED] = "authenticator",
+        [BRAMA_REASON_MUTATOR_FAILED] = "mutator",
+        [BRAMA_REASON_NO_UPSTREAM] = "upstream",
+        [BRAMA_REASON_UPSTREAM_FAILED] = "upstream",
+        [BRAMA_REASON_UPSTREAM_TIMEOUT] = "upstream",
+    };
+
+    if ((unsigned)reason >= BRAMA_REASON_COUNT || steps[reason] == NULL)
+        return "request";
+    return steps[reason];
 }
 
 enum brama_reason brama_reason_of_jwt(enum brama_jwt_status status)

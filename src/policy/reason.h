@@ -54,6 +54,10 @@ enum brama_reason {
 /* "token_expired", ...; static, "none" for an unknown one. */
 const char *brama_reason_name(enum brama_reason reason);
 
+/* At which step of a decision it is found: "route", "token", "key", ...; static, "" where nothing
+ * was refused. */
+const char *brama_reason_step(enum brama_reason reason);
+
 /* Which reason stands behind a JWT status. */
 enum brama_reason brama_reason_of_jwt(enum brama_jwt_status status);
 

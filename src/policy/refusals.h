@@ -17,9 +17,11 @@
 #include <stdatomic.h>
 
 #include "base/str.h"
+#include "policy/reason.h"
 
 #define BRAMA_STATE_REFUSALS ".refusals" /* workers/<slot>.refusals */
-#define BRAMA_REFUSALS_FORMAT 1
+/* Reasons are numbers in the file: another list of them is another format. */
+#define BRAMA_REFUSALS_FORMAT (1u | (uint32_t)BRAMA_REASON_COUNT << 8)
 #define BRAMA_REFUSALS_MAX 4096        /* kept by a worker */
 #define BRAMA_REFUSAL_BYTES 4096       /* a record: a trace of a dozen steps with a decoded token */
 #define BRAMA_REFUSAL_ID_BYTES 36      /* a UUID as text */
