@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/call_ca.h"
 #include "agent/nginx_conf.h"
 #include "agent/nginx_find.h"
 #include "agent/step.h"
@@ -46,6 +47,7 @@ static void write_conf(struct brama__nginx *n)
         .admin = o->admin,
         .access_log = o->access_log.n != 0 ? o->access_log : BRAMA_STR("/dev/stdout"),
         .user = brama_str_c(n->state->user),
+        .call_ca = brama_str_c(n->call_ca),
         .workers = n->workers,
         .drain_s = n->drain_s,
         .kid_wait_ms = o->kid_wait_ms,
@@ -89,6 +91,7 @@ enum brama_err brama__nginx_open(struct brama__nginx *n, uv_loop_t *loop,
             options->module.n != 0 ? " at " : " beside this program", BRAMA_FMT(options->module));
         return BRAMA_ERR_NOT_FOUND;
     }
+    brama__call_ca_path(n->call_ca, n->state->dir, options->inputs.ca_file);
     write_conf(n);
     return brama_buf_err(&n->conf);
 }
@@ -173,8 +176,8 @@ enum brama_err brama__nginx_prepare(struct brama__nginx *n, struct brama_diag *d
     brama_orphans_find(&n->old, n->state->dir_fd, n->mark);
     brama__orphans_sockets(&n->old, n->state->dir_fd, &had);
     adopt(n);
-    enum brama_err err = BRAMA_OK;
-    if (!n->adopted || had.count != 0)
+    enum brama_err err = brama__call_ca_write(n->call_ca, n->options->inputs.ca_file, diag);
+    if (err == BRAMA_OK && (!n->adopted || had.count != 0))
         err = open_sockets(n, &had, diag);
     brama__listen_close(&had);
     if (err != BRAMA_OK)

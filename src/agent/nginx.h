@@ -31,7 +31,7 @@ struct brama__nginx {
     const struct brama__publisher *publisher;
     const struct brama_agent_options *options;
     struct brama__nginx_events events;
-    char program[PATH_MAX], module[PATH_MAX], mark[BRAMA_MARK_BYTES + 1];
+    char program[PATH_MAX], module[PATH_MAX], call_ca[PATH_MAX], mark[BRAMA_MARK_BYTES + 1];
     struct brama_buf conf;
     struct brama__listen listen;
     struct brama_orphans old; /* drained once ours serves */

@@ -129,6 +129,43 @@ static void proxy_location(struct brama_buf *out)
     line(out, "}");
 }
 
+/* Without a slash in front no client's URI is one of these. */
+static void call_location(struct brama_buf *out, const struct brama_nginx_options *o, bool tls)
+{
+    brama_buf_printf(out, "location = brama-call%s {\n", tls ? "-tls" : "");
+    line(out, "internal;");
+    if (tls && o->call_ca.n == 0) {
+        line(out, "return 502; # nobody's certificate can be trusted: there is no CA file");
+        line(out, "}");
+        return;
+    }
+    brama_buf_printf(out, "proxy_pass %s://brama_call$brama_call_target;\n",
+                     tls ? "https" : "http");
+    line(out, "proxy_http_version 1.1;");
+    line(out, "proxy_set_header Host $brama_call_host;");
+    line(out, "proxy_set_header Connection close;");
+    line(out, "proxy_set_header Accept-Encoding identity;");
+    line(out, "proxy_buffering off;");
+    line(out, "proxy_buffer_size 32k;");
+    line(out, "proxy_buffers 8 32k;");
+    line(out, "proxy_max_temp_file_size 0;");
+    line(out, "proxy_next_upstream error timeout;");
+    line(out, "proxy_intercept_errors off;");
+    line(out, "proxy_redirect off;");
+    line(out, "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate");
+    line(out, "    X-Accel-Buffering X-Accel-Charset Expires Cache-Control Set-Cookie Vary;");
+    if (tls) {
+        line(out, "proxy_ssl_server_name on;");
+        line(out, "proxy_ssl_name $brama_call_name;");
+        line(out, "proxy_ssl_protocols TLSv1.2 TLSv1.3;");
+        line(out, "proxy_ssl_verify on;");
+        line(out, "proxy_ssl_verify_depth 5;");
+        line(out, "proxy_ssl_session_reuse off; # one session would be everybody's");
+        directive(out, "proxy_ssl_trusted_certificate", o->call_ca);
+    }
+    line(out, "}");
+}
+
 static void gateway_server(struct brama_buf *out, const struct brama_nginx_options *o)
 {
     if (o->listen.n == 0 && o->tls_listen.n == 0)
@@ -146,6 +183,8 @@ static void gateway_server(struct brama_buf *out, const struct brama_nginx_optio
     }
     line(out, "brama on;");
     proxy_location(out);
+    call_location(out, o, false);
+    call_location(out, o, true);
     line(out, "}");
 }
 
@@ -169,6 +208,7 @@ void brama_nginx_conf(struct brama_buf *out, const struct brama_nginx_options *o
     line(out, "http {");
     http_settings(out, options);
     line(out, "upstream brama { brama_upstream; }");
+    line(out, "upstream brama_call { brama_call_upstream; }");
     gateway_server(out, options);
     admin_server(out, options);
     line(out, "}");

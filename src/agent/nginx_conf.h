@@ -10,6 +10,7 @@ struct brama_nginx_options {
     brama_str listen, tls_listen, admin; /* HOST:PORT; empty: none */
     brama_str access_log;                /* a path nginx can open, as /dev/stdout */
     brama_str user;                      /* of the workers; empty: not started as root */
+    brama_str call_ca;                   /* PEM, absolute: whom calls trust by TLS; empty: nobody */
     unsigned workers;                    /* >= 1 */
     unsigned drain_s;                    /* worker_shutdown_timeout */
     unsigned kid_wait_ms;

@@ -85,6 +85,7 @@ struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct br
         for (size_t j = 0; j < n; j++)
             brama_map_put(&seen, endpoints[j].host, 0);
     }
+    brama__plan_target_hosts(&seen, policy, table);
     out.p = brama_arena_array(arena, seen.count, sizeof(*out.p));
     for (size_t i = 0; out.p != NULL && i < seen.size; i++) {
         if (seen.entries[i].used)
@@ -158,10 +159,9 @@ static struct brama_facts_keyset_in keyset_in(const struct brama_keyset *k)
     return in;
 }
 
-static const struct brama_f_address *addresses_of(struct brama_arena *arena,
-                                                  const struct brama_endpoint *endpoints, size_t n,
-                                                  const struct brama_resolver *resolver,
-                                                  size_t *count)
+struct brama_f_address *brama__plan_addresses(struct brama_arena *arena,
+                                              const struct brama_endpoint *endpoints, size_t n,
+                                              const struct brama_resolver *resolver, size_t *count)
 {
     struct brama_f_address *out = brama_arena_array(arena, n * BRAMA_HOST_IPS_MAX, sizeof(*out));
     *count = 0;
@@ -196,7 +196,7 @@ static void add_upstreams(struct brama_facts_in *in, struct brama_facts_upstream
         size_t n = endpoints_of(endpoints, policy, row, from->table);
         struct brama_facts_upstream_in *u = &out[in->upstream_count];
         u->id = row->id;
-        u->addresses = addresses_of(arena, endpoints, n, from->resolver, &u->count);
+        u->addresses = brama__plan_addresses(arena, endpoints, n, from->resolver, &u->count);
         in->upstreams = out;
         in->upstream_count++;
     }
@@ -212,7 +212,8 @@ enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
 
     brama_arena_init(&arena, NULL, BRAMA__FACTS_BYTES);
     for (size_t i = 0; i < from->policy_count; i++)
-        upstreams += brama_pack_count(&from->policies[i]->pack, BRAMA_T_UPSTREAM);
+        upstreams += brama_pack_count(&from->policies[i]->pack, BRAMA_T_UPSTREAM) +
+                     brama_pack_count(&from->policies[i]->pack, BRAMA_T_TARGET);
     struct brama_facts_keyset_in *k = brama_arena_array(&arena, keysets, sizeof(*k));
     struct brama_facts_upstream_in *u = brama_arena_array(&arena, upstreams, sizeof(*u));
     struct brama_facts_cert_in *certs =
@@ -231,6 +232,8 @@ enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
         in.keyset_count = keysets;
         for (size_t i = 0; i < from->policy_count; i++)
             add_upstreams(&in, u, &seen, from, from->policies[i]);
+        for (size_t i = 0; i < from->policy_count; i++)
+            brama__plan_targets(&in, u, &seen, from, from->policies[i]);
         if (!brama_arena_failed(&arena))
             err = brama_facts_build(out, number, &in);
     }

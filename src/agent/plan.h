@@ -4,6 +4,7 @@
 #ifndef BRAMA_AGENT_PLAN_H
 #define BRAMA_AGENT_PLAN_H
 
+#include "base/map.h"
 #include "policy/compile.h"
 #include "policy/facts.h"
 #include "rule/world.h"
@@ -53,6 +54,18 @@ struct brama__facts_sources {
     const struct brama_facts_cert_in *certs;
     size_t cert_count;
 };
+/* plan_targets.c: whom calls go to. Their hosts into seen; their addresses as upstreams behind
+ * those of out, seen by id. */
+void brama__plan_target_hosts(struct brama_map *seen, const struct brama_policy *policy,
+                              const struct brama_service_table *table);
+void brama__plan_targets(struct brama_facts_in *in, struct brama_facts_upstream_in *out,
+                         struct brama_map *seen, const struct brama__facts_sources *from,
+                         const struct brama_policy *policy);
+/* What is known of the endpoints' hosts. */
+struct brama_f_address *brama__plan_addresses(struct brama_arena *arena,
+                                              const struct brama_endpoint *endpoints, size_t n,
+                                              const struct brama_resolver *resolver, size_t *count);
+
 BRAMA_MUST_USE enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
                                                 const struct brama__facts_sources *from);
 

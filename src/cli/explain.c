@@ -5,6 +5,7 @@
 
 #include "agent/offline.h"
 #include "base/url.h"
+#include "cli/call_out.h"
 #include "cli/findings.h"
 #include "cli/pretty.h"
 #include "cli/rule_args.h"
@@ -20,13 +21,14 @@ static const struct brama_usage usage = {
                 "       brama explain --admin HOST:PORT [METHOD] URL [FLAGS]\n"
                 "       brama explain --admin HOST:PORT --request ID [FLAGS]",
     .about = "Say why a request is let in or refused, and what would have to change.\n"
-             "-f: by these rule files alone; key sets are fetched, nothing else is sent.\n"
+             "-f: by these rule files alone; key sets are fetched, nothing else is sent. A rule\n"
+             "that asks somebody else is refused with call_needed then; --ask: he is asked.\n"
              "Without --service, where a workload is doesn't matter.\n"
              "--admin: by the gateway that listens there; with --request, what it did with the\n"
              "request whose answer had this x-request-id.\n"
              "The URL is taken as it is, byte for byte.\n"
              "Exit code: 0 allowed, 1 refused (or no such request), 2 unusable rules or URL,\n"
-             "69 no gateway there, or a key set that was needed can't be had.",
+             "69 no gateway there, or a key set or an answer that was needed can't be had.",
     .example = "  brama explain -f rules/ GET http://httpbin.localhost/headers \\\n"
                "      -H \"Authorization: Bearer $TOKEN\"\n"
                "  brama explain --admin 127.0.0.1:9901 \\\n"
@@ -43,6 +45,7 @@ struct wish {
     struct brama_request request;
     struct brama_secrets secrets;
     bool as_json, as_kyma;
+    bool ask;          /* whoever the rule's handlers ask */
     bool any_upstream; /* nobody said where workloads are: that isn't the question then */
 };
 
@@ -137,19 +140,44 @@ static int print(struct brama_cli *cli, const struct wish *wish, brama_str json)
     return code == BRAMA_EXIT_OK ? brama_explain_exit(e) : code;
 }
 
-static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_offline *offline)
+/* As often as there is somebody to be asked; each decision is made anew, from the start. */
+static void decide_with_answers(struct brama_decision *out, struct brama_engine *engine,
+                                struct brama_cli *cli, const struct wish *wish,
+                                const struct brama_http_options *http, struct brama_trace *trace)
 {
+    struct brama_call_answer answers[BRAMA_CALLS_MAX];
+
+    engine->answers = answers;
+    for (;;) {
+        engine->may_call = wish->ask && engine->answer_count < BRAMA_CALLS_MAX;
+        brama_trace_init(trace, cli->arena);
+        brama_decide(out, engine, &wish->request, cli->arena, trace);
+        if (out->verdict != BRAMA_VERDICT_CALL)
+            break;
+        brama_call_out(&answers[engine->answer_count++], cli->arena, &out->call, http);
+    }
+    engine->answers = NULL;
+    engine->answer_count = 0;
+}
+
+static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_offline *offline,
+                  const struct brama_inputs *inputs)
+{
+    struct brama_service_table table;
+    struct brama_http_resolver resolver = {brama_service_lookup, &table};
+    struct brama_http_options http = {.ca_file = inputs->ca_file, .resolver = &resolver};
     struct brama_memory_options options = {.regexes_max = 4096, .keys_max = 100};
     struct brama_engine engine = {
         .policy = &offline->policy, .facts = &offline->facts, .any_upstream = wish->any_upstream};
     struct brama_decision decision = {0};
     struct brama_trace trace;
 
-    if (brama_random(options.seed, sizeof(options.seed)) != BRAMA_OK ||
+    if (brama_service_table_init(&table, cli->arena, inputs->services, inputs->service_count,
+                                 &offline->world) != BRAMA_OK ||
+        brama_random(options.seed, sizeof(options.seed)) != BRAMA_OK ||
         brama_memory_new(&engine.memory, &options) != BRAMA_OK)
         return brama_no_memory(cli);
-    brama_trace_init(&trace, cli->arena);
-    brama_decide(&decision, &engine, &wish->request, cli->arena, &trace);
+    decide_with_answers(&decision, &engine, cli, wish, &http, &trace);
     struct brama_explanation e = {
         .request = &wish->request,
         .decision = &decision,
@@ -205,7 +233,7 @@ static int explain(struct brama_cli *cli, struct wish *wish, const struct brama_
         err = brama_offline_build(&offline, inputs, &diag);
     if (err == BRAMA_OK) {
         hint_at_errors(cli, &offline.world);
-        code = decide(cli, wish, &offline);
+        code = decide(cli, wish, &offline, inputs);
     } else if (err == BRAMA_ERR_NOMEM) {
         code = brama_no_memory(cli);
     } else {
@@ -277,6 +305,7 @@ static int check_flags(struct brama_cli *cli, struct wish *wish, const struct fl
 int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
 {
     struct flags flags = {.now_s = (uint64_t)time(NULL)};
+    struct wish wish = {0};
     const struct brama_opt opts[] = {
         brama_opt_paths(&flags.rules),
         {.name = "admin",
@@ -297,6 +326,9 @@ int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
          .value = "'NAME: VALUE'",
          .help = "a header of the request; may be repeated",
          .list = &flags.headers},
+        {.name = "ask",
+         .help = "with -f: ask those whom the rule's handlers ask",
+         .flag = &wish.ask},
         {.name = "as",
          .value = "kyma",
          .help = "also say where a cluster would answer otherwise",
@@ -318,7 +350,6 @@ int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
     };
     struct brama_args args;
     struct brama_inputs inputs;
-    struct wish wish = {0};
 
     brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
     if (args.stop)

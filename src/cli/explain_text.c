@@ -27,7 +27,9 @@ int brama_explain_exit(const struct brama_node *e)
 {
     if (is(e, "verdict", "allow") || is(e, "verdict", "answer"))
         return BRAMA_EXIT_OK;
-    return is(e, "reason", "keys_unavailable") ? BRAMA_EXIT_UNAVAILABLE : BRAMA_EXIT_NO;
+    return is(e, "reason", "keys_unavailable") || is(e, "reason", "call_needed")
+               ? BRAMA_EXIT_UNAVAILABLE
+               : BRAMA_EXIT_NO;
 }
 
 /* All that is printed may come from a request: brama_put() keeps it from steering a terminal. */

@@ -3,6 +3,7 @@
 #include "gateway/park.h"
 #include "gateway/record.h"
 #include "gateway/slot.h"
+#include "gateway/subcall.h"
 
 static brama_str keep(ngx_http_request_t *r, brama_str s)
 {
@@ -63,25 +64,25 @@ static bool set_address(ngx_http_request_t *r, struct brama_gw_address *out,
     return out->name.len != 0;
 }
 
-/* The addresses are copied, so that a long answer doesn't hold the facts file. */
-static bool keep_addresses(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
-                           const struct brama_facts *facts, const struct brama_f_upstream *upstream)
+bool brama_gw_addresses(ngx_http_request_t *r, const struct brama_facts *facts,
+                        const struct brama_f_upstream *upstream, struct brama_gw_address **out,
+                        size_t *count)
 {
-    uint32_t count = upstream->addresses.count;
+    uint32_t n = upstream->addresses.count;
 
-    if (count == 0 || count > brama_pack_count(&facts->pack, BRAMA_F_ADDRESS))
+    *count = 0;
+    if (n == 0 || n > brama_pack_count(&facts->pack, BRAMA_F_ADDRESS))
         return false;
-    ctx->addresses = ngx_pcalloc(r->pool, count * sizeof(*ctx->addresses));
-    if (ctx->addresses == NULL)
+    *out = ngx_pcalloc(r->pool, n * sizeof(**out));
+    if (*out == NULL)
         return false;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         const struct brama_f_address *a = BRAMA_ROW(
             &facts->pack, BRAMA_F_ADDRESS, upstream->addresses.first + i, struct brama_f_address);
-        if (a == NULL || !set_address(r, &ctx->addresses[i], a))
+        if (a == NULL || !set_address(r, &(*out)[i], a))
             return false;
     }
-    ctx->address_count = count;
-    ctx->upstream_id = upstream->id;
+    *count = n;
     return true;
 }
 
@@ -93,8 +94,10 @@ static bool let_through(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
     brama_str target = keep(r, d->target);
 
     if (d->upstream == NULL || target.n == 0 || slot->facts == NULL ||
-        !keep_addresses(r, ctx, &slot->facts->facts, d->upstream))
+        !brama_gw_addresses(r, &slot->facts->facts, d->upstream, &ctx->addresses,
+                            &ctx->address_count))
         return false;
+    ctx->upstream_id = d->upstream->id;
     ctx->address_next = slot->turn++ % ctx->address_count;
     ctx->timeout_ms = (ngx_msec_t)d->timeout_s * 1000;
     ctx->host = brama_gw_ngx(keep(r, request->authority));
@@ -119,18 +122,28 @@ ngx_int_t brama_gw_access_handler(ngx_http_request_t *r)
     if (ctx == NULL)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     ctx->verdict = BRAMA_VERDICT_DENY;
+    if (brama_gw_is_calling(ctx))
+        return NGX_AGAIN;
     brama_slot_refresh(slot);
     brama_arena_reset(&slot->arena);
     if (!brama_gw_view(&request, r, ctx, &slot->arena))
         return brama_gw_send_refusal(r, ctx, BRAMA_REASON_INTERNAL);
     struct brama_engine engine = brama_slot_engine(slot);
     engine.may_park = brama_gw_may_park(r, ctx);
+    engine.may_call = brama_gw_may_call(ctx);
+    engine.answers = ctx->answers;
+    engine.answer_count = ctx->answer_count;
     brama_decide(&d, &engine, &request, &slot->arena, NULL);
 
     keep_for_log(r, ctx, &d);
     if (d.verdict == BRAMA_VERDICT_PARK) {
         if (brama_gw_park(r, ctx, &d))
             return NGX_AGAIN; /* and called again, to decide from the start */
+        d.verdict = BRAMA_VERDICT_DENY;
+    }
+    if (d.verdict == BRAMA_VERDICT_CALL) {
+        if (brama_gw_call(r, ctx, &d.call, &slot->facts->facts))
+            return NGX_AGAIN; /* likewise, with the answer */
         d.verdict = BRAMA_VERDICT_DENY;
     }
     if (!keep_for_response(r, ctx, &d))

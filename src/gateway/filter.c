@@ -1,6 +1,7 @@
 /* Every answer on its way out: headers as istio-ingress sets them, nginx's own errors in Envoy's
  * words, and the moment when a request's body was read to its end. */
 #include "gateway/gateway.h"
+#include "gateway/subcall.h"
 
 /* nginx chains filters through statics of each module; written once, while it reads its
  * configuration. */
@@ -107,6 +108,10 @@ static ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     struct brama_gw_ctx *ctx = brama_gw_ctx(r);
 
+    if (r != r->main && ctx != NULL && ctx->calling != NULL) {
+        brama_gw_call_take(r, in);
+        return NGX_OK;
+    }
     if (in == NULL || r != r->main || ctx == NULL || !ctx->swapping)
         return next_body(r, in);
     for (ngx_chain_t *cl = in; cl != NULL; cl = cl->next)

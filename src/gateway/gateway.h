@@ -27,6 +27,7 @@ struct brama_slot;
 struct brama_gw_stream;
 struct brama_gw_search;
 struct brama_gw_wait;
+struct brama_gw_call;
 
 struct brama_gw_main {
     ngx_str_t state_dir;
@@ -82,8 +83,11 @@ struct brama_gw_ctx {
     bool swapping, swapped;
 
     /* For the way to the workload. */
-    struct brama_gw_wait *wait; /* park.c: for a key set; NULL: it never did */
-    ngx_str_t host;             /* Host to send, unless the decision names one */
+    struct brama_gw_wait *wait;        /* park.c: for a key set; NULL: it never did */
+    struct brama_gw_call *calling;     /* subcall.c: the last call; NULL: none */
+    struct brama_call_answer *answers; /* of all calls, BRAMA_CALLS_MAX places; the last may come */
+    size_t answer_count;
+    ngx_str_t host; /* Host to send, unless the decision names one */
     bool websocket;
     struct brama_gw_address *addresses;
     size_t address_count, address_next;
@@ -143,6 +147,10 @@ void brama_gw_view_line(struct brama_request *out, ngx_http_request_t *r,
 bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct brama_gw_ctx *ctx,
                    struct brama_arena *arena);
 
+/* access.c: an upstream's addresses, copied, so that a long answer doesn't hold the facts file. */
+bool brama_gw_addresses(ngx_http_request_t *r, const struct brama_facts *facts,
+                        const struct brama_f_upstream *upstream, struct brama_gw_address **out,
+                        size_t *count);
 /* access.c: the access phase. */
 ngx_int_t brama_gw_access_handler(ngx_http_request_t *r);
 
@@ -163,6 +171,8 @@ bool brama_gw_forward(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
 
 /* peer.c */
 char *brama_gw_upstream_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Make this upstream block one whose peers init gives. */
+char *brama_gw_upstream_by(ngx_conf_t *cf, ngx_http_upstream_init_pt init);
 /* The last byte of the request's body was read: the route's timeout starts. */
 void brama_gw_body_done(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
 

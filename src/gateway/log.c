@@ -64,6 +64,7 @@ static brama_str decision_name(const struct brama_gw_ctx *ctx)
         return BRAMA_STR("answer");
     case BRAMA_VERDICT_DENY:
     case BRAMA_VERDICT_PARK:
+    case BRAMA_VERDICT_CALL:
         break;
     }
     return BRAMA_STR("deny");

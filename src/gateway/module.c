@@ -6,6 +6,7 @@
 
 #include "gateway/record.h"
 #include "gateway/slot.h"
+#include "gateway/subcall.h"
 
 #define KID_WAIT_MS 2000 /* where nothing is said */
 
@@ -42,6 +43,8 @@ static ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(struct brama_gw_loc, admin), NULL},
     {ngx_string("brama_upstream"), NGX_HTTP_UPS_CONF | NGX_CONF_NOARGS, brama_gw_upstream_directive,
      NGX_HTTP_SRV_CONF_OFFSET, 0, NULL},
+    {ngx_string("brama_call_upstream"), NGX_HTTP_UPS_CONF | NGX_CONF_NOARGS,
+     brama_gw_call_directive, NGX_HTTP_SRV_CONF_OFFSET, 0, NULL},
     ngx_null_command};
 
 static ngx_http_module_t context = {

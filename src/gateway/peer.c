@@ -208,12 +208,17 @@ static ngx_int_t init_upstream(ngx_conf_t *cf, ngx_http_upstream_srv_conf_t *us)
 
 char *brama_gw_upstream_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    (void)cmd;
+    (void)conf;
+    return brama_gw_upstream_by(cf, init_upstream);
+}
+
+char *brama_gw_upstream_by(ngx_conf_t *cf, ngx_http_upstream_init_pt init)
+{
     ngx_http_upstream_srv_conf_t *us =
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_upstream_module);
 
-    (void)cmd;
-    (void)conf;
-    us->peer.init_upstream = init_upstream;
+    us->peer.init_upstream = init;
     us->flags = NGX_HTTP_UPSTREAM_CREATE;
     /* nginx refuses an upstream without a server; this one is never used. */
     ngx_http_upstream_server_t *server = ngx_array_push(us->servers);

@@ -21,6 +21,7 @@
 #define TOKENS_MAX 4096
 #define REGEXES_MAX 1024
 #define KEYS_MAX 1024
+#define ANSWERS_MAX 1024 /* of calls, 32 KiB each at most */
 
 #define PAGE_MAGIC "BRAMAWRK"
 #define CONTROL_MAGIC "BRAMACTL"
@@ -216,8 +217,10 @@ static bool find_slot(struct brama_slot *slot)
 
 static bool open_memory(struct brama_slot *slot)
 {
-    struct brama_memory_options options = {
-        .tokens_max = TOKENS_MAX, .regexes_max = REGEXES_MAX, .keys_max = KEYS_MAX};
+    struct brama_memory_options options = {.tokens_max = TOKENS_MAX,
+                                           .regexes_max = REGEXES_MAX,
+                                           .keys_max = KEYS_MAX,
+                                           .answers_max = ANSWERS_MAX};
 
     brama_arena_init(&slot->arena, NULL, ARENA_BYTES);
     brama_buf_init(&slot->line, NULL, LINE_BYTES);

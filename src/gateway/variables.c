@@ -1,6 +1,7 @@
 /* Variables of the generated configuration. */
 #include "gateway/gateway.h"
 #include "gateway/slot.h"
+#include "gateway/subcall.h"
 
 static void set_value(ngx_http_variable_value_t *v, ngx_str_t s)
 {
@@ -75,6 +76,9 @@ ngx_int_t brama_gw_variables(ngx_conf_t *cf)
         {ngx_string("brama_upgrade"), get_upgrade, 1},
         {ngx_string("brama_tls_chain"), get_tls, 0},
         {ngx_string("brama_tls_key"), get_tls, 1},
+        {ngx_string("brama_call_host"), brama_gw_call_variable, 0},
+        {ngx_string("brama_call_name"), brama_gw_call_variable, 1},
+        {ngx_string("brama_call_target"), brama_gw_call_variable, 2},
     };
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         ngx_str_t name = rows[i].name;

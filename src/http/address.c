@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "http/http.h"
+
 static bool ipv4_refused(const uint8_t ip[4])
 {
     static const uint8_t alibaba[4] = {100, 100, 100, 200};
@@ -49,4 +51,9 @@ bool brama__address_refused(const struct sockaddr *address)
         return ipv6_refused(in6.sin6_addr.s6_addr);
     }
     return true;
+}
+
+bool brama_http_ip_refused(int family, const uint8_t ip[16])
+{
+    return family == AF_INET ? ipv4_refused(ip) : family == AF_INET6 ? ipv6_refused(ip) : true;
 }

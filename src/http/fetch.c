@@ -30,6 +30,26 @@ static char *copy(brama_str s)
     return p;
 }
 
+/* libcurl takes "Name:" for "leave it out", and "Name;" for an empty one. */
+static bool copy_headers(struct fetch *f, const struct brama_http_options *options)
+{
+    for (size_t i = 0; i < options->header_count; i++) {
+        const struct brama_http_header *h = &options->headers[i];
+        struct brama_buf line;
+        brama_buf_init(&line, NULL, HEADER_BYTES);
+        brama_buf_printf(&line, h->value.n != 0 ? "%.*s: " : "%.*s;", BRAMA_FMT(h->name));
+        brama_buf_add(&line, h->value);
+        brama_buf_add_c(&line, '\0');
+        struct curl_slist *more =
+            brama_buf_err(&line) == BRAMA_OK ? curl_slist_append(f->headers, line.p) : NULL;
+        brama_buf_deinit(&line);
+        if (more == NULL)
+            return false;
+        f->headers = more;
+    }
+    return true;
+}
+
 struct fetch *brama__fetch_new(brama_str url, const struct brama_http_options *options)
 {
     static const struct brama_http_options none = {0};
@@ -40,14 +60,19 @@ struct fetch *brama__fetch_new(brama_str url, const struct brama_http_options *o
         return NULL;
     f->url = copy(brama_str_head(url, URL_BYTES + 1));
     f->ca_file = options->ca_file.n != 0 ? copy(options->ca_file) : NULL;
-    f->post = options->post_json.n != 0 ? copy(options->post_json) : NULL;
-    f->post_bytes = options->post_json.n;
+    brama_str post = options->method.n != 0 ? options->body : options->post_json;
+    f->post = post.n != 0 ? copy(post) : NULL;
+    f->post_bytes = post.n;
+    f->method = options->method.n != 0 ? copy(options->method) : NULL;
+    bool headers = copy_headers(f, options);
     f->resolver = options->resolver;
     f->total_ms = options->total_ms != 0 ? options->total_ms : TOTAL_MS;
     f->connect_ms = options->connect_ms != 0 ? options->connect_ms : CONNECT_MS;
     f->max_age_s = -1;
     brama_buf_init(&f->body, NULL, options->max_body != 0 ? options->max_body : BODY_BYTES);
-    if (f->url == NULL || (options->ca_file.n != 0 && f->ca_file == NULL) ||
+    brama_buf_init(&f->head, NULL, HEADER_BYTES);
+    if (f->url == NULL || !headers || (options->method.n != 0 && f->method == NULL) ||
+        (options->ca_file.n != 0 && f->ca_file == NULL) ||
         (f->post_bytes != 0 && f->post == NULL)) {
         brama__fetch_free(f);
         return NULL;
@@ -70,7 +95,9 @@ void brama__fetch_free(struct fetch *f)
     curl_slist_free_all(f->connect_to);
     curl_slist_free_all(f->headers);
     brama_buf_deinit(&f->body);
+    brama_buf_deinit(&f->head);
     free(f->post);
+    free(f->method);
     free(f->url);
     free(f->ca_file);
     free(f);
@@ -129,8 +156,10 @@ static size_t take_header(char *p, size_t size, size_t count, void *ctx)
     }
     if (brama_str_starts(line, BRAMA_STR("HTTP/"))) { /* a final answer after an interim one */
         f->max_age_s = -1;
+        brama_buf_reset(&f->head);
         return line.n;
     }
+    brama_buf_add(&f->head, line);
     size_t colon = brama_str_find(line, ':');
     brama_str name = brama_str_head(line, colon);
     brama_str value = brama_str_trim(brama_str_from(line, colon + 1));
@@ -151,6 +180,7 @@ static size_t take_body(char *p, size_t size, size_t count, void *ctx)
     brama_buf_add(&f->body, (brama_str){p, size * count});
     if (brama_buf_err(&f->body) == BRAMA_OK)
         return size * count;
+    f->too_big = true;
     PROBLEM(f, "the answer has more than %zu bytes", f->body.max_bytes);
     return 0;
 }
@@ -185,6 +215,25 @@ static bool set_ca(struct fetch *f)
     }
     brama_buf_deinit(&pem);
     return done;
+}
+
+/* A request of somebody's own making: nothing of libcurl's goes along. */
+static bool set_own(struct fetch *f)
+{
+    static const char *const not_ours[] = {"User-Agent:", "Accept:", "Expect:"};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(not_ours); i++) {
+        struct curl_slist *more = curl_slist_append(f->headers, not_ours[i]);
+        if (more == NULL)
+            return false;
+        f->headers = more;
+    }
+    return (f->post == NULL ||
+            (curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->post_bytes) ==
+                 CURLE_OK &&
+             curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, f->post) == CURLE_OK)) &&
+           curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, f->method) == CURLE_OK &&
+           curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers) == CURLE_OK;
 }
 
 static bool set_post(struct fetch *f)
@@ -228,7 +277,12 @@ static bool set_options(struct fetch *f)
         PROBLEM(f, "the HTTP library refuses an option");
         return false;
     }
-    return (f->post == NULL || set_post(f)) && (f->ca_file == NULL || set_ca(f));
+    if (f->method != NULL && !set_own(f)) {
+        PROBLEM(f, "the HTTP library refuses the request");
+        return false;
+    }
+    return (f->method != NULL || f->post == NULL || set_post(f)) &&
+           (f->ca_file == NULL || set_ca(f));
 }
 
 /* Where the service table says that the host lives; the request stays the one for the URL. */
@@ -345,11 +399,13 @@ bool brama__fetch_finished(struct fetch *f, CURLcode code, uint64_t now_ms)
     long status = 0;
     if (f->problem[0] != '\0')
         return false; /* a callback of ours stopped it and said why */
+    f->timed_out = code == CURLE_OPERATION_TIMEDOUT;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         PROBLEM(f, "no answer within %" PRIu64 " ms", f->total_ms);
         return false;
     }
     if (code == CURLE_FILESIZE_EXCEEDED) {
+        f->too_big = true;
         PROBLEM(f, "the answer has more than %zu bytes", f->body.max_bytes);
         return false;
     }
@@ -359,7 +415,7 @@ bool brama__fetch_finished(struct fetch *f, CURLcode code, uint64_t now_ms)
     }
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
     f->status = status > 0 && status <= 999 ? (uint16_t)status : 0;
-    if (status >= 300 && status <= 399 && follow(f, now_ms))
+    if (status >= 300 && status <= 399 && f->method == NULL && follow(f, now_ms))
         return true;
     if (f->problem[0] == '\0' && (status < 200 || status > 299))
         PROBLEM(f, "answered with status %ld", status);

@@ -17,6 +17,7 @@ struct fetch {
 
     char *url, *ca_file, *post; /* copies; ca_file and post NULL: none */
     size_t post_bytes;
+    char *method; /* NULL: GET, or POST of JSON */
     const struct brama_http_resolver *resolver;
     uint64_t total_ms, connect_ms, started_ms;
     unsigned redirects;
@@ -24,8 +25,9 @@ struct fetch {
 
     CURL *easy; /* NULL for a file */
     struct curl_slist *connect_to, *headers;
-    struct brama_buf body;
+    struct brama_buf body, head;
     size_t header_bytes;
+    bool timed_out, too_big;
     int64_t max_age_s;
     uint16_t status;
     char problem[BRAMA_HTTP_PROBLEM_BYTES];

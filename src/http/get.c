@@ -13,7 +13,8 @@ static void take(void *ctx, const struct brama_http_answer *answer)
     struct waiting *w = ctx;
     *w->out = *answer;
     w->out->body = brama_arena_copy(w->arena, answer->body);
-    if (w->out->body.n != answer->body.n)
+    w->out->head = brama_arena_copy(w->arena, answer->head);
+    if (w->out->body.n != answer->body.n || w->out->head.n != answer->head.n)
         *w->out = (struct brama_http_answer){.max_age_s = -1, .problem = "out of memory"};
 }
 

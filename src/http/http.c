@@ -26,9 +26,14 @@ static uint64_t now_ms(void)
 
 static void report(struct fetch *f)
 {
-    struct brama_http_answer answer = {.status = f->status, .max_age_s = f->max_age_s};
+    struct brama_http_answer answer = {.status = f->status,
+                                       .timed_out = f->timed_out,
+                                       .too_big = f->too_big,
+                                       .max_age_s = f->max_age_s};
     if (f->status != 0)
         answer.body = brama_buf_str(&f->body);
+    if (f->status != 0)
+        answer.head = brama_buf_str(&f->head);
     for (size_t i = 0; i < sizeof(answer.problem); i++)
         answer.problem[i] = f->problem[i];
     f->done(f->ctx, &answer);

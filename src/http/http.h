@@ -25,20 +25,34 @@ struct brama_http_resolver {
     void *ctx;
 };
 
+struct brama_http_header {
+    brama_str name, value;
+};
+
 struct brama_http_options {
     brama_str ca_file; /* PEM, in addition to the system's; empty: the system's only */
     const struct brama_http_resolver *resolver; /* NULL: DNS only */
     uint32_t total_ms, connect_ms;              /* 0: 5,000 and 1,000 */
     size_t max_body;                            /* 0: 256 KiB */
     brama_str post_json; /* empty: GET; else POST with this body, application/json */
+    /* Instead of both: a method, its headers (Host among them, if it isn't the URL's) and body,
+     * sent as they are. No redirect is followed. */
+    brama_str method, body;
+    const struct brama_http_header *headers;
+    size_t header_count;
 };
 
 struct brama_http_answer {
-    uint16_t status; /* 0: none; then problem says why */
-    brama_str body;
+    uint16_t status;         /* 0: none; then problem says why */
+    brama_str body, head;    /* head: "Name: value" lines, each with its CR LF */
+    bool timed_out, too_big; /* why there is no status */
     int64_t max_age_s; /* Cache-Control: max-age; -1: not said; 0 also for no-store, no-cache */
     char problem[240];
 };
+
+/* Is it one of the addresses that are never connected to? family: AF_INET or AF_INET6; ip in
+ * network byte order. */
+bool brama_http_ip_refused(int family, const uint8_t ip[16]);
 
 /* Wait for one answer. http, https and file URLs (file:///path; status 200 if it could be read).
  * body is the arena's. */

@@ -7,6 +7,13 @@ const struct brama_json_limits brama_json_limits_token = {
     .max_depth = 16,
 };
 
+const struct brama_json_limits brama_json_limits_answer = {
+    .max_bytes = 64 * 1024, /* as much as is read of one */
+    .max_members = 4096,
+    .max_string = 16 * 1024,
+    .max_depth = 16,
+};
+
 const struct brama_json_limits brama_json_limits_jwks = {
     .max_bytes = 256 * 1024,
     .max_members = 16384,    /* 100 keys need some 2000; unknown members are allowed */

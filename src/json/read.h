@@ -7,14 +7,16 @@
 #include "json/node.h"
 
 struct brama_json_limits {
-    size_t max_bytes;    /* of the text */
-    size_t max_members;  /* nodes in all */
-    size_t max_string;   /* bytes of one string or member name */
-    unsigned max_depth;  /* nested lists and maps */
+    size_t max_bytes;   /* of the text */
+    size_t max_members; /* nodes in all */
+    size_t max_string;  /* bytes of one string or member name */
+    unsigned max_depth; /* nested lists and maps */
 };
 
 /* A token's header or claims: attacks.md J15 (depth 16, 256 members, strings of 4 KiB). */
 extern const struct brama_json_limits brama_json_limits_token;
+/* What somebody whom a rule asks says: 64 KiB, 4096 members. */
+extern const struct brama_json_limits brama_json_limits_answer;
 /* A key set or discovery document: 256 KiB. */
 extern const struct brama_json_limits brama_json_limits_jwks;
 /* A rule file: 16 MiB, a million nodes. */
@@ -35,8 +37,9 @@ BRAMA_MUST_USE enum brama_err brama_json_parse(struct brama_node **out, struct b
 /* All documents of a YAML stream, linked by next; *out is NULL for a stream without any; empty
  * documents are left out. Plain scalars resolve as in kubectl (YAML 1.1 booleans, octal 0o17 and
  * 017, null, ~); a quoted scalar is a string. A decimal integer beyond int64_t is REAL, a number
- * beyond double a string (so in kubectl too); .inf and .nan are BRAMA_ERR_SYNTAX. Aliases are expanded
- * within max_members; merge keys (<<) and tags other than !!str, !!int, !!float, !!bool, !!null,
+ * beyond double a string (so in kubectl too); .inf and .nan are BRAMA_ERR_SYNTAX. Aliases are
+ * expanded within max_members; merge keys (<<) and tags other than !!str, !!int, !!float, !!bool,
+ * !!null,
  * !!seq and !!map are BRAMA_ERR_UNSUPPORTED. A map's keys are scalars and taken as text. file names
  * the source in every where; it must outlive the arena. UTF-8 only; no NUL in strings.
  */
@@ -45,8 +48,8 @@ BRAMA_MUST_USE enum brama_err brama_yaml_parse(struct brama_node **out, struct b
                                                const struct brama_json_limits *limits,
                                                struct brama_diag *diag);
 
-/* Cut the next piece of a YAML stream off *rest: up to the next line that begins with "---", which no
- * value can hold. False when *rest was used up (rest->p == NULL).
+/* Cut the next piece of a YAML stream off *rest: up to the next line that begins with "---", which
+ * no value can hold. False when *rest was used up (rest->p == NULL).
  *
  * Where each piece can be parsed by itself, the documents of the stream are those of its pieces, in
  * order, further up by the lines before. A stream with directives ("%") can't be parsed in pieces.

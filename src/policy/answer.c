@@ -50,8 +50,10 @@ static const struct {
     {401, "Unauthorized", "The request could not be authorized"},
     {403, "Forbidden", "The requested action was forbidden"},
     {404, "Not Found", "The requested resource could not be found"},
+    {429, "Too Many Requests", "Too many requests"},
     {500, "Internal Server Error",
      "An internal server error occurred, please contact the system administrator"},
+    {504, "Gateway Timeout", "The upstream service is timing out"},
     {503, "Service Unavailable", "The upstream service is not available"},
 };
 
@@ -60,9 +62,10 @@ static uint16_t oathkeeper_status(enum brama_reason reason)
 {
     static const uint16_t statuses[BRAMA_REASON_COUNT] = {
         [BRAMA_REASON_OATHKEEPER_NO_RULE] = 404, [BRAMA_REASON_OATHKEEPER_MANY_RULES] = 500,
-        [BRAMA_REASON_HANDLER_DISABLED] = 500,   [BRAMA_REASON_MUTATOR_FAILED] = 500,
-        [BRAMA_REASON_INTERNAL] = 500,           [BRAMA_REASON_KEYS_UNAVAILABLE] = 503,
-        [BRAMA_REASON_TOKEN_SEVERAL] = 400,
+        [BRAMA_REASON_CALL_FAILED] = 500,        [BRAMA_REASON_CALL_NEEDED] = 500,
+        [BRAMA_REASON_TOKEN_USE] = 403,          [BRAMA_REASON_HANDLER_DISABLED] = 500,
+        [BRAMA_REASON_MUTATOR_FAILED] = 500,     [BRAMA_REASON_INTERNAL] = 500,
+        [BRAMA_REASON_KEYS_UNAVAILABLE] = 503,   [BRAMA_REASON_TOKEN_SEVERAL] = 400,
     };
     return statuses[reason] != 0 ? statuses[reason] : 401;
 }
@@ -148,7 +151,9 @@ void brama__deny(struct brama__case *c, enum brama__dialect dialect, enum brama_
     uint16_t status = brama__is_rfc6750(c) ? brama__challenge(c) : 0;
     if (dialect == BRAMA__ORY) {
         out->verdict = BRAMA_VERDICT_DENY;
-        out->status = status != 0 ? status : oathkeeper_status(reason);
+        out->status = status != 0          ? status
+                      : c->ory_status != 0 ? c->ory_status
+                                           : oathkeeper_status(reason);
         out->content_type = BRAMA_STR("application/json");
         out->body = oathkeeper_body(c, out->status);
         add_retry_after(c, out->status);

@@ -56,6 +56,7 @@ struct brama__build {
     struct brama_map hosts;                                        /* taken, with their number */
     struct brama_map keysets;                                      /* URL to row */
     struct brama_map upstreams;                                    /* "ns/name:port" to row */
+    struct brama_map targets;                                      /* "tls host port" to row */
     struct brama_map workload_rows;                                /* key to number in workloads */
     struct brama_map services;       /* "ns/name" to number in service_list */
     struct brama__list service_list; /* const struct brama_service * of the world */

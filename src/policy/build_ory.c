@@ -2,6 +2,7 @@
 #include "policy/build.h"
 
 #include "jose/alg.h"
+#include "rule/uri.h"
 
 /* Of the Oathkeeper that Kyma installs, for a rule that names no key set; apirule.md 2.2. */
 static const brama_str shipped_keys = BRAMA_LIT(
@@ -32,6 +33,70 @@ static uint32_t jwt_row(struct brama__build *b, const struct brama_jwt_ory *ory)
     return brama_packer_row(b->out, BRAMA_T_ORY, &row, sizeof(row));
 }
 
+static uint32_t target_row(struct brama__build *b, const struct brama_url_parts *url)
+{
+    brama_str key =
+        brama_arena_printf(&b->arena, "%d %.*s %u", url->tls, BRAMA_FMT(url->host), url->port);
+    uint32_t next = brama_packer_count(b->out, BRAMA_T_TARGET);
+    const uint32_t *at = brama_map_put(&b->targets, key, next);
+    if (at == NULL || *at != next)
+        return at != NULL ? *at : 0;
+    struct brama_p_target row = {.id = brama_target_id(url->host, url->port),
+                                 .host = brama_packer_text(b->out, url->host),
+                                 .port = url->port,
+                                 .tls = url->tls};
+    return brama_packer_row(b->out, BRAMA_T_TARGET, &row, sizeof(row));
+}
+
+static struct brama_p_oauth2 endpoint(struct brama__build *b, brama_str url)
+{
+    struct brama_url_parts parts;
+    struct brama_p_oauth2 row = {.pre = BRAMA_NO_ROW};
+
+    if (!brama_url_parts_read(&parts, &b->arena, url)) { /* the judge let it pass: no memory */
+        b->err = BRAMA_ERR_NOMEM;
+        return row;
+    }
+    row.target = target_row(b, &parts);
+    row.authority = brama_packer_text(b->out, parts.authority);
+    row.path = brama_packer_text(b->out, parts.target);
+    return row;
+}
+
+static uint32_t pre_row(struct brama__build *b, const struct brama_oauth2 *oauth2)
+{
+    if (!oauth2->pre_authorized)
+        return BRAMA_NO_ROW;
+    struct brama_p_oauth2 row = endpoint(b, oauth2->pre_url);
+    row.scopes = brama__build_texts(b, oauth2->pre_scope);
+    row.client_id = brama_packer_text(b->out, oauth2->client_id);
+    row.client_secret = brama_packer_text(b->out, oauth2->client_secret);
+    row.audience = brama_packer_text(b->out, oauth2->audience);
+    return brama_packer_row(b->out, BRAMA_T_OAUTH2, &row, sizeof(row));
+}
+
+static uint32_t oauth2_row(struct brama__build *b, const struct brama_oauth2 *oauth2)
+{
+    struct brama_p_oauth2 row = endpoint(b, oauth2->url);
+
+    row.pre = pre_row(b, oauth2);
+    row.scopes = brama__build_texts(b, oauth2->required_scope);
+    row.audiences = brama__build_texts(b, oauth2->target_audience);
+    row.issuers = brama__build_texts(b, oauth2->trusted_issuers);
+    row.scope_strategy = (uint32_t)oauth2->scope_strategy;
+    row.place = (uint32_t)oauth2->token_from.place;
+    row.name = brama_packer_text(b->out, oauth2->token_from.name);
+    row.cached = oauth2->cached;
+    row.cache_ms = oauth2->cache_ms;
+    row.headers.first = brama_packer_count(b->out, BRAMA_T_HEADER);
+    for (size_t i = 0; i < oauth2->header_count; i++, row.headers.count++) {
+        struct brama_p_header h = {brama_packer_text(b->out, oauth2->headers[i].name),
+                                   brama_packer_text(b->out, oauth2->headers[i].value)};
+        brama_packer_row(b->out, BRAMA_T_HEADER, &h, sizeof(h));
+    }
+    return brama_packer_row(b->out, BRAMA_T_OAUTH2, &row, sizeof(row));
+}
+
 /* Under the istio handler Kyma writes no others into a Rule, and no Rule without one of them. */
 static bool is_written(const struct brama_strategy *s, enum brama_handler handler)
 {
@@ -60,7 +125,11 @@ struct brama_span brama__build_authenticators(struct brama__build *b, const stru
             continue;
         rows[span.count++] = (struct brama_p_authenticator){
             .strategy = (uint32_t)s->kind,
-            .ory = s->kind == BRAMA_STRATEGY_JWT ? jwt_row(b, &s->ory) : BRAMA_NO_ROW};
+            .ory = s->kind == BRAMA_STRATEGY_JWT ? jwt_row(b, &s->ory) : BRAMA_NO_ROW,
+            .oauth2 = s->kind == BRAMA_STRATEGY_OAUTH2_INTROSPECTION ||
+                              s->kind == BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS
+                          ? oauth2_row(b, &s->oauth2)
+                          : BRAMA_NO_ROW};
     }
     span.first = brama_packer_count(b->out, BRAMA_T_AUTHENTICATOR);
     for (uint32_t i = 0; i < span.count; i++)

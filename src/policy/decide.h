@@ -39,9 +39,43 @@ enum brama_verdict {
     BRAMA_VERDICT_DENY = 0,
     BRAMA_VERDICT_ALLOW,
     BRAMA_VERDICT_ANSWER, /* answered here, as a preflight: nobody is let in */
-    BRAMA_VERDICT_PARK    /* DENY, unless one of .wanted, fetched anew, knows the token's key: wait
+    BRAMA_VERDICT_PARK,   /* DENY, unless one of .wanted, fetched anew, knows the token's key: wait
                              for that and decide again, from the start */
+    BRAMA_VERDICT_CALL    /* DENY, until .call was made: make it and decide again with its answer */
 };
+
+/* Somebody else to be asked: what to send. */
+struct brama_call {
+    bool tls;
+    brama_str host; /* whose certificate must be shown, where tls */
+    uint16_t port;
+    brama_str authority; /* Host to send */
+    brama_str method, target, body;
+    const struct brama_header *headers; /* without Host and Content-Length */
+    size_t header_count;
+    const struct brama_f_upstream *upstream; /* in facts; NULL: no address is known */
+    uint32_t timeout_ms;                     /* for all of it */
+    size_t answer_max;                       /* bytes of the answer's body */
+    brama_str key; /* all of the above that is sent, and to whom: the answer is for this alone */
+};
+
+enum brama_call_end {
+    BRAMA_CALL_FAILED = 0, /* not connected, cut short, not HTTP */
+    BRAMA_CALL_TIMEOUT,
+    BRAMA_CALL_TOO_BIG, /* over answer_max */
+    BRAMA_CALL_ANSWERED
+};
+
+struct brama_call_answer {
+    brama_str key; /* of the call */
+    enum brama_call_end end;
+    uint16_t status; /* ANSWERED: and the rest */
+    const struct brama_header *headers;
+    size_t header_count;
+    brama_str body;
+};
+
+#define BRAMA_CALLS_MAX 8 /* that one request may lead to */
 
 #define BRAMA_WANTED_MAX 4 /* key sets that one request may ask for */
 
@@ -54,6 +88,8 @@ struct brama_decision {
 
     uint64_t wanted[BRAMA_WANTED_MAX]; /* PARK only: ids of key sets */
     size_t wanted_count;
+
+    struct brama_call call; /* CALL only; all of it is the arena's or the request's */
 
     /* Headers to set on the response, whoever made it (CORS), and on a refusal (www-authenticate).
      */
@@ -89,6 +125,7 @@ struct brama_memory_options {
     uint8_t seed[16];  /* random: key of the token table's hash */
     size_t tokens_max; /* remembered tokens, 0: none */
     size_t regexes_max, keys_max;
+    size_t answers_max; /* kept answers of calls, 0: none */
 };
 BRAMA_MUST_USE enum brama_err brama_memory_new(struct brama_memory **out,
                                                const struct brama_memory_options *options);
@@ -109,6 +146,10 @@ struct brama_engine {
     /* This request may still wait for a key set: what would be refused for an unknown kid only is
      * PARK. False for explain, and when the wait is over. */
     bool may_park;
+    /* Calls may be made. Without, a rule that asks somebody is refused with "call_needed". */
+    bool may_call;
+    const struct brama_call_answer *answers; /* of the calls that this request led to so far */
+    size_t answer_count;
     /* The same question was answered just now with the same memory, and is asked again for its
      * trace: a token that isn't remembered is one that didn't verify, so that no signature is
      * checked a second time, and nothing is counted. */

@@ -29,6 +29,7 @@ const char *brama_verdict_name(enum brama_verdict verdict)
         return "answer";
     case BRAMA_VERDICT_DENY:
     case BRAMA_VERDICT_PARK:
+    case BRAMA_VERDICT_CALL:
         break;
     }
     return "deny";

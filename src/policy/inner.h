@@ -37,6 +37,7 @@ struct brama__case {
     bool token_missed;               /* one of them looked for a token in vain */
     const struct brama_p_oathkeeper *oathkeeper; /* OATHKEEPER: the rule that matched */
     struct brama__session session;
+    uint16_t ory_status; /* of the next refusal in Oathkeeper's words, where it isn't the usual */
 };
 
 struct brama__place;
@@ -144,6 +145,30 @@ bool brama__policy_reaches(const struct brama_pack *policy, const struct brama_p
 bool brama__ask_sidecar(struct brama__case *c);
 bool brama__ask_oathkeeper(struct brama__case *c);
 
+/* call.c: the answer to a call, whose key is yet to be made; NULL: the case has ended, with CALL or
+ * a refusal. keepable: one that brama__keep_answer() kept will do. */
+const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_call *call,
+                                           bool keepable);
+/* The answer was good: it may be used for this many seconds. One that was kept is kept no longer.
+ */
+void brama__keep_answer(struct brama__case *c, const struct brama_call_answer *answer,
+                        int64_t seconds);
+/* A call to the target in this row; false: there is no such row, and the case has ended. */
+bool brama__call_to(struct brama__case *c, struct brama_call *out, uint32_t target_row,
+                    struct brama_ref authority);
+/* One header more; false: no memory, and the case has ended. */
+bool brama__call_header(struct brama__case *c, struct brama_call *call, brama_str name,
+                        brama_str value);
+/* The first of that name, or {NULL, 0}. */
+brama_str brama__answer_header(const struct brama_call_answer *answer, brama_str name);
+/* One pair of a form (application/x-www-form-urlencoded), with what parts it from the last. */
+void brama__form_add(struct brama_buf *form, brama_str name, brama_str value);
+/* "Basic ..." of two texts, each URL-encoded before. RFC 6749 section 2.3.1. */
+brama_str brama__basic(struct brama__case *c, brama_str user, brama_str password);
+/* The answer can't be used: 429 is handed on with its headers, all else is the reason's status. */
+void brama__deny_call(struct brama__case *c, const struct brama_call_answer *answer,
+                      enum brama_reason reason, uint16_t status);
+
 /* What an authenticator of Oathkeeper says; oathkeeper.md 2.0. */
 enum brama__authn {
     BRAMA__AUTHN_ENDED = 0, /* no: the case has ended */
@@ -151,6 +176,21 @@ enum brama__authn {
     BRAMA__AUTHN_PASSED
 };
 enum brama__authn brama__ask_ory_jwt(struct brama__case *c, const struct brama_p_ory *ory);
+enum brama__authn brama__ask_introspection(struct brama__case *c, const struct brama_p_oauth2 *row);
+enum brama__authn brama__ask_client_credentials(struct brama__case *c,
+                                                const struct brama_p_oauth2 *row);
+/* An access token by client credentials (RFC 6749 section 4.4) from the token endpoint of row; a
+ * refusal is the caller's to word. */
+struct brama__grant {
+    const struct brama_call_answer *answer; /* NULL: the case has ended */
+    bool readable;                          /* 200 with JSON */
+    bool granted;                           /* and a token in it */
+    brama_str token;
+    int64_t expires_in_s; /* -1: not said */
+};
+void brama__ask_for_token(struct brama__case *c, struct brama__grant *out,
+                          const struct brama_p_oauth2 *row, brama_str user, brama_str password,
+                          bool keepable);
 /* Not responsible, for there is no token at its place. */
 enum brama__authn brama__no_ory_token(struct brama__case *c, const struct brama__place *place);
 /* Of the trace step with which an authenticator says that: the last one's is the cause. */
@@ -224,5 +264,16 @@ void brama__memory_begin(struct brama_memory *memory, bool counted);
 struct brama_pkey *brama__memory_key(struct brama_memory *memory, const struct brama_facts *facts,
                                      const struct brama_f_key *key);
 struct brama_regexes *brama__memory_regexes(struct brama_memory *memory);
+uint64_t brama__memory_hash(const struct brama_memory *memory, brama_str text);
+/* answers.c */
+struct brama__answers;
+struct brama__answers *brama__memory_answers(struct brama_memory *memory);
+struct brama__answers *brama__answers_new(size_t max); /* NULL: no memory */
+void brama__answers_free(struct brama__answers *answers);
+/* NULL: none, or it is too old. Borrowed until the next keep. */
+const struct brama_call_answer *brama__answers_find(struct brama__answers *answers, uint64_t hash,
+                                                    brama_str key, int64_t now_s);
+void brama__answers_keep(struct brama__answers *answers, uint64_t hash,
+                         const struct brama_call_answer *answer, int64_t now_s, int64_t until_s);
 
 #endif

@@ -32,6 +32,7 @@ struct brama_memory {
     struct key *keys;
     size_t keys_max;
     struct brama_regexes *regexes;
+    struct brama__answers *answers;
     uint64_t decision;
     bool counted; /* this decision's hits and misses */
     struct brama_memory_counts counts;
@@ -51,7 +52,8 @@ enum brama_err brama_memory_new(struct brama_memory **out,
     m->tokens = calloc(m->token_sets * WAYS + 1, sizeof(*m->tokens));
     m->keys = calloc(m->keys_max, sizeof(*m->keys));
     m->regexes = brama_regexes_new(options->regexes_max);
-    if (m->tokens == NULL || m->keys == NULL || m->regexes == NULL) {
+    m->answers = brama__answers_new(options->answers_max);
+    if (m->tokens == NULL || m->keys == NULL || m->regexes == NULL || m->answers == NULL) {
         brama_memory_free(m);
         *out = NULL;
         return BRAMA_ERR_NOMEM;
@@ -80,6 +82,7 @@ void brama_memory_free(struct brama_memory *memory)
     free(memory->tokens);
     free(memory->keys);
     brama_regexes_free(memory->regexes);
+    brama__answers_free(memory->answers);
     free(memory);
 }
 
@@ -198,4 +201,14 @@ struct brama_pkey *brama__memory_key(struct brama_memory *memory, const struct b
 struct brama_regexes *brama__memory_regexes(struct brama_memory *memory)
 {
     return memory->regexes;
+}
+
+struct brama__answers *brama__memory_answers(struct brama_memory *memory)
+{
+    return memory->answers;
+}
+
+uint64_t brama__memory_hash(const struct brama_memory *memory, brama_str text)
+{
+    return hash_of(memory, text);
 }

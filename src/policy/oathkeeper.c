@@ -101,6 +101,8 @@ static enum brama__authn ask_anonymous(struct brama__case *c)
 static enum brama__authn ask(struct brama__case *c, const struct brama_p_authenticator *a)
 {
     const struct brama_p_ory *ory;
+    const struct brama_p_oauth2 *oauth2 =
+        BRAMA_ROW(c->policy, BRAMA_T_OAUTH2, a->oauth2, struct brama_p_oauth2);
 
     switch ((enum brama_strategy_kind)a->strategy) {
     case BRAMA_STRATEGY_NOOP:
@@ -119,11 +121,15 @@ static enum brama__authn ask(struct brama__case *c, const struct brama_p_authent
     case BRAMA_STRATEGY_JWT:
         ory = BRAMA_ROW(c->policy, BRAMA_T_ORY, a->ory, struct brama_p_ory);
         return ory != NULL ? brama__ask_ory_jwt(c, ory) : ended(c, BRAMA_REASON_INTERNAL);
+    case BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS:
+        return oauth2 != NULL ? brama__ask_client_credentials(c, oauth2)
+                              : ended(c, BRAMA_REASON_INTERNAL);
+    case BRAMA_STRATEGY_OAUTH2_INTROSPECTION:
+        return oauth2 != NULL ? brama__ask_introspection(c, oauth2)
+                              : ended(c, BRAMA_REASON_INTERNAL);
     case BRAMA_STRATEGY_UNKNOWN:
     case BRAMA_STRATEGY_ALLOW:
     case BRAMA_STRATEGY_NO_AUTH:
-    case BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS:
-    case BRAMA_STRATEGY_OAUTH2_INTROSPECTION:
     case BRAMA_STRATEGY_EXT_AUTH:
         break;
     }

@@ -88,6 +88,20 @@ static const struct field fields[] = {
     FIELD(OATHKEEPER, brama_p_oathkeeper, mutators, TO_ROWS, BRAMA_T_MUTATOR),
     FIELD(MUTATOR, brama_p_mutator, pairs, TO_ROWS, BRAMA_T_HEADER),
     FIELD(AUTHENTICATOR, brama_p_authenticator, ory, TO_ROW_OR_NO, BRAMA_T_ORY),
+    FIELD(AUTHENTICATOR, brama_p_authenticator, oauth2, TO_ROW_OR_NO, BRAMA_T_OAUTH2),
+    TEXT(TARGET, brama_p_target, host),
+    FIELD(OAUTH2, brama_p_oauth2, target, TO_ROW, BRAMA_T_TARGET),
+    FIELD(OAUTH2, brama_p_oauth2, pre, TO_ROW_OR_NO, BRAMA_T_OAUTH2),
+    TEXT(OAUTH2, brama_p_oauth2, authority),
+    TEXT(OAUTH2, brama_p_oauth2, path),
+    FIELD(OAUTH2, brama_p_oauth2, scopes, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(OAUTH2, brama_p_oauth2, audiences, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(OAUTH2, brama_p_oauth2, issuers, TO_ROWS, BRAMA_T_TEXTS),
+    FIELD(OAUTH2, brama_p_oauth2, headers, TO_ROWS, BRAMA_T_HEADER),
+    TEXT(OAUTH2, brama_p_oauth2, name),
+    TEXT(OAUTH2, brama_p_oauth2, client_id),
+    TEXT(OAUTH2, brama_p_oauth2, client_secret),
+    TEXT(OAUTH2, brama_p_oauth2, audience),
     TEXT(HEADER, brama_p_header, name),
     TEXT(HEADER, brama_p_header, value),
     FIELD(CORS, brama_p_cors, origins, TO_ROWS, BRAMA_T_ORIGIN),
@@ -120,6 +134,8 @@ static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
     [BRAMA_T_CORS] = sizeof(struct brama_p_cors),
     [BRAMA_T_ORIGIN] = sizeof(struct brama_p_origin),
     [BRAMA_T_SOURCE] = sizeof(struct brama_p_source),
+    [BRAMA_T_TARGET] = sizeof(struct brama_p_target),
+    [BRAMA_T_OAUTH2] = sizeof(struct brama_p_oauth2),
     [BRAMA_T_MUTATOR] = sizeof(struct brama_p_mutator),
     [BRAMA_T_SERVER_NAME] = sizeof(struct brama_p_server_name),
     [BRAMA_T_AUTHENTICATOR] = sizeof(struct brama_p_authenticator),
@@ -192,4 +208,10 @@ uint64_t brama_upstream_id(brama_str ns, brama_str name, uint16_t port)
     char text[600];
     int n = snprintf(text, sizeof(text), "%.*s/%.*s:%u", BRAMA_FMT(ns), BRAMA_FMT(name), port);
     return brama_str_hash((brama_str){text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1});
+}
+
+/* No service name has a blank, so no upstream has this id but by chance. */
+uint64_t brama_target_id(brama_str host, uint16_t port)
+{
+    return brama_upstream_id(BRAMA_STR("call "), host, port);
 }

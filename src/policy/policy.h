@@ -34,6 +34,8 @@ enum brama_policy_table {
     BRAMA_T_SOURCE, /* files that were read: `brama apply` waits for its own */
     BRAMA_T_AUTHENTICATOR,
     BRAMA_T_MUTATOR,
+    BRAMA_T_TARGET,
+    BRAMA_T_OAUTH2,
     BRAMA_T_SERVER_NAME /* of TLS servers, sorted by name: a host, "*.x" or "*" */
 };
 
@@ -189,6 +191,29 @@ struct brama_p_mutator {
 struct brama_p_authenticator {
     uint32_t strategy; /* enum brama_strategy_kind */
     uint32_t ory;      /* JWT: BRAMA_T_ORY, else BRAMA_NO_ROW */
+    uint32_t oauth2;   /* OAUTH2_*: BRAMA_T_OAUTH2, else BRAMA_NO_ROW */
+    uint32_t unused;
+};
+
+/* Whom calls go to; its addresses are an upstream's in facts. */
+struct brama_p_target {
+    uint64_t id; /* brama_target_id(host, port) */
+    struct brama_ref host;
+    uint32_t port, tls;
+};
+
+struct brama_p_oauth2 {
+    uint32_t target;                  /* BRAMA_T_TARGET */
+    uint32_t pre;                     /* BRAMA_T_OAUTH2: where to get a token first; BRAMA_NO_ROW */
+    struct brama_ref authority, path; /* of the URL; path with query */
+    struct brama_span scopes, audiences, issuers;        /* BRAMA_T_TEXTS */
+    struct brama_span headers;                           /* BRAMA_T_HEADER, to send along */
+    struct brama_ref name;                               /* of the place */
+    struct brama_ref client_id, client_secret, audience; /* of a pre-authorization */
+    uint32_t scope_strategy;                             /* enum brama_scope_strategy */
+    uint32_t place;                                      /* enum brama_token_place */
+    uint32_t cached, unused;
+    uint64_t cache_ms; /* 0: as long as the token lives */
 };
 
 struct brama_p_header {
@@ -231,5 +256,6 @@ BRAMA_MUST_USE enum brama_err brama_policy_verify(const struct brama_policy *pol
 /* Stable across generations: FNV-1a of the text, and of "ns/name:port". */
 uint64_t brama_keyset_id(brama_str url);
 uint64_t brama_upstream_id(brama_str ns, brama_str name, uint16_t port);
+uint64_t brama_target_id(brama_str host, uint16_t port);
 
 #endif

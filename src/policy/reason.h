@@ -38,9 +38,14 @@ enum brama_reason {
     BRAMA_REASON_POLICY_DENIED, /* no AuthorizationPolicy of the workload matches */
     BRAMA_REASON_OATHKEEPER_NO_RULE,
     BRAMA_REASON_OATHKEEPER_MANY_RULES,
-    BRAMA_REASON_UNAUTHORIZED,     /* "unauthorized": the rule's handler lets nobody in */
-    BRAMA_REASON_NOT_RESPONSIBLE,  /* "not_responsible": no authenticator takes such credentials */
-    BRAMA_REASON_MUTATOR_FAILED,   /* "mutator_failed": a template can't be rendered here */
+    BRAMA_REASON_UNAUTHORIZED,    /* "unauthorized": the rule's handler lets nobody in */
+    BRAMA_REASON_NOT_RESPONSIBLE, /* "not_responsible": no authenticator takes such credentials */
+    BRAMA_REASON_CREDENTIALS_REFUSED, /* "credentials_refused": by whoever was asked about them */
+    BRAMA_REASON_TOKEN_INACTIVE,      /* "token_inactive": says the introspection */
+    BRAMA_REASON_TOKEN_USE,           /* "token_use": no access token, says the introspection */
+    BRAMA_REASON_CALL_FAILED,         /* "call_failed": asked, and no answer that can be used */
+    BRAMA_REASON_CALL_NEEDED,         /* "call_needed": somebody has to be asked, and may not be */
+    BRAMA_REASON_MUTATOR_FAILED,      /* "mutator_failed": a template can't be rendered here */
     BRAMA_REASON_HANDLER_DISABLED, /* "handler_disabled": Kyma's Oathkeeper has it switched off */
     BRAMA_REASON_GRPC_UNSUPPORTED, /* let in, but workloads are spoken to in HTTP/1.1 */
     BRAMA_REASON_NO_UPSTREAM,      /* no address for the workload */

@@ -64,6 +64,11 @@ void brama__judge_mutators(struct brama__judging *j, size_t i);
 brama_str brama__unsupported(struct brama__judging *j, brama_str what);
 bool brama__is_token(brama_str s);
 bool brama__is_of_the_connection(brama_str name);
+/* Of Oathkeeper's configs: exactly one of header, query_parameter and cookie; one of the four. */
+bool brama__is_token_from(const struct brama_node *node);
+bool brama__is_scope_strategy(const struct brama_node *node);
+/* The config of oauth2_introspection or oauth2_client_credentials. */
+void brama__judge_oauth2(struct brama__judging *j, size_t i, size_t k);
 /* Of a rule that Oathkeeper serves. */
 void brama__judge_ory_mutators(struct brama__judging *j, size_t i);
 

@@ -105,6 +105,23 @@ struct brama_jwt_ory {
     struct brama_token_from token_from;
 };
 
+/* Of the two handlers that ask an OAuth 2 server, after merging with Kyma's global config (scope
+ * strategy exact). oathkeeper.md 2.6, 2.7; apirule.md 2.4. */
+struct brama_oauth2 {
+    brama_str url; /* of introspection, or where tokens are given out */
+    struct brama_str_list required_scope, target_audience, trusted_issuers;
+    enum brama_scope_strategy scope_strategy;
+    struct brama_token_from token_from;
+    const struct brama_name_value *headers; /* introspection_request_headers */
+    size_t header_count;
+    bool cached;
+    uint64_t cache_ms; /* 0: as long as the token lives */
+    /* pre_authorization: a token of our own for the introspection. */
+    bool pre_authorized;
+    brama_str pre_url, client_id, client_secret, audience;
+    struct brama_str_list pre_scope;
+};
+
 enum brama_strategy_kind {
     BRAMA_STRATEGY_UNKNOWN = 0,
     BRAMA_STRATEGY_ALLOW,
@@ -125,6 +142,7 @@ struct brama_strategy {
     const struct brama_node *config;   /* v1*: as written, NULL if absent */
     struct brama_jwt_istio istio;      /* JWT: what the istio keys of the config say; v2: always */
     struct brama_jwt_ory ory;          /* JWT: what the ory keys of the config say; v1* only */
+    struct brama_oauth2 oauth2;        /* OAUTH2_*: v1* only */
     struct brama_str_list authorizers; /* EXT_AUTH: names of the mesh configuration; rule/world.h */
     struct brama_where where;
 };

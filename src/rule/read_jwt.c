@@ -81,7 +81,25 @@ void brama__read_jwt_istio(struct brama_arena *arena, const struct brama_node *c
     }
 }
 
-static enum brama_scope_strategy scope_strategy_by_name(brama_str name)
+struct brama_token_from brama__read_token_from(const struct brama_node *from)
+{
+    static const struct {
+        brama_str key;
+        enum brama_token_place place;
+    } places[] = {{BRAMA_LIT("header"), BRAMA_TOKEN_HEADER},
+                  {BRAMA_LIT("query_parameter"), BRAMA_TOKEN_PARAM},
+                  {BRAMA_LIT("cookie"), BRAMA_TOKEN_COOKIE}};
+    struct brama_token_from out = {BRAMA_TOKEN_DEFAULT, BRAMA_NIL, BRAMA_NIL};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(places); i++) {
+        brama_str name = brama_node_get_str(from, places[i].key);
+        if (name.n != 0)
+            out = (struct brama_token_from){places[i].place, name, BRAMA_NIL};
+    }
+    return out;
+}
+
+enum brama_scope_strategy brama__scope_strategy_by_name(brama_str name)
 {
     if (brama_str_eq(name, BRAMA_STR("exact")))
         return BRAMA_SCOPES_EXACT;
@@ -112,17 +130,7 @@ void brama__read_jwt_ory(struct brama_arena *arena, const struct brama_node *con
         out->allowed_algorithms = (struct brama_str_list){&rs256, 1};
     out->scope_strategy = strategy == NULL ? BRAMA_SCOPES_WILDCARD
                           : strategy->kind == BRAMA_NODE_STR
-                              ? scope_strategy_by_name(strategy->text)
+                              ? brama__scope_strategy_by_name(strategy->text)
                               : BRAMA_SCOPES_NONE;
-    static const struct {
-        brama_str key;
-        enum brama_token_place place;
-    } places[] = {{BRAMA_LIT("header"), BRAMA_TOKEN_HEADER},
-                  {BRAMA_LIT("query_parameter"), BRAMA_TOKEN_PARAM},
-                  {BRAMA_LIT("cookie"), BRAMA_TOKEN_COOKIE}};
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(places); i++) {
-        brama_str name = brama_node_get_str(from, places[i].key);
-        if (name.n != 0)
-            out->token_from = (struct brama_token_from){places[i].place, name, BRAMA_NIL};
-    }
+    out->token_from = brama__read_token_from(from);
 }

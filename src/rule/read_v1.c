@@ -70,6 +70,9 @@ static void read_strategies(struct brama__reading *r, const struct brama__at *at
         if (one->kind == BRAMA_STRATEGY_JWT) {
             brama__read_jwt_istio(r->arena, one->config, &one->istio);
             brama__read_jwt_ory(r->arena, one->config, &one->ory);
+        } else if (one->kind == BRAMA_STRATEGY_OAUTH2_INTROSPECTION ||
+                   one->kind == BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS) {
+            brama__read_oauth2(r->arena, one->config, one->kind, &one->oauth2);
         }
     }
     rule->strategies = strategies;

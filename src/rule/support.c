@@ -24,22 +24,6 @@ static bool is_algorithm(brama_str alg)
     return brama_str_eq(alg, BRAMA_STR("EdDSA")) || brama_str_eq(alg, BRAMA_STR("none"));
 }
 
-/* As Oathkeeper's schema has it: one unit, no fraction. oathkeeper.md 1.5. */
-static bool is_ory_duration(const struct brama_node *node)
-{
-    static const brama_str units[] = {BRAMA_LIT("ns"), BRAMA_LIT("us"), BRAMA_LIT("ms"),
-                                      BRAMA_LIT("s"),  BRAMA_LIT("m"),  BRAMA_LIT("h")};
-    uint64_t ignored;
-
-    if (node->kind != BRAMA_NODE_STR)
-        return false;
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(units); i++)
-        if (brama_str_ends(node->text, units[i]) &&
-            brama_str_u64(brama_str_head(node->text, node->text.n - units[i].n), &ignored))
-            return true;
-    return false;
-}
-
 /* Is the member a list of strings, or absent? */
 static bool is_texts(const struct brama_node *config, brama_str key)
 {
@@ -87,8 +71,7 @@ static void check_ory_lists(struct brama__judging *j, brama_str at, const struct
     }
 }
 
-/* Exactly one of header, query_parameter, cookie. */
-static bool is_token_from(const struct brama_node *node)
+bool brama__is_token_from(const struct brama_node *node)
 {
     return node->kind == BRAMA_NODE_MAP && node->count == 1 &&
            node->first->kind == BRAMA_NODE_STR && node->first->text.n != 0 &&
@@ -97,7 +80,7 @@ static bool is_token_from(const struct brama_node *node)
             brama_str_eq(node->first->key, BRAMA_STR("cookie")));
 }
 
-static bool is_scope_strategy(const struct brama_node *node)
+bool brama__is_scope_strategy(const struct brama_node *node)
 {
     static const brama_str names[] = {BRAMA_LIT("none"), BRAMA_LIT("exact"),
                                       BRAMA_LIT("hierarchic"), BRAMA_LIT("wildcard")};
@@ -113,10 +96,11 @@ static bool is_scope_strategy(const struct brama_node *node)
 static void check_ory_times(struct brama__judging *j, brama_str at, const struct brama_strategy *s)
 {
     static const brama_str keys[] = {BRAMA_LIT("jwks_max_wait"), BRAMA_LIT("jwks_ttl")};
+    uint64_t ignored;
 
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(keys); i++) {
         const struct brama_node *node = brama_node_get(s->config, keys[i]);
-        if (node != NULL && !is_ory_duration(node))
+        if (node != NULL && !brama__read_ory_duration(node, &ignored))
             brama__fail(j, node->where,
                         brama__unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
                                                                  BRAMA_FMT(keys[i]))),
@@ -133,10 +117,10 @@ static void check_ory(struct brama__judging *j, brama_str at, const struct brama
 
     check_ory_lists(j, at, s);
     check_ory_times(j, at, s);
-    if (strategy != NULL && !is_scope_strategy(strategy))
+    if (strategy != NULL && !brama__is_scope_strategy(strategy))
         brama__fail(j, strategy->where, brama__unsupported(j, BRAMA_STR("this scope_strategy")),
                     "%.*s.scope_strategy", BRAMA_FMT(at));
-    if (from != NULL && !is_token_from(from))
+    if (from != NULL && !brama__is_token_from(from))
         brama__fail(j, from->where, brama__unsupported(j, BRAMA_STR("this form of token_from")),
                     "%.*s.token_from", BRAMA_FMT(at));
     if (authz != NULL)
@@ -281,6 +265,10 @@ static bool check_v1_strategy(struct brama__judging *j, size_t i, size_t k)
     case BRAMA_STRATEGY_ANONYMOUS:
     case BRAMA_STRATEGY_COOKIE_SESSION:
         return true;
+    case BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS:
+    case BRAMA_STRATEGY_OAUTH2_INTROSPECTION:
+        brama__judge_oauth2(j, i, k);
+        return true;
     case BRAMA_STRATEGY_JWT:
         check_v1_jwt(j, i, k);
         if (j->handler != BRAMA_HANDLER_ISTIO)
@@ -289,8 +277,6 @@ static bool check_v1_strategy(struct brama__judging *j, size_t i, size_t k)
         check_pairs(j, i, rule->cookies, rule->cookie_count, true);
         return false;
     case BRAMA_STRATEGY_UNKNOWN:
-    case BRAMA_STRATEGY_OAUTH2_CLIENT_CREDENTIALS:
-    case BRAMA_STRATEGY_OAUTH2_INTROSPECTION:
     case BRAMA_STRATEGY_EXT_AUTH:
         break;
     }

@@ -239,3 +239,57 @@ bool brama__uri_is_fetchable(brama_str uri)
         host = brama_str_from(host, brama_str_find_last(host, '@') + 1);
     return host.n != 0 && host.p[0] != ':';
 }
+
+/* host[:port] or [address][:port]. */
+static bool read_authority(struct brama_url_parts *out, struct brama_arena *arena)
+{
+    brama_str a = out->authority;
+    bool literal = a.n != 0 && a.p[0] == '[';
+    size_t end = literal ? brama_str_find(a, ']') : brama_str_find(a, ':');
+    brama_str host =
+        literal ? brama_str_head(brama_str_from(a, 1), end - 1) : brama_str_head(a, end);
+    brama_str port = brama_str_from(a, literal ? end + 1 : end);
+    uint64_t number = out->tls ? 443 : 80;
+
+    if ((literal && end == a.n) || host.n == 0)
+        return false;
+    if (port.n != 0 && (port.p[0] != ':' || !brama_str_u64(brama_str_from(port, 1), &number) ||
+                        number == 0 || number > UINT16_MAX))
+        return false;
+    char *p = brama_arena_alloc(arena, host.n + 1);
+    if (p == NULL)
+        return false;
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        p[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        bool known = (p[i] >= 'a' && p[i] <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+                     c == '-' || c == '_' || (literal && c == ':');
+        if (!known)
+            return false;
+    }
+    out->host = (brama_str){p, host.n};
+    out->port = (uint16_t)number;
+    return true;
+}
+
+bool brama_url_parts_read(struct brama_url_parts *out, struct brama_arena *arena, brama_str url)
+{
+    size_t at = brama_str_find_str(url, BRAMA_STR("://"));
+    brama_str scheme = brama_str_head(url, at), rest = brama_str_from(url, at + 3);
+    size_t n = 0;
+
+    *out = (struct brama_url_parts){.tls = brama_str_eq_nocase(scheme, BRAMA_STR("https"))};
+    if (at == url.n || (!out->tls && !brama_str_eq_nocase(scheme, BRAMA_STR("http"))))
+        return false;
+    for (size_t i = 0; i < url.n; i++)
+        if ((unsigned char)url.p[i] <= 0x20 || (unsigned char)url.p[i] >= 0x7f || url.p[i] == '#' ||
+            url.p[i] == '\\')
+            return false;
+    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
+        n++;
+    out->authority = brama_str_head(rest, n);
+    out->target = brama_str_from(rest, n);
+    if (out->target.n == 0 || out->target.p[0] != '/')
+        out->target = brama_arena_printf(arena, "/%.*s", BRAMA_FMT(out->target));
+    return out->target.n != 0 && read_authority(out, arena);
+}

@@ -11,4 +11,15 @@ brama_str brama__uri_error(struct brama_arena *arena, brama_str uri);
 /* Can a key set be had from it: http or https with a host, or file:///path? */
 bool brama__uri_is_fetchable(brama_str uri);
 
+/* An http or https URL that a request can be sent to, in its parts. */
+struct brama_url_parts {
+    bool tls;
+    brama_str host; /* lower case; an IPv6 literal without brackets */
+    uint16_t port;
+    brama_str authority; /* host[:port] as written: what Host says */
+    brama_str target;    /* path and query, "/" if there is none */
+};
+/* False: another scheme, no host, a user name, a fragment, or bytes that no URL has. */
+bool brama_url_parts_read(struct brama_url_parts *out, struct brama_arena *arena, brama_str url);
+
 #endif

@@ -50,6 +50,18 @@ struct brama__run {
 /* The first one stays. Always false, so that a step can end with it. */
 bool brama__run_fail(struct brama__run *run, const char *fmt, ...) BRAMA_PRINTF(2, 3);
 
+/* What is still to be read; whether it begins with what, which is then read; a name, maybe empty.
+ */
+brama_str brama__run_rest(const struct brama__run *run);
+bool brama__run_take(struct brama__run *run, brama_str what);
+brama_str brama__run_name(struct brama__run *run);
+bool brama__is_name(char c);
+
+/* literal.c: "text", `text` and a whole number, at their beginning. */
+bool brama__quoted(struct brama__run *run, struct brama__value *out);
+bool brama__raw(struct brama__run *run, struct brama__value *out);
+bool brama__number(struct brama__run *run, struct brama__value *out);
+
 struct brama__value brama__value_str(brama_str text);
 struct brama__value brama__value_int(int64_t integer);
 struct brama__value brama__value_bool(bool truth);

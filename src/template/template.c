@@ -25,7 +25,7 @@ bool brama__run_fail(struct brama__run *run, const char *fmt, ...)
     return false;
 }
 
-static brama_str rest(const struct brama__run *run)
+brama_str brama__run_rest(const struct brama__run *run)
 {
     return brama_str_from(run->text, run->at);
 }
@@ -35,7 +35,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static bool is_name(char c)
+bool brama__is_name(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
@@ -46,17 +46,17 @@ static void skip_space(struct brama__run *run)
         run->at++;
 }
 
-static brama_str take_name(struct brama__run *run)
+brama_str brama__run_name(struct brama__run *run)
 {
     size_t from = run->at;
-    while (run->at < run->text.n && is_name(run->text.p[run->at]))
+    while (run->at < run->text.n && brama__is_name(run->text.p[run->at]))
         run->at++;
     return brama_str_head(brama_str_from(run->text, from), run->at - from);
 }
 
-static bool take(struct brama__run *run, brama_str what)
+bool brama__run_take(struct brama__run *run, brama_str what)
 {
-    if (!brama_str_starts(rest(run), what))
+    if (!brama_str_starts(brama__run_rest(run), what))
         return false;
     run->at += what.n;
     return true;
@@ -66,8 +66,8 @@ static bool take(struct brama__run *run, brama_str what)
 static bool at_end(struct brama__run *run)
 {
     skip_space(run);
-    return brama_str_starts(rest(run), BRAMA_STR("}}")) ||
-           (brama_str_starts(rest(run), BRAMA_STR("-}}")) && run->at != 0 &&
+    return brama_str_starts(brama__run_rest(run), BRAMA_STR("}}")) ||
+           (brama_str_starts(brama__run_rest(run), BRAMA_STR("-}}")) && run->at != 0 &&
             is_space(run->text.p[run->at - 1]));
 }
 
@@ -75,68 +75,12 @@ static bool take_end(struct brama__run *run)
 {
     if (!at_end(run))
         return brama__run_fail(run, "an action that isn't closed here");
-    run->trim = take(run, BRAMA_STR("-"));
-    return take(run, BRAMA_STR("}}"));
+    run->trim = brama__run_take(run, BRAMA_STR("-"));
+    return brama__run_take(run, BRAMA_STR("}}"));
 }
 
 static bool pipeline(struct brama__run *run, bool live, const struct brama__value *dot,
                      struct brama__value *out);
-
-/* Go's escapes, those of a letter. */
-static int escaped(char c)
-{
-    static const char from[] = "nrt\\\"'abfv", to[] = "\n\r\t\\\"'\a\b\f\v";
-    for (size_t i = 0; i < sizeof(from) - 1; i++)
-        if (from[i] == c)
-            return to[i];
-    return -1;
-}
-
-static bool quoted(struct brama__run *run, struct brama__value *out)
-{
-    char *p = brama_arena_alloc(run->arena, run->text.n - run->at + 1);
-    size_t n = 0;
-
-    if (p == NULL)
-        return brama__run_fail(run, "no memory");
-    for (run->at++; run->at < run->text.n && run->text.p[run->at] != '"'; run->at++) {
-        char c = run->text.p[run->at];
-        if (c == '\n')
-            break;
-        if (c == '\\') {
-            run->at++;
-            int made = run->at < run->text.n ? escaped(run->text.p[run->at]) : -1;
-            if (made < 0)
-                return brama__run_fail(run, "an escape that isn't supported");
-            c = (char)made;
-        }
-        p[n++] = c;
-    }
-    *out = brama__value_str((brama_str){p, n});
-    return take(run, BRAMA_STR("\"")) || brama__run_fail(run, "a text without its end");
-}
-
-static bool raw(struct brama__run *run, struct brama__value *out)
-{
-    run->at++;
-    brama_str text = brama_str_head(rest(run), brama_str_find(rest(run), '`'));
-    run->at += text.n;
-    *out = brama__value_str(text);
-    return take(run, BRAMA_STR("`")) || brama__run_fail(run, "a text without its end");
-}
-
-static bool number(struct brama__run *run, struct brama__value *out)
-{
-    bool minus = take(run, BRAMA_STR("-"));
-    brama_str digits = take_name(run);
-    uint64_t n;
-
-    if (!brama_str_u64(digits, &n) || n > INT64_MAX || (digits.n > 1 && digits.p[0] == '0') ||
-        brama_str_starts(rest(run), BRAMA_STR(".")))
-        return brama__run_fail(run, "only whole decimal numbers are supported");
-    *out = brama__value_int(minus ? -(int64_t)n : (int64_t)n);
-    return true;
-}
 
 /* .Get of a header, with the name that follows. */
 static bool header_get(struct brama__run *run, bool live, const struct brama__value *name,
@@ -160,9 +104,9 @@ static bool header_get(struct brama__run *run, bool live, const struct brama__va
 /* .a.b.c behind v; with NONE of a check everything is possible. */
 static bool fields(struct brama__run *run, bool live, struct brama__value *v)
 {
-    while (brama_str_starts(rest(run), BRAMA_STR("."))) {
+    while (brama_str_starts(brama__run_rest(run), BRAMA_STR("."))) {
         run->at++;
-        brama_str name = take_name(run);
+        brama_str name = brama__run_name(run);
         if (name.n == 0 || (name.p[0] >= '0' && name.p[0] <= '9'))
             return brama__run_fail(run, "a dot without a name");
         struct brama__value base = *v;
@@ -182,7 +126,7 @@ static bool parenthesis(struct brama__run *run, bool live, const struct brama__v
         return false;
     run->depth--;
     skip_space(run);
-    if (!take(run, BRAMA_STR(")")))
+    if (!brama__run_take(run, BRAMA_STR(")")))
         return brama__run_fail(run, "a parenthesis that isn't closed here");
     return fields(run, live, out);
 }
@@ -190,7 +134,7 @@ static bool parenthesis(struct brama__run *run, bool live, const struct brama__v
 static bool word(struct brama__run *run, struct brama__value *out)
 {
     size_t from = run->at;
-    brama_str name = take_name(run);
+    brama_str name = brama__run_name(run);
 
     if (brama_str_eq(name, BRAMA_STR("true")) || brama_str_eq(name, BRAMA_STR("false"))) {
         *out = brama__value_bool(name.n == 4);
@@ -207,12 +151,12 @@ static bool operand(struct brama__run *run, bool live, const struct brama__value
 
     *out = (struct brama__value){.kind = BRAMA__V_NONE};
     if (c == '"')
-        return quoted(run, out);
+        return brama__quoted(run, out);
     if (c == '`')
-        return raw(run, out);
+        return brama__raw(run, out);
     if (c == '(')
         return parenthesis(run, live, dot, out);
-    if (c == '.' && run->at + 1 < run->text.n && is_name(run->text.p[run->at + 1])) {
+    if (c == '.' && run->at + 1 < run->text.n && brama__is_name(run->text.p[run->at + 1])) {
         *out = *dot;
         return fields(run, live, out);
     }
@@ -224,13 +168,13 @@ static bool operand(struct brama__run *run, bool live, const struct brama__value
     if (c == '$') {
         run->at++;
         *out = (struct brama__value){.kind = BRAMA__V_ROOT};
-        return brama_str_starts(rest(run), BRAMA_STR("."))
+        return brama_str_starts(brama__run_rest(run), BRAMA_STR("."))
                    ? fields(run, live, out)
                    : brama__run_fail(run, "variables aren't supported");
     }
     if (c == '-' || (c >= '0' && c <= '9'))
-        return number(run, out);
-    if (is_name(c))
+        return brama__number(run, out);
+    if (brama__is_name(c))
         return word(run, out);
     return brama__run_fail(run, "something that isn't supported");
 }
@@ -271,7 +215,7 @@ static bool decided(const struct brama__function *f, const struct args *args)
 static bool call(struct brama__run *run, bool live, const struct brama__value *dot,
                  const struct brama__value *piped, struct brama__value *out)
 {
-    const struct brama__function *f = brama__function(take_name(run));
+    const struct brama__function *f = brama__function(brama__run_name(run));
     struct args args = {.n = 0};
     bool done = false;
 
@@ -296,7 +240,7 @@ static bool command(struct brama__run *run, bool live, const struct brama__value
 {
     struct brama__value name;
     size_t from = run->at;
-    brama_str word_here = take_name(run);
+    brama_str word_here = brama__run_name(run);
 
     run->at = from;
     if (brama__function(word_here) != NULL)
@@ -327,7 +271,7 @@ static bool pipeline(struct brama__run *run, bool live, const struct brama__valu
         if (!command(run, live, dot, before, out))
             return false;
         skip_space(run);
-        if (!take(run, BRAMA_STR("|")))
+        if (!brama__run_take(run, BRAMA_STR("|")))
             return true;
         piped = *out;
         before = &piped;
@@ -397,21 +341,21 @@ static bool take_ending(struct brama__run *run, brama_str name, enum ending *end
     if (at_end(run))
         return take_end(run);
     *ending = ENDED_BY_ELSE_IF;
-    return brama_str_eq(take_name(run), BRAMA_STR("if")) ||
+    return brama_str_eq(brama__run_name(run), BRAMA_STR("if")) ||
            brama__run_fail(run, "else and something else");
 }
 
 /* The text up to the next action; its white space goes where a trim marker says so. */
 static void text_before_action(struct brama__run *run, bool live)
 {
-    size_t n = brama_str_find_str(rest(run), BRAMA_STR("{{"));
-    brama_str text = brama_str_head(rest(run), n);
+    size_t n = brama_str_find_str(brama__run_rest(run), BRAMA_STR("{{"));
+    brama_str text = brama_str_head(brama__run_rest(run), n);
 
     run->at += n;
     while (run->trim && text.n != 0 && is_space(text.p[0]))
         text = brama_str_from(text, 1);
-    if (brama_str_starts(rest(run), BRAMA_STR("{{-")) && rest(run).n > 3 &&
-        is_space(rest(run).p[3]))
+    if (brama_str_starts(brama__run_rest(run), BRAMA_STR("{{-")) && brama__run_rest(run).n > 3 &&
+        is_space(brama__run_rest(run).p[3]))
         while (text.n != 0 && is_space(text.p[text.n - 1]))
             text.n--;
     run->trim = false;
@@ -421,10 +365,11 @@ static void text_before_action(struct brama__run *run, bool live)
 /* A comment fills its action. */
 static bool comment(struct brama__run *run)
 {
-    size_t n = brama_str_find_str(rest(run), BRAMA_STR("*/"));
+    size_t n = brama_str_find_str(brama__run_rest(run), BRAMA_STR("*/"));
     run->at += n;
-    return take(run, BRAMA_STR("*/")) ? take_end(run)
-                                      : brama__run_fail(run, "a comment without its end");
+    return brama__run_take(run, BRAMA_STR("*/"))
+               ? take_end(run)
+               : brama__run_fail(run, "a comment without its end");
 }
 
 static bool is_of(brama_str name, const brama_str *names, size_t n)
@@ -442,13 +387,14 @@ static bool action(struct brama__run *run, bool live, const struct brama__value 
                                         BRAMA_LIT("template"), BRAMA_LIT("block"),
                                         BRAMA_LIT("break"),    BRAMA_LIT("continue")};
     run->at += 2;
-    if (brama_str_starts(rest(run), BRAMA_STR("-")) && rest(run).n > 1 && is_space(rest(run).p[1]))
+    if (brama_str_starts(brama__run_rest(run), BRAMA_STR("-")) && brama__run_rest(run).n > 1 &&
+        is_space(brama__run_rest(run).p[1]))
         run->at++;
     skip_space(run);
-    if (brama_str_starts(rest(run), BRAMA_STR("/*")))
+    if (brama_str_starts(brama__run_rest(run), BRAMA_STR("/*")))
         return comment(run);
     size_t from = run->at;
-    brama_str name = take_name(run);
+    brama_str name = brama__run_name(run);
     bool with = brama_str_eq(name, BRAMA_STR("with"));
     if (with || brama_str_eq(name, BRAMA_STR("if")))
         return condition(run, live, dot, with);

@@ -9,7 +9,7 @@ import { until } from './place.mjs';
 /** What explain says: {verdict, status, reason, rule, rule_index, ...}. */
 export async function explain(gateway, { method = 'GET', url, headers = [] }) {
   const plain = headers.map((line) => line.replace(/^([^:]+);$/, '$1:')); // curl's way to send an empty one
-  const args = ['explain', ...gateway.inputArgs, '-o', 'json', method, url, ...plain.flatMap((h) => ['-H', h])];
+  const args = ['explain', ...gateway.inputArgs, '--ask', '-o', 'json', method, url, ...plain.flatMap((h) => ['-H', h])];
   const end = await verb(args);
   let said;
   try {

@@ -57,9 +57,10 @@ export async function pageServer(pages = {}, { tls, port } = {}) {
 
 /**
  * A real OpenID provider with one confidential client that may ask for `scopes` by client credentials.
- * The tokens are JWTs (RFC 9068) with the client as subject.
+ * The tokens are JWTs (RFC 9068) with the client as subject; `opaque`: texts that only its
+ * introspection (RFC 7662) understands.
  */
-export async function oidcProvider({ scopes }) {
+export async function oidcProvider({ scopes, opaque = false }) {
   const { Provider } = await import('oidc-provider');
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
@@ -84,6 +85,7 @@ export async function oidcProvider({ scopes }) {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      introspection: { enabled: opaque, allowedPolicy: () => true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => resource,
@@ -91,8 +93,8 @@ export async function oidcProvider({ scopes }) {
         getResourceServerInfo: () => ({
           scope: scopes.join(' '),
           audience: resource,
-          accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: 'RS256' } },
+          accessTokenFormat: opaque ? 'opaque' : 'jwt',
+          ...(opaque ? {} : { jwt: { sign: { alg: 'RS256' } } }),
         }),
       },
     },
@@ -105,6 +107,7 @@ export async function oidcProvider({ scopes }) {
     port,
     client,
     tokenUrl: `${issuer}/token`,
+    introspectionUrl: `${issuer}/token/introspection`,
     stop: () => new Promise((resolve) => server.close(resolve) && server.closeAllConnections()),
   };
 }

@@ -32,7 +32,7 @@ void fixture_facts(struct fixture *f, const struct fixture_set *sets, size_t cou
     uint32_t urls = brama_pack_count(&f->policy.pack, BRAMA_T_KEYSET);
     uint32_t ups = brama_pack_count(&f->policy.pack, BRAMA_T_UPSTREAM);
     struct brama_facts_keyset_in keysets[16] = {{.set = NULL}};
-    struct brama_facts_upstream_in upstreams[16] = {{.id = 0}};
+    struct brama_facts_upstream_in upstreams[32] = {{.id = 0}};
     struct brama_f_address address = {.family = 2, .port = 8000, .ip = {127, 0, 0, 1}};
 
     assert_true(urls <= 16 && ups <= 16);
@@ -55,6 +55,14 @@ void fixture_facts(struct fixture *f, const struct fixture_set *sets, size_t cou
         upstreams[i] = (struct brama_facts_upstream_in){
             u->id, &address,
             !brama_str_eq(brama_pack_text(&f->policy.pack, u->name), BRAMA_STR("gone"))};
+    }
+    for (uint32_t i = 0; i < brama_pack_count(&f->policy.pack, BRAMA_T_TARGET); i++) {
+        const struct brama_p_target *t =
+            BRAMA_ROW(&f->policy.pack, BRAMA_T_TARGET, i, struct brama_p_target);
+        assert_true(ups < BRAMA_ARRAY_LEN(upstreams));
+        upstreams[ups++] = (struct brama_facts_upstream_in){
+            t->id, &address,
+            !brama_str_eq(brama_pack_text(&f->policy.pack, t->host), BRAMA_STR("gone"))};
     }
     struct brama_facts_in in = {
         .keysets = keysets, .keyset_count = urls, .upstreams = upstreams, .upstream_count = ups};
@@ -96,7 +104,8 @@ void fixture_init(struct fixture *f, const char *yaml)
     assert_int_equal(brama_pkey_generate(&f->key, BRAMA_ALG_RS256, 0, NULL), BRAMA_OK);
     assert_int_equal(brama_pkey_generate(&f->stranger, BRAMA_ALG_RS256, 0, NULL), BRAMA_OK);
     fixture_facts(f, NULL, 0);
-    struct brama_memory_options options = {.tokens_max = 64, .regexes_max = 16, .keys_max = 16};
+    struct brama_memory_options options = {
+        .tokens_max = 64, .regexes_max = 16, .keys_max = 16, .answers_max = 64};
     assert_int_equal(brama_memory_new(&f->memory, &options), BRAMA_OK);
 }
 
@@ -175,9 +184,20 @@ const struct brama_decision *fixture_ask(struct fixture *f, const char *method, 
                                     .headers = list,
                                     .header_count = n,
                                     .request_id = BRAMA_STR("id-1"),
-                                    .now_s = NOW};
-    brama_trace_init(&f->trace, &f->arena);
-    brama_decide(&f->decision, &engine, &request, &f->arena, &f->trace);
+                                    .now_s = NOW + f->later_s};
+    struct brama_call_answer answers[BRAMA_CALLS_MAX];
+    engine.answers = answers;
+    f->call_count = 0;
+    do {
+        engine.may_call = engine.answer_count < f->answer_count;
+        brama_trace_init(&f->trace, &f->arena);
+        brama_decide(&f->decision, &engine, &request, &f->arena, &f->trace);
+        if (f->decision.verdict != BRAMA_VERDICT_CALL)
+            break;
+        f->calls[f->call_count++] = f->decision.call;
+        answers[engine.answer_count] = f->answers[engine.answer_count];
+        answers[engine.answer_count++].key = f->decision.call.key;
+    } while (engine.answer_count < BRAMA_CALLS_MAX);
     struct brama_decision untraced;
     brama_decide(&untraced, &engine, &request, &f->arena, NULL);
     assert_int_equal(untraced.verdict, f->decision.verdict); /* watching changes nothing */

@@ -19,6 +19,13 @@ struct fixture {
     struct brama_pkey *key, *stranger; /* RSA: of the key sets, and of nobody */
     struct brama_decision decision;
     struct brama_trace trace; /* of the last question */
+    /* What whoever is asked will say, in order, and what he was asked. Without answers nobody may
+     * be asked. */
+    const struct brama_call_answer *answers;
+    size_t answer_count;
+    struct brama_call calls[BRAMA_CALLS_MAX];
+    size_t call_count;
+    int64_t later_s; /* the clock is this much ahead of NOW */
 };
 
 /* Rules compiled, and every key set named in them filled with fixture->key (kid "k1"); a URL that

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #define NOT " is not supported by this version of brama"
+#define AT ".spec.rules[0].accessStrategies[0].config"
 
 static void strategies_without_an_engine_are_refused(void **state)
 {
@@ -23,18 +24,12 @@ static void strategies_without_an_engine_are_refused(void **state)
                               "}}, {handler: jwt, config: {" ORY_KEYS ", token_from: X-Token}}]")),
          V1_SAYS(".spec.rules[0].accessStrategies[1].config.token_from",
                  "this form of token_from" NOT)},
-        {"oauth2_client_credentials", BRAMA_LIT(HANDLER("oauth2_client_credentials")),
-         V1_SAYS(".spec.rules[0].accessStrategies[0].handler",
-                 "access strategy oauth2_client_credentials" NOT)},
-        {"oauth2_introspection, under istio too",
+        {"oauth2_client_credentials without a token_url",
+         BRAMA_LIT(HANDLER("oauth2_client_credentials")),
+         V1_SAYS(AT ".token_url", "leaving it out" NOT)},
+        {"oauth2_introspection without a URL, under istio too",
          BRAMA_LIT(ISTIO HANDLER("oauth2_introspection, config: {required_scope: [read]}")),
-         V1_SAYS(".spec.rules[0].accessStrategies[0].handler",
-                 "access strategy oauth2_introspection" NOT)},
-        {"jwt with another one",
-         BRAMA_LIT(STRATEGIES("{handler: jwt, config: {" ORY_KEYS
-                              "}}, {handler: oauth2_introspection}]")),
-         V1_SAYS(".spec.rules[0].accessStrategies[1].handler",
-                 "access strategy oauth2_introspection" NOT)},
+         V1_SAYS(AT ".introspection_url", "leaving it out" NOT)},
         {"extAuth",
          BRAMA_LIT(PROVIDER(AUTHORIZER_AT) V2
                    "  - {path: /a, methods: [GET], extAuth: {authorizers: [x]}}\n"),
@@ -50,6 +45,57 @@ static void strategies_without_an_engine_are_refused(void **state)
                    "  host: a.b\n  service: {name: a, port: 1}\n"
                    "  rules: [{path: /a, methods: [GET], accessStrategies: [{handler: allow}]}]\n"),
          V1_OK},
+    };
+    expect_rows(rows, BRAMA_ARRAY_LEN(rows));
+}
+
+#define INTROSPECTION "introspection_url: 'http://idp/introspect'"
+#define OAUTH2(more) BRAMA_LIT(STRATEGIES("{handler: oauth2_introspection, config: {" more "}}]"))
+#define CREDENTIALS(more)                                                                          \
+    BRAMA_LIT(STRATEGIES("{handler: oauth2_client_credentials, config: {" more "}}]"))
+
+/* oathkeeper.md 2.6, 2.7 */
+static void configs_of_oauth2_handlers_are_read_whole_or_refused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"all that introspection has",
+         OAUTH2(INTROSPECTION
+                ", scope_strategy: hierarchic, required_scope: [a], target_audience: [b], "
+                "trusted_issuers: [c], token_from: {cookie: t}, introspection_request_headers: "
+                "{X-A: b}, retry: {give_up_after: 1s, max_delay: 100ms}, cache: {enabled: true, "
+                "ttl: 1m, max_cost: 100}, pre_authorization: {enabled: true, client_id: i, "
+                "client_secret: s, token_url: 'https://idp/token', audience: me, scope: [x]}"),
+         V1_OK},
+        {"all that client credentials have",
+         CREDENTIALS("token_url: 'https://idp:8443/token?a=b', required_scope: [a], retry: "
+                     "{give_up_after: 3s}, cache: {enabled: true, ttl: 10s, max_tokens: 10}"),
+         V1_OK},
+        {"a URL that isn't one", OAUTH2("introspection_url: introspect"),
+         V1_SAYS(AT ".introspection_url", "a URL that isn't http or https" NOT)},
+        {"a URL with a password in it", CREDENTIALS("token_url: 'http://a:b@idp/token'"),
+         V1_SAYS(AT ".token_url", "a URL that isn't http or https" NOT)},
+        {"a misspelt scope", OAUTH2(INTROSPECTION ", required_scopes: [admin]"),
+         V1_SAYS(AT ".required_scopes", "required_scopes" NOT)},
+        {"one scope that isn't a list", OAUTH2(INTROSPECTION ", required_scope: admin"),
+         V1_SAYS(AT ".required_scope", "this form of required_scope" NOT)},
+        {"a strategy that nobody knows", OAUTH2(INTROSPECTION ", scope_strategy: strict"),
+         V1_SAYS(AT ".scope_strategy", "this form of scope_strategy" NOT)},
+        {"a place for the token that isn't one", OAUTH2(INTROSPECTION ", token_from: {header: ''}"),
+         V1_SAYS(AT ".token_from", "this form of token_from" NOT)},
+        {"a ttl of two units", OAUTH2(INTROSPECTION ", cache: {ttl: 1m30s}"),
+         V1_SAYS(AT ".cache.ttl", "this form of ttl" NOT)},
+        {"half a pre_authorization",
+         OAUTH2(INTROSPECTION ", pre_authorization: {enabled: true, client_id: i, token_url: "
+                              "'http://idp/token'}"),
+         V1_SAYS(AT ".pre_authorization", "leaving out client_id or client_secret" NOT)},
+        {"a header that frames the call",
+         OAUTH2(INTROSPECTION ", introspection_request_headers: {Content-Length: '0'}"),
+         V1_SAYS(AT ".introspection_request_headers",
+                 "this form of introspection_request_headers" NOT)},
+        {"scopes of introspection at the other handler",
+         CREDENTIALS("token_url: 'http://idp/token', scope_strategy: exact"),
+         V1_SAYS(AT ".scope_strategy", "scope_strategy" NOT)},
     };
     expect_rows(rows, BRAMA_ARRAY_LEN(rows));
 }
@@ -217,6 +263,7 @@ int run_support(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strategies_without_an_engine_are_refused),
+        cmocka_unit_test(configs_of_oauth2_handlers_are_read_whole_or_refused),
         cmocka_unit_test(ory_configs_that_would_open_a_rule_are_refused),
         cmocka_unit_test(istio_configs_that_would_open_a_rule_are_refused),
         cmocka_unit_test(headers_to_set_are_plain_text),
