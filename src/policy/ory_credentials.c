@@ -151,7 +151,8 @@ enum brama__authn brama__ask_client_credentials(struct brama__case *c,
         return BRAMA__AUTHN_NOT_MINE;
     }
     if (count > 1) {
-        brama__deny_several(c, BRAMA__ORY);
+        static const struct brama__place place = {.name = BRAMA_LIT("Authorization")};
+        brama__deny_several(c, BRAMA__ORY, &place);
         return BRAMA__AUTHN_ENDED;
     }
     if (!unescape(c, user, &user) || !unescape(c, password, &password)) {

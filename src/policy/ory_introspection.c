@@ -309,7 +309,7 @@ enum brama__authn brama__ask_introspection(struct brama__case *c, const struct b
     c->scopes_wanted = row->scopes;
     brama_str token = brama__find_ory_token(c, &place, &several);
     if (several) {
-        brama__deny_several(c, BRAMA__ORY);
+        brama__deny_several(c, BRAMA__ORY, &place);
         return BRAMA__AUTHN_ENDED;
     }
     if (token.n == 0)
