@@ -255,6 +255,7 @@ static bool set_options(struct fetch *f)
     bool bad = false;
 #define SET(option, value) bad |= curl_easy_setopt(e, option, value) != CURLE_OK
     SET(CURLOPT_PRIVATE, f);
+    SET(CURLOPT_ERRORBUFFER, f->detail);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -263,7 +264,8 @@ static bool set_options(struct fetch *f)
     SET(CURLOPT_FOLLOWLOCATION, 0L); /* each step is judged by brama__fetch_finished() */
     SET(CURLOPT_FRESH_CONNECT, 1L);  /* so that every fetch passes open_socket() */
     SET(CURLOPT_FORBID_REUSE, 1L);
-    SET(CURLOPT_QUICK_EXIT, 1L); /* a timeout needn't wait for the resolver's thread */
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* a changed address is met by the next fetch */
+    SET(CURLOPT_QUICK_EXIT, 1L);        /* a timeout needn't wait for the resolver's thread */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)f->connect_ms);
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)f->body.max_bytes);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -410,7 +412,9 @@ bool brama__fetch_finished(struct fetch *f, CURLcode code, uint64_t now_ms)
         return false;
     }
     if (code != CURLE_OK) {
-        PROBLEM(f, "%s", curl_easy_strerror(code));
+        /* Other details differ from fetch to fetch. */
+        bool plain = code != CURLE_PEER_FAILED_VERIFICATION || f->detail[0] == '\0';
+        PROBLEM(f, "%.200s", plain ? curl_easy_strerror(code) : f->detail);
         return false;
     }
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -31,6 +31,7 @@ struct fetch {
     int64_t max_age_s;
     uint16_t status;
     char problem[BRAMA_HTTP_PROBLEM_BYTES];
+    char detail[CURL_ERROR_SIZE]; /* libcurl's words */
 };
 
 /* NULL: no memory. */
