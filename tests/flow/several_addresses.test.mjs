@@ -6,8 +6,8 @@ import { afterEach, describe, test } from 'node:test';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway } from './lib/gateway.mjs';
 import { freePort, sleep, until } from './lib/place.mjs';
-import { start } from './lib/process.mjs';
 import { apiRule, documents } from './lib/rules.mjs';
+import { blackHole } from './lib/servers.mjs';
 import { rawUpstream, recorder } from './lib/upstream.mjs';
 
 const NAMESPACE = 'shop';
@@ -64,28 +64,6 @@ const tally = (answers) => {
   for (const { status, text } of answers) by[status === 200 ? text : status] = (by[status === 200 ? text : status] ?? 0) + 1;
   return by;
 };
-
-/** An address where connecting waits for ever: a listener whose backlog is full. */
-async function blackHole() {
-  const port = await freePort();
-  const it = start('python3', ['-c', `
-import socket, time
-s = socket.socket()
-s.bind(('127.0.0.1', ${port}))
-s.listen(0)
-held = []
-for i in range(4):
-    c = socket.socket()
-    c.setblocking(False)
-    c.connect_ex(('127.0.0.1', ${port}))
-    held.append(c)
-print('full', flush=True)
-time.sleep(600)
-`]);
-  await until('the black hole', () => it.out.includes('full'));
-  await sleep(50);
-  return { port, stop: () => it.stop('SIGKILL') };
-}
 
 describe('addresses that are dead', () => {
   test('refused ones: every request is answered by a live one, whatever its method', async () => {

@@ -3,7 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import { makeKey } from './keys.mjs';
-import { freePort, until } from './place.mjs';
+import { freePort, sleep, until } from './place.mjs';
 import { start } from './process.mjs';
 
 /** Debian's httpbin under gunicorn. */
@@ -51,6 +51,8 @@ export async function pageServer(pages = {}, { tls, port } = {}) {
       server.close(resolve);
       server.closeAllConnections();
     });
+  /** Another certificate from the next handshake on. */
+  it.certify = (other) => server.setSecureContext(other);
   server.unref();
   return it;
 }
@@ -110,4 +112,27 @@ export async function oidcProvider({ scopes, opaque = false }) {
     introspectionUrl: `${issuer}/token/introspection`,
     stop: () => new Promise((resolve) => server.close(resolve) && server.closeAllConnections()),
   };
+}
+
+/** An address where connecting waits for ever: a listener whose backlog is full. */
+export async function blackHole(port) {
+  port ??= await freePort();
+  const it = start('python3', ['-c', `
+import socket, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('127.0.0.1', ${port}))
+s.listen(0)
+held = []
+for i in range(4):
+    c = socket.socket()
+    c.setblocking(False)
+    c.connect_ex(('127.0.0.1', ${port}))
+    held.append(c)
+print('full', flush=True)
+time.sleep(600)
+`]);
+  await until('the black hole', () => it.out.includes('full'));
+  await sleep(50);
+  return { port, stop: () => it.stop('SIGKILL') };
 }
