@@ -13,7 +13,7 @@ import { verdict } from './lib/verdict.mjs';
 const HOST = 'one.test.local';
 const record = (more) => ({
   id: 'may-c0.0-1', lane: 'kept', class: 'may pass', service: 'one', host: HOST, hostThere: HOST, target: '/x', arrives: '/x',
-  statuses: [401, 403], method: 'GET', idempotent: true, wants: 10, delay: 0, stale: [], tries: 1, began: 0, ended: 5,
+  statuses: [401, 403], method: 'GET', idempotent: true, wants: 10, stale: [], tries: 1, ended: 5, took: 5,
   how: 'answered', status: 200, own: 'own', ...more,
 });
 const entry = (more) => ({

@@ -6,6 +6,7 @@ import { chance } from './chance.mjs';
 import { contentOf, ownership } from './content.mjs';
 import { Connection } from './h1.mjs';
 import { Session } from './h2.mjs';
+import { PIECE_MS } from './workload.mjs';
 
 const TRIES = 3;
 const BODY_MAX = 40_000;
@@ -24,6 +25,7 @@ function shape(kind, luck) {
     inPieces: carries && luck.oneIn(5),
     wants: luck.oneIn(6) ? luck.between(1, ANSWER_MAX) : luck.between(0, 400),
     chunked: luck.oneIn(3),
+    pieces: luck.oneIn(10) ? luck.between(2, 6) : 0,
     delay: luck.oneIn(10) ? luck.between(1, kind.delay ?? 40) : 0,
   };
 }
@@ -41,6 +43,7 @@ function headersOf(record, token) {
     'x-try': String(record.tries),
     'x-wants': String(record.wants),
     ...(record.chunked && { 'x-chunked': '1' }),
+    ...(record.pieces && { 'x-pieces': String(record.pieces) }),
     ...(record.delay && { 'x-delay': String(record.delay) }),
     ...(record.sends && { 'x-sends': String(record.sends) }),
     ...(token && { authorization: `Bearer ${token}` }),
@@ -72,8 +75,8 @@ function onH2(session, record, token) {
  *           HTTP/2 on a connection of its own or on that of all shared lanes
  *   pause   ms between two requests of a lane, at most
  *
- * records: one a request: what was asked, {how, status, own, ...} of its end, `tries`, `excused`: why it
- * may be cut, and `away`: the door was closed, as announced by leave(). until: when the clients were told
+ * records: one a request: what was asked, {how, status, own, ...} of its end, `took`: ms without the
+ * workload's own pauses, `tries`, `excused`: why it may be cut, and `away`: the door was closed, as announced by leave(). until: when the clients were told
  * to go.
  */
 export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause = 4 }) {
@@ -124,6 +127,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
 
   function note(record, end) {
     record.ended = performance.now();
+    record.took = record.ended - record.began - record.delay - PIECE_MS * Math.max(0, record.pieces - 1);
     record.connection = undefined;
     Object.assign(record, { how: end.how, status: end.status, why: end.why });
     record.away = it.leaving && ['refused', 'unanswered'].includes(end.how);

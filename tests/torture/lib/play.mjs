@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { Stage } from './stage.mjs';
+import { LEAST, Stage } from './stage.mjs';
 
 const folder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../scenes');
 const SHOWN = 10; // violations
@@ -28,7 +28,7 @@ export async function play(scene, { seconds, seed = newSeed(), say } = {}) {
 }
 
 /** Is there anything to complain of? A scene without pressure has shown nothing, either. */
-export function complaints({ letIn, lost, failure, figures, events, seed }, { least = 30 } = {}) {
+export function complaints({ letIn, lost, failure, figures, events, seed }, { least = LEAST } = {}) {
   const some = (title, list) => (list.length === 0 ? [] : [`${title}: ${list.length}`, ...list.slice(0, SHOWN).map((text) => `  ${text}`)]);
   const idle = ['passed', 'refused'].filter((name) => figures[name] < least).map((name) => `only ${figures[name]} ${name}`);
   const all = [...some('let in', letIn), ...some('lost', lost), ...(failure ? [`the scene failed: ${failure.stack ?? failure}`] : []), ...idle];

@@ -18,6 +18,9 @@ const EVIL = 'https://evil.example';
 const LANES = ['kept', 'kept', 'kept', 'fresh', 'fresh', 'h2', 'shared', 'shared', 'shared'];
 
 const WORKERS = 2;
+const PATIENCE_MS = 20_000;
+/** Of requests that passed, and of those that were refused: fewer show nothing. */
+export const LEAST = 30;
 const STOPPED = 'T';
 const stateOf = (pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '')[0];
 
@@ -156,10 +159,18 @@ export class Stage {
     return crowd;
   }
 
-  /** True until the scene's time is over; from the first question on. */
+  /** True until the scene's time is over, from the first question on; on a slow machine longer, until
+   * there has been some pressure. */
   more() {
     this.until ??= Date.now() + this.seconds * 1000;
-    return Date.now() < this.until;
+    const over = Date.now() - this.until;
+    return over < 0 || (over < PATIENCE_MS && !this.pressed());
+  }
+
+  pressed() {
+    const ends = this.crowds.flatMap((crowd) => crowd.records).filter((record) => record.how === 'answered');
+    const passed = ends.filter((record) => record.status === 200).length;
+    return passed >= LEAST && ends.length - passed >= LEAST;
   }
 
   /** Seconds since the stage was made, of performance.now(). */

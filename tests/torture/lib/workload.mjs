@@ -4,11 +4,20 @@ import http from 'node:http';
 import { freePort } from '../../flow/lib/place.mjs';
 import { contentOf } from './content.mjs';
 
+export const PIECE_MS = 20;
 const number = (text) => Number(text ?? 0);
+
+/** All at once, or in some pieces with pauses between them. */
+function send(res, body, pieces) {
+  if (pieces <= 1) return res.end(body);
+  const size = Math.ceil(body.length / pieces);
+  res.write(body.subarray(0, size));
+  return setTimeout(send, PIECE_MS, res, body.subarray(size), pieces - 1);
+}
 
 /**
  * One address of the service `name`; `lines` is the ledger of all of them. It reads of a request: x-id, x-try, x-sends (bytes of its body),
- * x-wants (bytes of the answer), x-chunked, x-delay (ms). A line of the ledger:
+ * x-wants (bytes of the answer), x-chunked, x-pieces, x-delay (ms). A line of the ledger:
  *
  *   {id, try, service, port, method, target, host, tokens, sent, whole, dead}
  *
@@ -23,7 +32,7 @@ export async function workload(name, lines, { host = '127.0.0.1', port } = {}) {
     const headers = { 'x-id': line.id, 'content-type': 'application/octet-stream' };
     if (req.headers['x-chunked'] === undefined) headers['content-length'] = n;
     res.writeHead(200, headers);
-    res.end(contentOf(line.id, n));
+    send(res, contentOf(line.id, n), number(req.headers['x-pieces']));
   };
   const take = (req, res) => {
     const line = {
