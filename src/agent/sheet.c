@@ -342,18 +342,31 @@ void brama__sheets_free(struct brama__sheets *sheets)
     sheets->n = 0;
 }
 
+static enum brama_err add_sheet(struct brama_world *world, const struct brama__sheet *s)
+{
+    enum brama_err err = BRAMA_OK;
+    for (size_t k = 0; k < s->piece_count && err == BRAMA_OK; k++)
+        err = s->problem.n == 0 ? brama_world_add_docs(world, s->pieces[k]->docs)
+                                : brama_world_stand_in(world, s->pieces[k]->docs);
+    return err;
+}
+
+/* What can be read comes first: it may have what a broken file had. */
 enum brama_err brama__sheets_add(struct brama_world *world, const struct brama__sheets *sheets)
 {
-    for (size_t i = 0; i < sheets->n; i++) {
+    enum brama_err err = BRAMA_OK;
+    for (size_t i = 0; i < sheets->n && err == BRAMA_OK; i++) {
         const struct brama__sheet *s = sheets->p[i];
         if (s->problem.n != 0)
             brama__plan_complain(world, s->where, s->problem);
-        for (size_t k = 0; k < s->piece_count && s->problem.n == 0; k++) {
-            enum brama_err err = brama_world_add_docs(world, s->pieces[k]->docs);
-            if (err != BRAMA_OK)
-                return err;
-        }
+        else
+            err = add_sheet(world, s);
     }
+    for (size_t i = 0; i < sheets->n && err == BRAMA_OK; i++)
+        if (sheets->p[i]->problem.n != 0)
+            err = add_sheet(world, sheets->p[i]);
+    if (err != BRAMA_OK)
+        return err;
     brama__plan_complain_roots(world, &sheets->files);
     return brama_arena_failed(world->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }

@@ -24,10 +24,10 @@ struct brama__sheet {
     brama_str name;
     struct brama_file_id id;
     uint64_t hash;            /* of the text; 0: it couldn't be read */
-    brama_str problem;        /* not empty: nothing of it can be used */
+    brama_str problem;        /* not empty: its APIRules can't be used */
     struct brama_where where; /* of the problem */
     struct brama__piece *
-        *pieces; /* with a problem: those before it, for the time when it is over */
+        *pieces; /* with a problem: those before it; what isn't an APIRule in them still holds */
     size_t piece_count;
 };
 

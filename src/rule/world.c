@@ -231,14 +231,14 @@ static adder *adder_of(const struct brama__object *o)
     return NULL;
 }
 
-static void add_object(struct brama_world *world, const struct brama_node *doc)
+static void add_object(struct brama_world *world, const struct brama_node *doc, bool stands_in)
 {
     const struct brama_node *metadata = brama_node_get(doc, BRAMA_STR("metadata"));
 
     if (is_list(doc)) {
         const struct brama_node *item = brama_node_get(doc, BRAMA_STR("items"))->first;
         for (; item != NULL; item = item->next)
-            add_object(world, item);
+            add_object(world, item, stands_in);
         return;
     }
     struct brama__object o = {doc, brama_node_get_str(doc, BRAMA_STR("kind")),
@@ -247,6 +247,9 @@ static void add_object(struct brama_world *world, const struct brama_node *doc)
     if (o.ns.n == 0)
         o.ns = world->default_ns;
     adder *add = adder_of(&o);
+    if (stands_in && (add == NULL || add == add_rule || add == add_unknown_version ||
+                      brama__find_object(world, o.kind, o.ns, o.name) != NULL))
+        return;
     if (add == NULL)
         skip(world, &o);
     else if (is_first(world, &o))
@@ -261,12 +264,13 @@ enum brama_err brama_world_check(const struct brama_node *docs, struct brama_dia
     return err;
 }
 
-enum brama_err brama_world_add_docs(struct brama_world *world, const struct brama_node *docs)
+static enum brama_err add_docs(struct brama_world *world, const struct brama_node *docs,
+                               bool stand_in)
 {
     struct brama_world before = *world;
 
     for (const struct brama_node *doc = docs; doc != NULL; doc = doc->next)
-        add_object(world, doc);
+        add_object(world, doc, stand_in);
     if (!brama_arena_failed(world->arena))
         return BRAMA_OK;
     /* Names of what is taken back stay in the table; a failed arena takes no further file anyway.
@@ -283,6 +287,16 @@ enum brama_err brama_world_add_docs(struct brama_world *world, const struct bram
     if (world->findings.last != NULL)
         world->findings.last->next = NULL;
     return BRAMA_ERR_NOMEM;
+}
+
+enum brama_err brama_world_add_docs(struct brama_world *world, const struct brama_node *docs)
+{
+    return add_docs(world, docs, false);
+}
+
+enum brama_err brama_world_stand_in(struct brama_world *world, const struct brama_node *docs)
+{
+    return add_docs(world, docs, true);
 }
 
 enum brama_err brama_world_add(struct brama_world *world, brama_str file, brama_str text,

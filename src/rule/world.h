@@ -187,5 +187,10 @@ BRAMA_MUST_USE enum brama_err brama_world_check(const struct brama_node *docs,
 /* docs: checked; they must outlive the world and not change while it is in use. BRAMA_ERR_NOMEM. */
 BRAMA_MUST_USE enum brama_err brama_world_add_docs(struct brama_world *world,
                                                    const struct brama_node *docs);
+/* Of a file that can't be read now, what it held before: all but its APIRules, which have their
+ * last good forms, and but what the world has already. After all that can be read. BRAMA_ERR_NOMEM.
+ */
+BRAMA_MUST_USE enum brama_err brama_world_stand_in(struct brama_world *world,
+                                                   const struct brama_node *docs);
 
 #endif

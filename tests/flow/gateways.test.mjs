@@ -174,6 +174,40 @@ test('a Secret that changes is shown at once; a broken pair isn’t shown', asyn
   }
 });
 
+test('a file that can’t be read keeps its Gateways, Secrets and Services', async () => {
+  const web = await certificate('web-tls', 'web.test.local');
+  const neighbours = (host) =>
+    documents(
+      istioGateway('web', [server('HTTPS', [host], simple('web-tls'))]), web.secret(),
+      dump({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop' }, spec: { type: 'ExternalName', externalName: '127.0.0.1', ports: [{ port: 8000, targetPort: upstream.port }] } }),
+    );
+  const gw = await gateway({
+    tls: true, files: { 'neighbours.yaml': neighbours('web.test.local'), 'rule.yaml': rule('web', 'web.test.local', 'shop/web', { service: { name: 'web', port: 8000 } }) },
+  });
+  const served = () => expectExchange(gw, { request: { host: 'web', target: '/open', scheme: 'https' }, status: 200, upstream, explains: false });
+  const noticed = (text) => until('the agent’s word', () => gw.process.err.includes(text));
+  try {
+    await served();
+    for (const broken of [`${neighbours('web.test.local').slice(0, -9)}`, '', 'kind: [']) {
+      gw.write('neighbours.yaml', broken);
+      await noticed('neighbours.yaml');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await served();
+      assert.equal(await handshake(gw, 'web.test.local'), web.subject);
+      gw.write('rule.yaml', rule('web', 'web.test.local', 'shop/web', { service: { name: 'web', port: 8000 }, timeout: broken.length + 1 }));
+      await until('the rule in its newest form', async () => (await gw.apiRule('web')).form === 'current');
+      await served();
+    }
+    gw.write('neighbours.yaml', neighbours('other.test.local'));
+    await until('another host', async () => (await handshake(gw, 'web.test.local')) === 'CN=test.local');
+    await expectExchange(gw, { request: { host: 'web', target: '/open', scheme: 'https' }, status: 404, reason: 'no_host', upstream });
+    gw.remove('neighbours.yaml');
+    await until('no Gateway', async () => (await gw.apiRule('web')).state === 'Error');
+  } finally {
+    await gw.stop();
+  }
+});
+
 test('a given kyma-system/kyma-gateway replaces the built-in one', async () => {
   const mine = (protocol, host) => istioGateway('kyma-gateway', [server(protocol, [host], protocol === 'HTTPS' && simple('kyma-gateway-certs'))], 'kyma-system');
   const gw = await gateway({

@@ -1,6 +1,8 @@
 /* Facts: apirule.md 1.2, 1.3, 4.1 and the toggle's table in section 5. */
 #include "fixture.h"
 
+#include "json/read.h"
+
 #define CONFIG_MAP(data)                                                                           \
     "apiVersion: v1\nkind: ConfigMap\n"                                                            \
     "metadata: {name: api-gateway-config, namespace: kyma-system}\ndata: " data "\n---\n"
@@ -331,6 +333,39 @@ static void a_report_lists_failures_and_findings(void **state)
     fixture_end(&f);
 }
 
+/* Documents as a file had them before it broke. */
+static void stand_in(struct fixture *f, brama_str text)
+{
+    struct brama_node *docs = NULL;
+    struct brama_diag diag = {0};
+
+    assert_int_equal(brama_yaml_parse(&docs, &f->arena, text, BRAMA_STR("broken.yaml"),
+                                      &brama_json_limits_rules, &diag),
+                     BRAMA_OK);
+    assert_int_equal(brama_world_check(docs, &diag), BRAMA_OK);
+    assert_int_equal(brama_world_stand_in(&f->world, docs), BRAMA_OK);
+}
+
+static void what_a_broken_file_had_beside_rules_stands_in(void **state)
+{
+    (void)state;
+#define OBJECT(kind, name, rest)                                                                   \
+    "apiVersion: v1\nkind: " kind "\nmetadata: {name: " name "}\n" rest "---\n"
+    struct fixture f;
+    fixture_begin(&f);
+    fixture_add(&f, "a file", BRAMA_STR(OBJECT("Service", "a", "spec: {ports: [{port: 1}]}\n")));
+    stand_in(&f, BRAMA_STR(OBJECT("Service", "a", "spec: {ports: [{port: 2}]}\n")
+                               OBJECT("Service", "b", "spec: {ports: [{port: 3}]}\n")
+                                   OBJECT("Deployment", "c", "") ISTIO ORY_RULE));
+    EXPECT("a Service that is nowhere else", brama_str_eq(f.world.services->name, BRAMA_STR("b")));
+    EXPECT("what is there counts",
+           f.world.services->next->ports[0].port == 1 && f.world.services->next->next == NULL);
+    EXPECT("the toggle stays", f.world.toggle.handler == BRAMA_HANDLER_ISTIO);
+    EXPECT("APIRules have their last good forms", f.world.rules == NULL);
+    EXPECT("nothing is said", f.world.findings.first == NULL && f.world.skipped == 0);
+    fixture_end(&f);
+}
+
 /* An allocator that ends after so many blocks. */
 struct countdown {
     size_t left;
@@ -388,6 +423,7 @@ int run_world(void)
         cmocka_unit_test(a_host_stays_with_who_is_served_under_it),
         cmocka_unit_test(a_stored_rule_is_judged_alone),
         cmocka_unit_test(a_report_lists_failures_and_findings),
+        cmocka_unit_test(what_a_broken_file_had_beside_rules_stands_in),
         cmocka_unit_test(without_memory_nothing_is_valid),
     };
     return cmocka_run_group_tests_name("world", tests, NULL, NULL);
