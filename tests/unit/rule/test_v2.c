@@ -53,6 +53,15 @@ static const struct row kyma_rows[] = {
      BRAMA_LIT(V2_JWT("authentications: [{issuer: '', jwksUri: 'https://a/k'}]")),
      V2_SAYS(".spec.rules[0].jwt.authentications[0].issuer",
              "value is empty or not a valid uri err=value is empty")},
+    {"an issuer with a colon must be a URI",
+     BRAMA_LIT(V2_JWT("authentications: [{issuer: '://bad', jwksUri: 'https://a/k'}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].issuer",
+             "value is empty or not a valid uri err=parse \"://bad\": missing protocol scheme")},
+    {"an issuer without one may be any name",
+     BRAMA_LIT(V2_JWT("authentications: [{issuer: internal, jwksUri: 'https://a/k'}]")), V2_OK},
+    {"an empty jwksUri", BRAMA_LIT(V2_JWT("authentications: [{issuer: a, jwksUri: ''}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[0].jwksUri",
+             "value is empty or not a valid uri err=value is empty")},
     {"a jwksUri that is no URI",
      BRAMA_LIT(V2_JWT("authentications: [{issuer: a, jwksUri: '://bad'}]")),
      V2_SAYS(".spec.rules[0].jwt.authentications[0].jwksUri",
@@ -62,6 +71,17 @@ static const struct row kyma_rows[] = {
      BRAMA_LIT(
          V2_JWT("authentications: [{" ISSUER ", fromParams: [t], fromHeaders: [{name: X-T}]}]")),
      V2_SAYS(".spec.rules[0].jwt.authentications[0].fromHeaders",
+             "mixture of multiple fromHeaders and fromParams is not supported")},
+    {"headers after parameters of another one",
+     BRAMA_LIT(V2_JWT("authentications: [{issuer: a, jwksUri: 'https://a', fromParams: [t]}, "
+                      "{issuer: b, jwksUri: 'https://b', fromHeaders: [{name: X-T}]}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[1].fromHeaders",
+             "mixture of multiple fromHeaders and fromParams is not supported")},
+    {"parameters after headers of another one",
+     BRAMA_LIT(V2_JWT("authentications: [{issuer: a, jwksUri: 'https://a', "
+                      "fromHeaders: [{name: X-T}]}, {issuer: b, jwksUri: 'https://b', "
+                      "fromParams: [t]}]")),
+     V2_SAYS(".spec.rules[0].jwt.authentications[1].fromParams",
              "mixture of multiple fromHeaders and fromParams is not supported")},
     {"two parameters", BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromParams: [t, u]}]")),
      V2_SAYS(".spec.rules[0].jwt.authentications[0].fromParams",
@@ -76,11 +96,32 @@ static const struct row kyma_rows[] = {
                "restrictions: {}}}\n"),
      V2_SAYS(".spec.rules[0].extAuth.authentications",
              "A JWT config must have at least one authentication")},
+    {"and its path in their authorizations",
+     BRAMA_LIT(PROVIDER(AUTHORIZER_AT) V2
+               "  - {path: /a, methods: [GET], extAuth: {authorizers: [x], restrictions: {" AUTHN
+               ", authorizations: [{requiredScopes: []}]}}}\n"),
+     V2_SAYS(".spec.rules[0].extAuth.authorizations[0].requiredScopes", "value is empty")},
+    {"one issuer with two places, in two rules",
+     BRAMA_LIT(V2 "  - {path: /a, methods: [GET], jwt: {" AUTHN "}}\n"
+                  "  - {path: /b, methods: [GET], jwt: {authentications: [{" ISSUER
+                  ", fromParams: [t]}]}}\n"),
+     V2_SAYS(".spec.rules[1].jwt.authentications[0]",
+             "multiple jwt configurations that differ for the same issuer")},
     {"one issuer with two places, inside one rule",
      BRAMA_LIT(V2_JWT("authentications: [{" ISSUER ", fromHeaders: [{name: a}]}, {" ISSUER
                       ", fromHeaders: [{name: b}]}]")),
      V2_SAYS(".spec.rules[0].jwt.authentications[1]",
              "multiple jwt configurations that differ for the same issuer")},
+    {"a host that is neither a name nor full",
+     BRAMA_LIT(
+         V2_HEAD
+         "spec:\n  gateway: kyma-system/kyma-gateway\n  hosts: [host.example.c]\n"
+         "  service: {name: a, port: 1}\n  rules: [{path: /a, methods: [GET], noAuth: true}]\n"),
+     V2_SAYS(".spec.hosts[0]",
+             "Host must be a lowercase RFC 1123 label (must consist of lowercase alphanumeric "
+             "characters or '-', and must start and end with an lowercase alphanumeric "
+             "character), a fully qualified domain name, or a wildcard domain name (e.g. "
+             "*.local.kyma.dev)")},
     {"no hosts",
      BRAMA_LIT(V2_HEAD "spec:\n  gateway: kyma-system/kyma-gateway\n"
                        "  service: {name: a, port: 1}\n"
