@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { verb } from './lib/gateway.mjs';
 import { makeKey } from './lib/keys.mjs';
@@ -31,6 +32,7 @@ const keySet = (name, ...keys) => `file://${file(name, { keys })}`;
 const withKeys = (url) => apiRule({ rules: [{ path: '/a', jwt: istioJwt('https://idp.example', url, { audiences: ['shop'] }) }] });
 const rsa = makeKey('RS256').jwk;
 const ec = makeKey('ES256');
+const long = makeKey('RS256', { bits: 4096 }).jwk; // made once: it takes a while
 const open = apiRule({ rules: [{ path: '/a', noAuth: true }] });
 const web = (tls, ...more) => documents(JSON.stringify({ apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'web', namespace: 'shop' }, spec: { servers: [{ port: { number: 443, name: 'https', protocol: 'HTTPS' }, hosts: ['*.localhost'], tls }] } }), open, ...more);
 const tlsSecret = (crt, key) => JSON.stringify({ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: 'c', namespace: 'shop' }, stringData: { 'tls.crt': crt, 'tls.key': key } });
@@ -86,7 +88,7 @@ const examples = [
   ['BRAMA1212', documents(apiRule({ rules: [{ path: '/a', noAuth: true }] }), apiRuleV1({ name: 'old', host: 'old', rules: [{ path: '/old', ...handler('allow') }] })), '.spec.rules[0]', /policies of other rules|AuthorizationPolicies of other rules/i,
     documents(apiRule({ rules: [{ path: '/a', noAuth: true }] }), apiRuleV1({ name: 'old', host: 'old', service: { name: 'other', port: 1 }, rules: [{ path: '/old', ...handler('allow') }] }))],
   ['BRAMA1301', withKeys(keySet('weak', ec.jwk, makeKey('RS256', { bits: 1024 }).jwk)), '.spec.rules[0].jwt.authentications[0].jwksUri', /isn't used/, withKeys(keySet('strong', ec.jwk, rsa))],
-  ['BRAMA1302', withKeys(keySet('dear', makeKey('RS256', { bits: 4096 }).jwk)), '.spec.rules[0].jwt.authentications[0].jwksUri', /RSA-4096: each new token costs about four times/, withKeys(keySet('cheap', rsa))],
+  ['BRAMA1302', withKeys(keySet('dear', long)), '.spec.rules[0].jwt.authentications[0].jwksUri', /RSA-4096: each new token costs about four times/, withKeys(keySet('cheap', rsa))],
   ['BRAMA1303', withKeys(`file://${dir}/absent`), '.spec.rules[0].jwt.authentications[0].jwksUri', /no keys from file:/, withKeys(keySet('there', rsa))],
   ['BRAMA1304', withKeys(keySet('private', rsa, { ...ec.jwk, d: 'AA' })), '.spec.rules[0].jwt.authentications[0].jwksUri', /private members/, withKeys(keySet('public', rsa, ec.jwk))],
   ['BRAMA2001', 'kind: [', '', /./, open],
@@ -171,10 +173,35 @@ describe('a field that nobody knows', () => {
   });
 });
 
+test('keys: what is said of each', async () => {
+  const pair = (options) => generateKeyPairSync('rsa', options).publicKey.export({ format: 'jwk' });
+  // What the set holds beside a good key, and what is said.
+  const rows = [
+    ['512 bits', { ...pair({ modulusLength: 512 }), kid: 'tiny' }, 'BRAMA1301', /key "tiny" of file:.* is weak and isn't used/],
+    ['the exponent 1', { ...rsa, kid: 'one', e: 'AQ' }, 'BRAMA1301', /key "one" .* isn't used/],
+    ['the exponent 3', { ...pair({ modulusLength: 2048, publicExponent: 3 }), kid: 'three' }, 'BRAMA1301', /key "three" .* has the RSA exponent 3/],
+    ['4096 bits', { ...long, kid: 'long' }, 'BRAMA1302', /key "long" .* is RSA-4096/],
+    ['no kid', { ...long, kid: undefined }, 'BRAMA1302', /key 1 \(without kid\)/],
+    ['a shared secret', { kty: 'oct', k: 'c2VjcmV0', kid: 's' }, 'BRAMA1304', /key "s" .* isn't used: kty oct/],
+    ['for encryption', { ...rsa, kid: 'enc', use: 'enc' }, 'BRAMA1304', /key "enc" .* isn't used: use says/],
+    ['an unknown curve', { kty: 'EC', crv: 'secp256k1', x: 'AA', y: 'AA', kid: 'k1' }, 'BRAMA1304', /key "k1" .* isn't used/],
+    ['an ordinary one', rsa, undefined],
+  ];
+  for (const [name, key, code, message] of rows) {
+    const { findings } = await check(withKeys(keySet('one-by-one', ec.jwk, key)));
+    const found = findings.filter((f) => f.code.startsWith('BRAMA13'));
+    assert.deepEqual(found.map((f) => f.code), code === undefined ? [] : [code], name);
+    if (message !== undefined) assert.match(found[0].message, message, name);
+  }
+  const { code, findings } = await check(withKeys(keySet('all-weak', { ...pair({ modulusLength: 512 }), kid: 'tiny' })));
+  assert.equal(code, 1, 'a set without a usable key is as good as none');
+  assert.ok(findings.some((f) => f.code === 'BRAMA1303' && f.severity === 'error'));
+});
+
 describe('--online', () => {
   let server;
   before(async () => {
-    server = await pageServer({ '/jwks': { keys: [makeKey('RS256', { bits: 4096 }).jwk] } });
+    server = await pageServer({ '/jwks': { keys: [long] } });
   });
   after(() => server?.stop());
 
