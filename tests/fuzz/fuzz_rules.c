@@ -4,6 +4,7 @@
 #include "fuzz.h"
 #include "policy/compile.h"
 #include "policy/decide.h"
+#include "policy/lint.h"
 #include "rule/judge.h"
 
 #define DOMAIN BRAMA_STR("kyma.example")
@@ -144,6 +145,8 @@ static void enforce(struct brama_world *world)
         const struct brama_apirule *rule = world->rules;
         FUZZ_CHECK(brama_policy_open(&policy, bytes.p, bytes.n) == BRAMA_OK);
         FUZZ_CHECK(brama_policy_verify(&policy) == BRAMA_OK);
+        err = brama_policy_lint(world, &policy);
+        FUZZ_CHECK(err == BRAMA_OK || err == BRAMA_ERR_NOMEM);
         if (rule != NULL && rule->next == NULL && rule->judged.valid && !is_open(rule))
             ask_with_nothing(&policy, rule, world->arena);
     }
