@@ -62,14 +62,29 @@ static bool seconds_since(const struct ask *a, int64_t *out)
     return true;
 }
 
+/* "3 min": from two of a unit on. */
+static brama_str span_text(const struct ask *a, int64_t s)
+{
+    static const struct {
+        int64_t s;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(units); i++)
+        if (s >= 2 * units[i].s)
+            return brama_arena_printf(a->arena, "%lld %s", (long long)(s / units[i].s),
+                                      units[i].name);
+    return brama_arena_printf(a->arena, "%lld s", (long long)s);
+}
+
 static brama_str expired(const struct ask *a)
 {
     int64_t ago;
 
     if (!seconds_since(a, &ago) || ago < 0)
         return BRAMA_STR("get a new token: this one has expired");
-    return brama_arena_printf(a->arena, "get a new token: this one expired %lld s ago",
-                              (long long)ago);
+    return brama_arena_printf(a->arena, "get a new token: this one expired %.*s ago",
+                              BRAMA_FMT(span_text(a, ago)));
 }
 
 static brama_str not_yet(const struct ask *a)
@@ -79,8 +94,8 @@ static brama_str not_yet(const struct ask *a)
     if (!seconds_since(a, &ago) || ago > 0)
         return BRAMA_NIL;
     return brama_arena_printf(a->arena,
-                              "wait, or set the issuer's clock: the token is of a time in %lld s",
-                              (long long)-ago);
+                              "wait, or set the issuer's clock: the token is of a time in %.*s",
+                              BRAMA_FMT(span_text(a, -ago)));
 }
 
 static brama_str without_slash(brama_str s)
