@@ -35,6 +35,39 @@ static bool is_metadata(const struct brama_get_form *form, brama_str key)
            brama_str_eq(key, brama_str_c(form->name_member));
 }
 
+/* {code, desc} */
+static void add_block(struct brama_arena *arena, struct brama_node *status, const char *name,
+                      brama_str code, brama_str desc)
+{
+    struct brama_node *block = add_map(arena, status, brama_str_c(name));
+
+    if (block == NULL)
+        return;
+    add_text(arena, block, BRAMA_STR("code"), code);
+    if (desc.n != 0)
+        add_text(arena, block, BRAMA_STR("desc"), desc);
+}
+
+/* As v1alpha1 and v1beta1 have their status: a block for the rule, and one for each kind of object
+ * that Kyma makes of it. apirule.md section 3.6. */
+static void add_blocks(struct brama_arena *arena, struct brama_node *status,
+                       const struct brama_node *row)
+{
+    static const char *const ory[] = {"virtualServiceStatus", "accessRuleStatus"};
+    static const char *const istio[] = {"virtualServiceStatus", "authorizationPolicyStatus",
+                                        "requestAuthenticationStatus"};
+    bool ok = brama_str_eq(brama_node_get_str(row, BRAMA_STR("state")), BRAMA_STR("OK"));
+    bool is_istio =
+        brama_str_eq(brama_node_get_str(row, BRAMA_STR("judged_under")), BRAMA_STR("istio"));
+    size_t count = is_istio ? BRAMA_ARRAY_LEN(istio) : BRAMA_ARRAY_LEN(ory);
+
+    add_block(arena, status, "APIRuleStatus", ok ? BRAMA_STR("OK") : BRAMA_STR("ERROR"),
+              brama_node_get_str(row, BRAMA_STR("description")));
+    for (size_t i = 0; i < count; i++)
+        add_block(arena, status, is_istio ? istio[i] : ory[i],
+                  ok ? BRAMA_STR("OK") : BRAMA_STR("SKIPPED"), BRAMA_NIL);
+}
+
 struct brama_node *brama_get_object(struct brama_arena *arena, const struct brama_get_form *form,
                                     const struct brama_node *row)
 {
@@ -60,6 +93,8 @@ struct brama_node *brama_get_object(struct brama_arena *arena, const struct bram
         if (!is_metadata(form, m->key))
             add(arena, status, m);
     }
+    if (brama_str_starts(version, BRAMA_STR("v1")) && form->group != NULL)
+        add_blocks(arena, status, row);
     return brama_arena_failed(arena) ? NULL : object;
 }
 

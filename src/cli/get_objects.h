@@ -10,8 +10,8 @@ struct brama_get_form {
     const char *name_member;
 };
 
-/* {apiVersion, kind, metadata: {name, namespace}, status: {all other members}} of a row. NULL: no
- * memory. */
+/* {apiVersion, kind, metadata: {name, namespace}, status: {all other members}} of a row; of a
+ * v1alpha1 or v1beta1 APIRule also the blocks that its status has in Kyma. NULL: no memory. */
 struct brama_node *brama_get_object(struct brama_arena *arena, const struct brama_get_form *form,
                                     const struct brama_node *row);
 /* {apiVersion: v1, kind: List, items} of all rows. */

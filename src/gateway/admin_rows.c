@@ -46,6 +46,7 @@ void brama_gw_write_apirule(struct brama_json_out *out, const struct brama_polic
     brama_json_member(out, BRAMA_STR("description"), brama_pack_text(pack, rule->description));
     brama_json_member(out, BRAMA_STR("form"), form_name(rule->form));
     brama_json_member(out, BRAMA_STR("handler"), handler_name(rule->handler));
+    brama_json_member(out, BRAMA_STR("judged_under"), handler_name(rule->judged));
     brama_json_member(out, BRAMA_STR("file"), brama_pack_text(pack, rule->file));
     member_int(out, BRAMA_STR("line"), rule->line);
     brama_json_end(out);

@@ -105,6 +105,9 @@ static void add_apirule(struct brama__build *b, struct brama_p_apirule row,
     bool v1 =
         form != NULL && (form->version == BRAMA_API_V1ALPHA1 || form->version == BRAMA_API_V1BETA1);
     row.handler = v1 ? (uint32_t)form->judged.handler : BRAMA_HANDLER_NONE; /* v2 has none */
+    row.judged = current->version == BRAMA_API_V1ALPHA1 || current->version == BRAMA_API_V1BETA1
+                     ? (uint32_t)current->judged.handler
+                     : BRAMA_HANDLER_NONE;
     row.ns = brama_packer_text(b->out, ns);
     row.name = brama_packer_text(b->out, name);
     uint32_t at = brama_packer_row(b->out, BRAMA_T_APIRULE, &row, sizeof(row));

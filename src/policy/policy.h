@@ -105,6 +105,8 @@ struct brama_p_apirule {
     uint32_t line;
     uint32_t form;    /* enum brama_form */
     uint32_t handler; /* enum brama_handler of the form in force */
+    uint32_t judged;  /* enum brama_handler that the current form was judged under; v1* only */
+    uint32_t unused;
 };
 
 struct brama_p_rule {

@@ -169,6 +169,25 @@ describe('a running gateway', () => {
     for (const format of ['wide', 'yaml']) assert.equal((await verb(['get', 'apirules', '--admin', gw.admin, '-o', format])).code, 0, format);
   });
 
+  test('get apirules: a v1beta1 rule has Kyma’s blocks for its status', async () => {
+    const blocks = async (handler, strategy) => {
+      gw.write('old.yaml', documents(toggle(handler), apiRuleV1({ name: 'old', host: 'old', rules: [{ path: '/x', accessStrategies: [{ handler: strategy }] }] })));
+      return until('the status', async () => {
+        const { items } = JSON.parse((await verb(['get', 'apirules', '--admin', gw.admin, '-o', 'json'])).out);
+        const status = items.find((item) => item.metadata.name === 'old')?.status;
+        return status?.judged_under === handler && (status.state === 'OK') === (strategy === 'no_auth') && Object.fromEntries(Object.entries(status).filter(([key]) => key.endsWith('Status')));
+      });
+    };
+    const ok = { code: 'OK' }, skipped = { code: 'SKIPPED' };
+    const error = { code: 'ERROR', desc: 'Validation error: Attribute ".spec.rules[0].accessStrategies[0].handler": Unsupported accessStrategy: bearer_token' };
+    assert.deepEqual(await blocks('ory', 'no_auth'), { APIRuleStatus: ok, virtualServiceStatus: ok, accessRuleStatus: ok });
+    assert.deepEqual(await blocks('ory', 'bearer_token'), { APIRuleStatus: error, virtualServiceStatus: skipped, accessRuleStatus: skipped });
+    assert.deepEqual(await blocks('istio', 'no_auth'), { APIRuleStatus: ok, virtualServiceStatus: ok, authorizationPolicyStatus: ok, requestAuthenticationStatus: ok });
+    assert.deepEqual(await blocks('istio', 'bearer_token'), { APIRuleStatus: error, virtualServiceStatus: skipped, authorizationPolicyStatus: skipped, requestAuthenticationStatus: skipped });
+    gw.remove('old.yaml');
+    await until('it is gone', async () => (await gw.apiRules()).length === 1);
+  });
+
   test('apply waits until it is in force; delete takes it out again', async () => {
     await expectExchange(gw, { request: ask('two'), status: 404, reason: 'no_host' });
     const applied = await gw.apply(open('two'));
