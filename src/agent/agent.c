@@ -53,9 +53,8 @@ static void end(struct agent *a, int exit_code)
 static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
 {
     const struct brama_policy *policies[2];
-    struct brama__facts_sources from = {.policies = policies,
-                                        .keysets = a->keysets,
-                                        .resolver = a->resolver};
+    struct brama__facts_sources from = {
+        .policies = policies, .keysets = a->keysets, .resolver = a->resolver};
     const struct brama__round *newest = a->next != NULL ? a->next : a->in_force;
     struct brama_buf bytes;
     uint64_t number = brama__publish_next(&a->publisher, BRAMA_PACK_FACTS);
@@ -364,11 +363,12 @@ static int find_roots(struct agent *a)
     return DONE;
 }
 
-static bool lookup(void *ctx, brama_str host, uint16_t port, brama_str *to_host, uint16_t *to_port)
+static bool lookup(void *ctx, brama_str host, uint16_t port, size_t which, brama_str *to_host,
+                   uint16_t *to_port)
 {
     struct agent *a = ctx;
     struct brama__round *r = a->next != NULL ? a->next : a->in_force;
-    return r != NULL && brama_service_lookup(&r->table, host, port, to_host, to_port);
+    return r != NULL && brama_service_lookup(&r->table, host, port, which, to_host, to_port);
 }
 
 static int code_of(enum brama_err err, const struct brama_diag *diag)

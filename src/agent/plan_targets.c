@@ -17,7 +17,7 @@ static struct brama_endpoint endpoint_of(const struct brama_policy *policy,
     brama_str to_host;
     uint16_t to_port;
 
-    if (brama_service_lookup(&own, e.host, e.port, &to_host, &to_port))
+    if (brama_service_lookup(&own, e.host, e.port, 0, &to_host, &to_port))
         e = (struct brama_endpoint){to_host, to_port};
     return e;
 }

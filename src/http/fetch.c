@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "http/address.h"
+#include "http/dial.h"
 
 #define TOTAL_MS 5000
 #define CONNECT_MS 1000
@@ -287,31 +288,6 @@ static bool set_options(struct fetch *f)
            (f->ca_file == NULL || set_ca(f));
 }
 
-/* Where the service table says that the host lives; the request stays the one for the URL. */
-static bool set_connect_to(struct fetch *f, const char *host, const char *port)
-{
-    brama_str name = brama_str_c(host), to;
-    uint64_t number;
-    uint16_t to_port;
-    char text[512];
-
-    curl_slist_free_all(f->connect_to);
-    f->connect_to = NULL;
-    if (f->resolver != NULL && brama_str_u64(brama_str_c(port), &number) && number <= UINT16_MAX &&
-        f->resolver->lookup(f->resolver->ctx, name, (uint16_t)number, &to, &to_port)) {
-        bool ipv6 = brama_str_find(to, ':') != to.n;
-        int n = snprintf(text, sizeof(text), ipv6 ? "::[%.*s]:%u" : "::%.*s:%u", BRAMA_FMT(to),
-                         (unsigned)to_port);
-        if (n > 0 && (size_t)n < sizeof(text))
-            f->connect_to = curl_slist_append(NULL, text);
-        if (f->connect_to == NULL) {
-            PROBLEM(f, "the service table's address of %.100s is of no use", host);
-            return false;
-        }
-    }
-    return curl_easy_setopt(f->easy, CURLOPT_CONNECT_TO, f->connect_to) == CURLE_OK;
-}
-
 /* Point the handle at f->url. False: a problem. */
 static bool aim(struct fetch *f)
 {
@@ -332,7 +308,7 @@ static bool aim(struct fetch *f)
     else {
         f->https = strcmp(scheme, "https") == 0;
         done = curl_easy_setopt(f->easy, CURLOPT_URL, f->url) == CURLE_OK &&
-               set_connect_to(f, host, port);
+               brama__dial_first(f, host, port);
     }
     curl_free(scheme);
     curl_free(host);
@@ -358,6 +334,17 @@ bool brama__fetch_prepare(struct fetch *f, uint64_t now_ms)
     }
     return set_options(f) && aim(f) &&
            curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)f->total_ms) == CURLE_OK;
+}
+
+/* In the time that is left. */
+static bool start_over(struct fetch *f, uint64_t now_ms)
+{
+    uint64_t spent_ms = now_ms - f->started_ms;
+    brama_buf_reset(&f->body);
+    f->header_bytes = 0;
+    f->max_age_s = -1;
+    return curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)(f->total_ms - spent_ms)) ==
+           CURLE_OK;
 }
 
 /* True: f->url is the next one. */
@@ -389,11 +376,14 @@ static bool follow(struct fetch *f, uint64_t now_ms)
     }
     free(f->url);
     f->url = url;
-    brama_buf_reset(&f->body);
-    f->header_bytes = 0;
-    f->max_age_s = -1;
-    return aim(f) && curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS,
-                                      (long)(f->total_ms - spent_ms)) == CURLE_OK;
+    return aim(f) && start_over(f, now_ms);
+}
+
+/* Nothing was sent yet: the next address may do. */
+static bool dial_again(struct fetch *f, CURLcode code, uint64_t now_ms)
+{
+    return now_ms - f->started_ms < f->total_ms && brama__dial_next(f, code) &&
+           start_over(f, now_ms);
 }
 
 bool brama__fetch_finished(struct fetch *f, CURLcode code, uint64_t now_ms)
@@ -401,6 +391,8 @@ bool brama__fetch_finished(struct fetch *f, CURLcode code, uint64_t now_ms)
     long status = 0;
     if (f->problem[0] != '\0')
         return false; /* a callback of ours stopped it and said why */
+    if (code != CURLE_OK && dial_again(f, code, now_ms))
+        return true;
     f->timed_out = code == CURLE_OPERATION_TIMEDOUT;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         PROBLEM(f, "no answer within %" PRIu64 " ms", f->total_ms);
@@ -417,6 +409,7 @@ bool brama__fetch_finished(struct fetch *f, CURLcode code, uint64_t now_ms)
         PROBLEM(f, "%.200s", plain ? curl_easy_strerror(code) : f->detail);
         return false;
     }
+    brama__dial_worked(f);
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
     f->status = status > 0 && status <= 999 ? (uint16_t)status : 0;
     if (status >= 300 && status <= 399 && f->method == NULL && follow(f, now_ms))

@@ -9,6 +9,10 @@
 #include "http/file_url.h"
 #include "http/http.h"
 
+#define BRAMA__DIAL_HOST_BYTES 256
+
+struct brama__known;
+
 struct fetch {
     struct fetch *next, *previous; /* of http.c's list */
     struct brama_http *http;
@@ -22,6 +26,13 @@ struct fetch {
     uint64_t total_ms, connect_ms, started_ms;
     unsigned redirects;
     bool https;
+
+    /* dial.c: the URL's host, and which endpoint of it is connected to. */
+    struct brama__known *known; /* NULL: nothing is remembered */
+    char host[BRAMA__DIAL_HOST_BYTES], dialed[BRAMA__DIAL_HOST_BYTES];
+    uint16_t port, dial_port;
+    size_t which;
+    bool stood_in; /* dialed couldn't be found: connect_to says where it was */
 
     CURL *easy; /* NULL for a file */
     struct curl_slist *connect_to, *headers;
@@ -41,8 +52,8 @@ void brama__fetch_free(struct fetch *f);
 /* A file is read at once, a URL of no use has its problem; false for both: nothing to run. */
 bool brama__fetch_prepare(struct fetch *f, uint64_t now_ms);
 
-/* libcurl is through with it: take over status and problem. True: it is a redirect, prepared and to
- * be run again. */
+/* libcurl is through with it: take over status and problem. True: prepared and to be run again,
+ * for a redirect or at another address. */
 bool brama__fetch_finished(struct fetch *f, CURLcode code, uint64_t now_ms);
 
 #endif

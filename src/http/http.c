@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "http/fetch.h"
+#include "http/dial.h"
 
 struct brama_http {
     uv_loop_t *loop;
@@ -11,6 +11,7 @@ struct brama_http {
     uv_timer_t soon;    /* what was done before it began is told from here */
     unsigned closing;   /* handles that the loop still holds */
     struct fetch *running, *ready, *last_ready;
+    struct brama__known known;
 };
 
 struct watch {
@@ -223,6 +224,7 @@ enum brama_err brama_http_start(struct brama_http *http, brama_str url,
     if (f == NULL)
         return BRAMA_ERR_NOMEM;
     f->http = http;
+    f->known = &http->known;
     f->done = done;
     f->ctx = ctx;
     if (brama__fetch_prepare(f, now_ms())) {

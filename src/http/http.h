@@ -9,7 +9,7 @@
  * so that a compressed bomb is never inflated), three redirects, each checked as the first URL was:
  * from https never to http, and link-local and cloud-metadata addresses (169.254/16, fe80::/10,
  * 100.100.100.200, fd00:ec2::/32, and what maps to them) never, looked at when connecting, after
- * DNS.
+ * DNS. Each fetch looks its name up; one that can't be found is where it last was.
  */
 #ifndef BRAMA_HTTP_HTTP_H
 #define BRAMA_HTTP_HTTP_H
@@ -19,9 +19,11 @@
 #include "base/buf.h"
 #include "base/diag.h"
 
-/* A service name of the table stands for an address: true and *host, *port if it is in there. */
+/* A service name of the table stands for addresses: true, *to_host and *to_port if it has one more
+ * than `which`. They are connected to in this order, until one can be. */
 struct brama_http_resolver {
-    bool (*lookup)(void *ctx, brama_str host, uint16_t port, brama_str *to_host, uint16_t *to_port);
+    bool (*lookup)(void *ctx, brama_str host, uint16_t port, size_t which, brama_str *to_host,
+                   uint16_t *to_port);
     void *ctx;
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define HOST_BYTES 253 /* of a DNS name */
+#define LOOKUP_MAX 8   /* more than that is more than a fetch has time for */
 
 static bool is_name(brama_str s, const char *others)
 {
@@ -278,11 +279,11 @@ size_t brama_service_endpoints(const struct brama_service_table *table, brama_st
     return a.n;
 }
 
-bool brama_service_lookup(void *ctx, brama_str host, uint16_t port, brama_str *to_host,
-                          uint16_t *to_port)
+bool brama_service_lookup(void *ctx, brama_str host, uint16_t port, size_t which,
+                          brama_str *to_host, uint16_t *to_port)
 {
     const struct brama_service_table *table = ctx;
-    struct brama_endpoint endpoint;
+    struct brama_endpoint endpoints[LOOKUP_MAX];
 
     if (brama_str_ends(host, BRAMA_STR(".")))
         host.n--;
@@ -295,9 +296,9 @@ bool brama_service_lookup(void *ctx, brama_str host, uint16_t port, brama_str *t
         (rest.n != 0 && !brama_str_eq_nocase(rest, BRAMA_STR(".svc")) &&
          !brama_str_eq_nocase(rest, BRAMA_STR(".svc.cluster.local"))))
         return false;
-    if (brama_service_endpoints(table, ns, name, port, &endpoint, 1) == 0)
+    if (brama_service_endpoints(table, ns, name, port, endpoints, LOOKUP_MAX) <= which)
         return false;
-    *to_host = endpoint.host;
-    *to_port = endpoint.port;
+    *to_host = endpoints[which].host;
+    *to_port = endpoints[which].port;
     return true;
 }

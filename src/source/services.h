@@ -50,7 +50,7 @@ size_t brama_service_endpoints(const struct brama_service_table *table, brama_st
 
 /* A host of a URL as a service name: NAME.NS.svc.cluster.local, NAME.NS.svc, NAME.NS (only if the
  * table knows it). For brama_http_resolver; ctx is a struct brama_service_table. */
-bool brama_service_lookup(void *ctx, brama_str host, uint16_t port, brama_str *to_host,
-                          uint16_t *to_port);
+bool brama_service_lookup(void *ctx, brama_str host, uint16_t port, size_t which,
+                          brama_str *to_host, uint16_t *to_port);
 
 #endif

@@ -145,14 +145,18 @@ static brama_str by_target(void *ctx, brama_str target)
     return BRAMA_NIL;
 }
 
-/* The service table of the test: one name, at the test's server. */
-static bool lookup(void *ctx, brama_str host, uint16_t port, brama_str *to_host, uint16_t *to_port)
+/* The service table of the test: one name at the test's server; one there too, but at two places
+ * before it where nobody is. */
+static bool lookup(void *ctx, brama_str host, uint16_t port, size_t which, brama_str *to_host,
+                   uint16_t *to_port)
 {
     const struct server *server = ctx;
-    if (!brama_str_eq(host, BRAMA_STR("idp.default.svc.cluster.local")) || port != 80)
+    size_t dead = brama_str_eq(host, BRAMA_STR("several.default.svc")) ? 2 : 0;
+    if ((dead == 0 && !brama_str_eq(host, BRAMA_STR("idp.default.svc.cluster.local"))) ||
+        port != 80 || which > dead)
         return false;
-    *to_host = BRAMA_STR("127.0.0.1");
-    *to_port = server->port;
+    *to_host = which < dead ? BRAMA_STR("127.0.0.9") : BRAMA_STR("127.0.0.1");
+    *to_port = which < dead ? 1 : server->port;
     return true;
 }
 
@@ -252,6 +256,26 @@ static void a_service_name_keeps_its_host_header(void **state)
                head.n);
     EXPECT("no coding is asked for",
            brama_str_find_str(head, BRAMA_STR("Accept-Encoding")) == head.n);
+    tear_down(&s);
+}
+
+static void the_endpoints_of_a_service_are_tried_in_turn(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct got got;
+    set_up(&s);
+    struct brama_http_resolver resolver = {lookup, &s.server};
+    struct brama_http_options options = {.resolver = &resolver};
+    fetch(&s, &got, BRAMA_STR("http://several.default.svc/ok"), &options);
+    assert_int_equal(got.answer.status, 200);
+    brama_str head = {s.server.last, s.server.last_n};
+    EXPECT("the request is the same",
+           brama_str_find_str(head, BRAMA_STR("\r\nHost: several.default.svc\r\n")) < head.n);
+    server_stop(&s.server);
+    fetch(&s, &got, BRAMA_STR("http://several.default.svc/ok"), &options);
+    EXPECT("none of them", got.answer.status == 0 && got.answer.problem[0] != '\0');
+    server_start(&s.server, &s.loop);
     tear_down(&s);
 }
 
@@ -369,6 +393,7 @@ int main(void)
         cmocka_unit_test(link_local_and_metadata_addresses_are_refused),
         cmocka_unit_test(every_endpoint_is_taken_for_what_it_is),
         cmocka_unit_test(a_service_name_keeps_its_host_header),
+        cmocka_unit_test(the_endpoints_of_a_service_are_tried_in_turn),
         cmocka_unit_test(urls_of_no_use_have_a_problem_and_no_connection),
         cmocka_unit_test(a_dripping_or_silent_server_ends_with_the_deadline),
         cmocka_unit_test(an_abandoned_fetch_calls_nobody),

@@ -132,7 +132,7 @@ static void names_lead_to_endpoints(void **state)
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         brama_str to = BRAMA_NIL, host = expect_exact(rows[i].host);
         uint16_t port = 0;
-        bool found = brama_service_lookup(&table, host, rows[i].port, &to, &port);
+        bool found = brama_service_lookup(&table, host, rows[i].port, 0, &to, &port);
         expect_free(host);
         EXPECT(rows[i].name, found == (rows[i].want.p != NULL));
         EXPECT_STR(rows[i].name, to, rows[i].want);
@@ -143,6 +143,12 @@ static void names_lead_to_endpoints(void **state)
     EXPECT_STR("the second", both[1].host, BRAMA_STR("10.0.0.2"));
     assert_int_equal(
         brama_service_endpoints(&table, BRAMA_STR("x"), BRAMA_STR("sliced"), 80, both, 1), 1);
+    brama_str to;
+    uint16_t port;
+    EXPECT("the second by a URL's host",
+           brama_service_lookup(&table, BRAMA_STR("sliced.x"), 80, 1, &to, &port));
+    EXPECT_STR("the second by a URL's host", to, BRAMA_STR("10.0.0.2"));
+    EXPECT("no third", !brama_service_lookup(&table, BRAMA_STR("sliced.x"), 80, 2, &to, &port));
     brama_arena_deinit(&arena);
 }
 
@@ -187,7 +193,9 @@ static void files_and_folders_are_read_in_order(void **state)
     brama_str input = BRAMA_STR("I"), missing = BRAMA_STR("/nonexistent/x.yaml");
     const brama_str roots[] = {brama_str_c(path), missing, brama_str_c(folder), BRAMA_STR("-")};
     brama_arena_init(&arena, NULL, 1 << 22);
-    assert_int_equal(brama_files_read(&files, &arena, roots, 4, &(struct brama_files_options){.stdin_text = &input}), BRAMA_OK);
+    assert_int_equal(brama_files_read(&files, &arena, roots, 4,
+                                      &(struct brama_files_options){.stdin_text = &input}),
+                     BRAMA_OK);
     for (size_t i = 0; i < files.count; i++)
         snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
                  files.file[i].problem.n != 0 ? "?" : files.file[i].text.p);
