@@ -41,7 +41,7 @@ export const unprivileged = { uid: 65534, gid: 65534 }; // nobody, nogroup
  * files: {name: YAML text} of the rules folder; services: {'NAME.NS[:PORT]': port or 'host:port'};
  * tls: also listen with TLS; as: {uid, gid} to start as; args: more flags; state, rules, ports:
  * to take over from another gateway; address: to listen on without TLS; asan: options of
- * AddressSanitizer. Resolves when /readyz says yes; `wait: false` doesn't wait.
+ * AddressSanitizer; under: a command that runs the one behind it. Resolves when /readyz says yes; `wait: false` doesn't wait.
  */
 export async function gateway({
   files = {},
@@ -52,6 +52,7 @@ export async function gateway({
   args = [],
   env = {},
   asan = [],
+  under = [],
   state,
   rules,
   ports,
@@ -90,7 +91,8 @@ export async function gateway({
   const reports = path.join(base, 'reports');
   mkdirSync(reports);
   chmodSync(reports, 0o777);
-  it.process = start(brama, it.runArgs, { env: { ...runEnv(reports, ...asan), ...env }, ...as });
+  const [program, ...programArgs] = [...under, brama, ...it.runArgs];
+  it.process = start(program, programArgs, { env: { ...runEnv(reports, ...asan), ...env }, ...as });
   it.pid = it.process.pid;
   it.url = (host, target_, scheme = 'http') => `${scheme}://${host}.${domain}:${scheme === 'https' ? it.tlsPort : it.port}${target_}`;
   it.resolve = (host) => [it.port, it.tlsPort].filter(Boolean).map((port) => `${host}.${domain}:${port}:127.0.0.1`);

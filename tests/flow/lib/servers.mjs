@@ -25,7 +25,7 @@ export async function httpbin() {
  * Static answers: `pages` maps a path to a value (sent as JSON), a string or Buffer (as is), or a
  * function (req, res). `hits` counts by path; `tls` = {key, cert} makes it https.
  */
-export async function pageServer(pages = {}, { tls, port } = {}) {
+export async function pageServer(pages = {}, { tls, port, address = '127.0.0.1' } = {}) {
   const it = { port: port ?? (await freePort()), pages, hits: {}, requests: [] };
   const handle = (req, res) => {
     const path = req.url.split('?')[0];
@@ -44,7 +44,7 @@ export async function pageServer(pages = {}, { tls, port } = {}) {
     }
   };
   const server = tls ? https.createServer(tls, handle) : http.createServer(handle);
-  await new Promise((resolve) => server.listen(it.port, '127.0.0.1', resolve));
+  await new Promise((resolve) => server.listen(it.port, address, resolve));
   it.url = `${tls ? 'https' : 'http'}://127.0.0.1:${it.port}`;
   it.stop = () =>
     new Promise((resolve) => {

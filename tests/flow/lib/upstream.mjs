@@ -14,7 +14,7 @@ function pairs(raw) {
  * A recording HTTP/1.1 workload. `seen` has one entry a request: {method, target, headers, header(name),
  * all(name), body}. `answer(req, res, seen)` may be replaced; by default 200 with the seen request as JSON.
  */
-export async function recorder({ port, keepAliveTimeout } = {}) {
+export async function recorder({ port, keepAliveTimeout, address = '127.0.0.1' } = {}) {
   const it = { port: port ?? (await freePort()), seen: [], connections: 0 };
   it.answer = (req, res, seen) => {
     res.writeHead(200, { 'content-type': 'application/json' });
@@ -56,7 +56,7 @@ export async function recorder({ port, keepAliveTimeout } = {}) {
     else socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
   });
   server.on('clientError', (error, socket) => socket.destroy());
-  await new Promise((resolve) => server.listen(it.port, '127.0.0.1', resolve));
+  await new Promise((resolve) => server.listen(it.port, address, resolve));
   it.stop = () =>
     new Promise((resolve) => {
       server.close(resolve);
