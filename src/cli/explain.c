@@ -183,6 +183,7 @@ static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_o
         .decision = &decision,
         .trace = &trace,
         .arena = cli->arena,
+        .in_force = &offline->policy,
         .upstream = brama_explain_upstream(cli->arena, &offline->policy, &decision),
         .all_claims = true};
     struct brama_buf text;

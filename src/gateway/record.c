@@ -142,6 +142,7 @@ void brama_gw_record_decision(ngx_http_request_t *r, const struct brama_engine *
     struct brama_slot *slot = brama_gw_slot(r);
     struct brama_explanation e = {.request = request,
                                   .decision = d,
+                                  .in_force = engine->policy,
                                   .brief = brama_gw_main(r)->keep == BRAMA_GW_KEEP_BRIEF,
                                   .why_brief = "this gateway keeps none (--refusals brief)"};
     struct brama_trace trace;

@@ -5,6 +5,7 @@
 
 #include "jose/jwt.h"
 #include "policy/advice.h"
+#include "policy/kyma.h"
 
 /* How much of it: texts of at most so many bytes, and so many rules that were tried in vain. */
 struct limits {
@@ -324,6 +325,27 @@ static void write_token(struct writer *w)
     brama_json_end(&w->json);
 }
 
+/* What a cluster would answer, where that is something else. */
+static void write_kyma(struct writer *w)
+{
+    const struct brama_explanation *e = w->e;
+    struct brama_kyma_question q = {.policy = e->in_force,
+                                    .request = e->request,
+                                    .decision = e->decision,
+                                    .jwt = e->trace->jwt};
+    struct brama_kyma kyma;
+
+    brama_json_key(&w->json, BRAMA_STR("kyma"));
+    if (!brama_kyma_differs(&kyma, &q)) {
+        brama_json_null(&w->json);
+        return;
+    }
+    brama_json_map(&w->json);
+    member(w, "answer", kyma.answer);
+    member(w, "why", kyma.why);
+    brama_json_end(&w->json);
+}
+
 static void write_details(struct writer *w)
 {
     const struct brama_explanation *e = w->e;
@@ -339,6 +361,7 @@ static void write_details(struct writer *w)
         member_or_null(w, "steps_left_out", brama_str_c(e->why_brief));
         return;
     }
+    write_kyma(w);
     write_token(w);
     write_steps(w);
     brama_str advice = d->verdict == BRAMA_VERDICT_DENY

@@ -15,12 +15,13 @@
 struct brama_explanation {
     const struct brama_request *request;
     const struct brama_decision *decision;
-    const struct brama_trace *trace; /* NULL: nobody recorded one */
-    struct brama_arena *arena;       /* scratch */
-    brama_str request_id;            /* empty: nobody asked through a gateway */
-    brama_str upstream;              /* ALLOW: "ns/name:port" that it goes to, or empty */
-    int64_t time_ms;                 /* UNIX time; 0: request->now_s */
-    uint64_t policy, facts;          /* numbers of the files in force; 0: there are none */
+    const struct brama_trace *trace;     /* NULL: nobody recorded one */
+    struct brama_arena *arena;           /* scratch */
+    const struct brama_policy *in_force; /* decided on, to compare with Kyma; or NULL */
+    brama_str request_id;                /* empty: nobody asked through a gateway */
+    brama_str upstream;                  /* ALLOW: "ns/name:port" that it goes to, or empty */
+    int64_t time_ms;                     /* UNIX time; 0: request->now_s */
+    uint64_t policy, facts;              /* numbers of the files in force; 0: there are none */
     bool all_claims;       /* else only those that decide, and the names of the others: a record's
                               reader needn't be who the token is about */
     bool brief;            /* no token, no steps, and nothing that came from a token */

@@ -110,6 +110,18 @@ describe('explain --admin METHOD URL', () => {
     assert.match(bad.out, /me@example\.com/, 'who asks has the token anyway');
     assert.ok(!bad.out.includes(token.split('.')[2]), 'but not its signature');
   });
+  test('--as kyma: where a cluster would answer otherwise, and why', async () => {
+    // A test's gateway has a port, which Istio would compare with the rule's host.
+    const other = await ask(gw.url('httpbin', '/open'), '--as', 'kyma');
+    assert.equal(other.code, 0);
+    assert.match(other.out, /^Kyma: 403 RBAC: access denied; its AuthorizationPolicy compares the host with the port/m);
+    const same = await ask(gw.url('httpbin', '/scoped'), '--as', 'kyma');
+    assert.match(same.out, /^Kyma: the same$/m);
+    const files = await gw.verb(['explain', ...gw.inputArgs, '--as', 'kyma', 'GET', 'http://httpbin.test.local/open']);
+    assert.match(files.out, /^Kyma: the same$/m);
+    assert.equal((await ask(gw.url('httpbin', '/open'), '--as', 'traefik')).code, 64);
+    assert.ok(!(await ask(gw.url('httpbin', '/open'))).out.includes('Kyma'));
+  });
   test('a question is no request: nothing is counted, logged or kept', async () => {
     const before = gw.log().length;
     await ask(gw.url('httpbin', '/nowhere'));
