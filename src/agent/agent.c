@@ -14,6 +14,7 @@
 
 #define FIRST_FETCH_MS 2000 /* a policy waits this long for key sets and names it is new to */
 #define TICK_MS 1000
+#define FLOWS_AGAIN "changes go into force again"
 
 /* Exit codes: design section 5. */
 enum { DONE = 0, UNUSABLE = 2, UNREACHABLE = 69, BUG = 70 };
@@ -38,6 +39,8 @@ struct agent {
     brama_str stdin_text;
     struct brama__round *in_force, *next;
     struct brama_buf facts; /* as published */
+    struct brama__trouble held_up, unkept, no_cert, damaged;
+    bool facts_due, settled; /* facts couldn't be published; last good forms are on disk */
     bool nginx_started, stopping;
     int exit_code;
 };
@@ -86,10 +89,12 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
     return BRAMA_OK;
 }
 
-static void say_publish_error(enum brama_err err, const struct brama_diag *diag)
+static void say_held_up(struct agent *a, enum brama_err err, struct brama_diag *diag)
 {
-    brama__say("what is in force stays: %s",
-               diag->what[0] != '\0' ? diag->what : brama_err_text(err));
+    char why[sizeof(diag->what)];
+    snprintf(why, sizeof(why), "%s", diag->what[0] != '\0' ? diag->what : brama_err_text(err));
+    brama_diag_set(diag, (struct brama_where){0}, "what is in force stays: %s", why);
+    brama__say_trouble(&a->held_up, diag);
 }
 
 static void start_nginx(struct agent *a)
@@ -104,12 +109,18 @@ static void start_nginx(struct agent *a)
     }
 }
 
-static void want_only_what_is_in_force(struct agent *a)
+static void settle(struct agent *a)
 {
-    const struct brama__round *r = a->in_force;
-    if (brama_keysets_want(a->keysets, r->urls.p, r->urls.n) != BRAMA_OK ||
-        brama_resolver_want(a->resolver, r->hosts.p, r->hosts.n) != BRAMA_OK)
-        brama__say("%s", brama_err_text(BRAMA_ERR_NOMEM));
+    struct brama_diag diag = {0};
+    size_t failed = brama__round_settle(a->in_force, &a->goods);
+    a->settled = failed == 0;
+    if (a->settled) {
+        brama__say_over(&a->unkept, "last good forms are kept again");
+        return;
+    }
+    brama_diag_set(&diag, (struct brama_where){0}, "%zu last good forms couldn't be written: %s",
+                   failed, strerror(errno));
+    brama__say_trouble(&a->unkept, &diag);
 }
 
 /* Facts first, then the policy that needs them. */
@@ -125,21 +136,21 @@ static void publish_next(struct agent *a)
         err = brama__publish(&a->publisher, BRAMA_PACK_POLICY, number, brama_buf_str(&r->bytes),
                              &diag);
     if (err != BRAMA_OK) {
-        say_publish_error(err, &diag);
+        say_held_up(a, err, &diag);
         a->next = NULL; /* read again at the next tick */
         brama__round_free(r);
         if (a->in_force != NULL)
             a->in_force->hash = 0;
         return;
     }
+    brama__say_over(&a->held_up, FLOWS_AGAIN);
     brama__say_what_changed(a->in_force, r);
     brama__round_free(a->in_force);
     a->in_force = r;
     a->next = NULL;
-    want_only_what_is_in_force(a);
-    size_t failed = brama__round_settle(r, &a->goods);
-    if (failed != 0)
-        brama__say("%zu last good forms couldn't be written: %s", failed, strerror(errno));
+    if (brama__round_want(r, NULL, a->keysets, a->resolver) != BRAMA_OK)
+        brama__say("%s", brama_err_text(BRAMA_ERR_NOMEM));
+    settle(a);
     start_nginx(a);
 }
 
@@ -162,8 +173,11 @@ static void facts_changed(struct agent *a)
     if (a->in_force == NULL)
         return;
     enum brama_err err = publish_facts(a, &diag);
+    a->facts_due = err != BRAMA_OK;
     if (err != BRAMA_OK)
-        say_publish_error(err, &diag);
+        say_held_up(a, err, &diag);
+    else if (a->in_force->hash != 0)
+        brama__say_over(&a->held_up, FLOWS_AGAIN);
 }
 
 static void on_patience(uv_timer_t *timer)
@@ -210,33 +224,6 @@ static void on_host(void *ctx, brama_str host)
     facts_changed(a);
 }
 
-/* Both lists, so that what is in force keeps its facts until the next is. */
-static bool join(struct brama__texts *out, struct brama__round *r, struct brama__texts more,
-                 struct brama__texts first)
-{
-    out->n = 0;
-    out->p = brama_arena_array(&r->arena, first.n + more.n, sizeof(*out->p));
-    if (out->p == NULL)
-        return first.n + more.n == 0;
-    for (size_t i = 0; i < first.n; i++)
-        out->p[out->n++] = first.p[i];
-    for (size_t i = 0; i < more.n; i++)
-        out->p[out->n++] = more.p[i];
-    return true;
-}
-
-static enum brama_err want_both(struct agent *a)
-{
-    static const struct brama__texts none = {0};
-    struct brama__round *r = a->next;
-    struct brama__texts urls, hosts;
-    if (!join(&urls, r, a->in_force != NULL ? a->in_force->urls : none, r->urls) ||
-        !join(&hosts, r, a->in_force != NULL ? a->in_force->hosts : none, r->hosts))
-        return BRAMA_ERR_NOMEM;
-    enum brama_err err = brama_keysets_want(a->keysets, urls.p, urls.n);
-    return err == BRAMA_OK ? brama_resolver_want(a->resolver, hosts.p, hosts.n) : err;
-}
-
 static void read_sources(struct agent *a)
 {
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
@@ -247,6 +234,7 @@ static void read_sources(struct agent *a)
                                  .before = last != NULL ? &last->sheets : NULL,
                                  .goods = &a->goods};
     struct brama__round *r;
+    struct brama_diag diag = {0};
 
     enum brama_err err = brama__round_read(&r, &in) ? BRAMA_OK : BRAMA_ERR_NOMEM;
     if (err == BRAMA_OK && last != NULL && last->hash == r->hash) {
@@ -258,12 +246,12 @@ static void read_sources(struct agent *a)
     if (err == BRAMA_OK) {
         brama__round_free(a->next);
         a->next = r;
-        err = want_both(a);
+        err = brama__round_want(r, a->in_force, a->keysets, a->resolver);
     } else {
         brama__round_free(r);
     }
     if (err != BRAMA_OK) {
-        brama__say("what is in force stays: %s", brama_err_text(err));
+        say_held_up(a, err, &diag);
         return;
     }
     bool waits = brama_keysets_pending(a->keysets) != 0 || brama_resolver_pending(a->resolver) != 0;
@@ -280,20 +268,51 @@ static void on_sources(void *ctx)
         read_sources(a);
 }
 
+static void look_at_certificate(struct agent *a)
+{
+    struct brama_diag diag = {0};
+    if (a->options->tls_listen.n == 0)
+        return;
+    bool changed = brama__tls_look(&a->tls, &diag);
+    if (diag.what[0] != '\0')
+        brama__say_trouble(&a->no_cert, &diag);
+    else
+        brama__say_over(&a->no_cert, "the certificate can be read again");
+    if (changed)
+        facts_changed(a);
+}
+
+/* What somebody did to files that are told: put right, or published anew. */
+static void look_at_files(struct agent *a)
+{
+    struct brama_diag diag = {0};
+    enum brama__look look = brama__publish_look(&a->publisher, &diag);
+    if (look == BRAMA__LOOK_GOOD) {
+        brama__say_over(&a->damaged, "what is published is whole again");
+        return;
+    }
+    brama__say_trouble(&a->damaged, &diag);
+    if (look != BRAMA__LOOK_FILES)
+        return;
+    brama_buf_reset(&a->facts); /* differs from any */
+    a->facts_due = true;
+    a->in_force->hash = 0;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct agent *a = timer->data;
-    struct brama_diag diag = {0};
     if (a->stopping)
         return;
-    if (a->options->tls_listen.n != 0) {
-        if (brama__tls_look(&a->tls, &diag))
-            facts_changed(a);
-        else if (diag.what[0] != '\0')
-            brama__say_diag(&diag);
-    }
+    look_at_certificate(a);
+    if (a->in_force != NULL)
+        look_at_files(a);
+    if (a->facts_due)
+        facts_changed(a);
     if (a->next == NULL && (a->in_force == NULL || a->in_force->hash == 0))
         read_sources(a);
+    if (a->next == NULL && a->in_force != NULL && !a->settled)
+        settle(a);
     brama__wanted_take(&a->wanted, a->keysets);
     brama__publish_collect(&a->publisher);
     brama__nginx_look_after(&a->nginx);
@@ -305,26 +324,11 @@ static void on_serving(void *ctx, bool adopted)
     brama__say_serving(a->options, adopted ? a->nginx.pid : 0);
 }
 
-static void on_draining(void *ctx, pid_t pid)
-{
-    (void)ctx;
-    brama__say("the nginx of an earlier run, process %ld, answers what it has and ends", (long)pid);
-}
-
 static void on_failed(void *ctx, const char *why)
 {
     brama__say("nginx didn't start:");
     brama__say_lines(brama_str_c(why));
     end(ctx, UNREACHABLE);
-}
-
-static void on_died(void *ctx, unsigned again_s)
-{
-    (void)ctx;
-    if (again_s == 0)
-        brama__say("nginx has ended by itself; started again");
-    else
-        brama__say("nginx has ended by itself; started again in %u s", again_s);
 }
 
 static void on_gone(void *ctx)
@@ -386,8 +390,7 @@ static int code_of(enum brama_err err, const struct brama_diag *diag)
 static int open_world(struct agent *a, const struct brama_http_resolver *resolver)
 {
     const struct brama_agent_options *o = a->options;
-    const struct brama__nginx_events events = {on_serving, on_draining, on_failed,
-                                               on_died,    on_gone,     a};
+    const struct brama__nginx_events events = {on_serving, on_failed, on_gone, a};
     struct brama_diag diag = {0};
     char keys[PATH_MAX + 8];
 
@@ -484,7 +487,7 @@ int brama_agent_run(const struct brama_agent_options *options)
     signal(SIGPIPE, SIG_IGN);
     a->options = options;
     a->state.dir_fd = a->state.lock_fd = a->state.nginx_lock_fd = a->publisher.poke_fd =
-        a->wanted.fd = -1;
+        a->publisher.control_fd = a->wanted.fd = -1;
     brama_arena_init(&a->arena, NULL, (size_t)1 << 26);
     brama_buf_init(&a->facts, NULL, BRAMA__FACTS_BYTES);
     start_loop_handles(a);

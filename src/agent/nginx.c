@@ -14,6 +14,7 @@
 #include "agent/call_ca.h"
 #include "agent/nginx_conf.h"
 #include "agent/nginx_find.h"
+#include "agent/say.h"
 #include "agent/step.h"
 
 #define CONF_BYTES ((size_t)1 << 20)
@@ -119,7 +120,8 @@ static void drain_old(struct brama__nginx *n)
 {
     signal_old(n, SIGQUIT);
     for (size_t i = 0; i < n->old.count; i++)
-        n->events.draining(n->events.ctx, n->old.master[i].pid);
+        brama__say("the nginx of an earlier run, process %ld, answers what it has and ends",
+                   (long)n->old.master[i].pid);
 }
 
 /* A socket for each address, from had where it has one. An old nginx that has an address in another
@@ -243,7 +245,10 @@ static void on_end(struct brama__nginx *n)
     /* At once, then after 1, 2, 4... seconds: the sockets are open, and clients wait. */
     unsigned again_s = n->failures < 5 ? (1u << n->failures) >> 1 : AGAIN_MAX_S;
     n->failures++;
-    n->events.died(n->events.ctx, again_s);
+    if (again_s == 0)
+        brama__say("nginx has ended by itself; started again");
+    else
+        brama__say("nginx has ended by itself; started again in %u s", again_s);
     uv_timer_start(&n->timer, start_again, again_s * 1000, 0);
 }
 

@@ -18,9 +18,7 @@
 /* What becomes of it; each at most once a start. why is one line or more of text. */
 struct brama__nginx_events {
     void (*serving)(void *ctx, bool adopted);
-    void (*draining)(void *ctx, pid_t pid);     /* one of an earlier run, whose place ours takes */
     void (*failed)(void *ctx, const char *why); /* the first start didn't work: nothing to go on */
-    void (*died)(void *ctx, unsigned again_s);  /* it will be started again */
     void (*gone)(void *ctx);                    /* after brama__nginx_stop() */
     void *ctx;
 };

@@ -21,6 +21,9 @@ static const char *const prefixes[] = {[BRAMA_PACK_NONE] = "",
                                        [BRAMA_PACK_POLICY] = BRAMA_STATE_POLICY,
                                        [BRAMA_PACK_FACTS] = BRAMA_STATE_FACTS};
 
+/* More than any gateway will ever publish. */
+#define NUMBER_MAX (UINT64_MAX / 2)
+
 static enum brama_err complain(struct brama_diag *diag, const char *what, const char *name)
 {
     brama_diag_set(diag, (struct brama_where){0}, "%s %s: %s", what, name, strerror(errno));
@@ -41,7 +44,8 @@ static enum brama_pack_kind kind_of(const char *name, uint64_t *number, bool *te
         s.n -= 4;
     for (int kind = BRAMA_PACK_POLICY; kind <= BRAMA_PACK_FACTS; kind++) {
         brama_str prefix = brama_str_c(prefixes[kind]);
-        if (brama_str_starts(s, prefix) && brama_str_u64(brama_str_from(s, prefix.n), number))
+        if (brama_str_starts(s, prefix) && brama_str_u64(brama_str_from(s, prefix.n), number) &&
+            *number <= NUMBER_MAX)
             return (enum brama_pack_kind)kind;
     }
     return BRAMA_PACK_NONE;
@@ -101,44 +105,68 @@ static enum brama_err make_control(const struct brama__state *state, struct bram
     return done ? BRAMA_OK : complain(diag, "can't make", BRAMA_STATE_CONTROL);
 }
 
-/* NULL: not there, or not of this format. Its mode says read-only, to all others. */
-static struct brama_control *map_control(const struct brama__state *state)
+static bool is_control(const struct brama_control *control)
 {
+    return memcmp(control->magic, "BRAMACTL", sizeof(control->magic)) == 0 &&
+           control->format == BRAMA_PAGES_FORMAT;
+}
+
+/* False: not there, or not of this format. Its mode says read-only, to all others. */
+static bool map_control(struct brama__publisher *p)
+{
+    const struct brama__state *state = p->state;
     struct stat st;
     void *page = MAP_FAILED;
     if (fchmodat(state->dir_fd, BRAMA_STATE_CONTROL, 0640, 0) != 0)
-        return NULL;
+        return false;
     int fd = openat(state->dir_fd, BRAMA_STATE_CONTROL, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return NULL;
+        return false;
     if (fstat(fd, &st) == 0 && st.st_size >= BRAMA_CONTROL_BYTES && brama__state_give(state, fd))
         page = mmap(NULL, BRAMA_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page != MAP_FAILED && is_control(page)) {
+        p->control = page;
+        p->control_fd = fd;
+        return true;
+    }
+    if (page != MAP_FAILED)
+        munmap(page, BRAMA_CONTROL_BYTES);
     close(fd);
-    if (page == MAP_FAILED)
-        return NULL;
-    struct brama_control *control = page;
-    if (memcmp(control->magic, "BRAMACTL", sizeof(control->magic)) == 0 &&
-        control->format == BRAMA_PAGES_FORMAT)
-        return control;
-    munmap(page, BRAMA_CONTROL_BYTES);
-    return NULL;
+    return false;
+}
+
+static void unmap_control(struct brama__publisher *p)
+{
+    if (p->control != NULL)
+        munmap(p->control, BRAMA_CONTROL_BYTES);
+    if (p->control_fd >= 0)
+        close(p->control_fd);
+    p->control = NULL;
+    p->control_fd = -1;
+}
+
+/* A number that no counting has led to is damage; what the files say is enough to go on from. */
+static void distrust(const struct brama__publisher *p, enum brama_pack_kind kind)
+{
+    if (atomic_load(number_of(p, kind)) > NUMBER_MAX)
+        atomic_store(number_of(p, kind), 0);
 }
 
 enum brama_err brama__publisher_open(struct brama__publisher *p, const struct brama__state *state,
                                      struct brama_diag *diag)
 {
-    *p = (struct brama__publisher){.state = state, .poke_fd = -1};
-    p->control = map_control(state);
-    if (p->control == NULL) {
+    *p = (struct brama__publisher){.state = state, .poke_fd = -1, .control_fd = -1};
+    if (!map_control(p)) {
         enum brama_err err = make_control(state, diag);
         if (err != BRAMA_OK)
             return err;
-        p->control = map_control(state);
+        if (!map_control(p))
+            return complain(diag, "can't map", BRAMA_STATE_CONTROL);
     }
-    if (p->control == NULL)
-        return complain(diag, "can't map", BRAMA_STATE_CONTROL);
-    p->highest[BRAMA_PACK_POLICY] = atomic_load(&p->control->policy);
-    p->highest[BRAMA_PACK_FACTS] = atomic_load(&p->control->facts);
+    for (int kind = BRAMA_PACK_POLICY; kind <= BRAMA_PACK_FACTS; kind++) {
+        distrust(p, (enum brama_pack_kind)kind);
+        p->highest[kind] = atomic_load(number_of(p, (enum brama_pack_kind)kind));
+    }
     sweep(p, is_litter, p->highest);
     p->poke_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return p->poke_fd >= 0 ? BRAMA_OK : complain(diag, "can't make", "a socket");
@@ -146,11 +174,9 @@ enum brama_err brama__publisher_open(struct brama__publisher *p, const struct br
 
 void brama__publisher_close(struct brama__publisher *p)
 {
-    if (p->control != NULL)
-        munmap(p->control, BRAMA_CONTROL_BYTES);
+    unmap_control(p);
     if (p->poke_fd >= 0)
         close(p->poke_fd);
-    p->control = NULL;
     p->poke_fd = -1;
 }
 
@@ -206,6 +232,15 @@ static enum brama_err verify(const void *bytes, size_t size, enum brama_pack_kin
     return err == BRAMA_OK && brama_pack_number(&facts.pack) != number ? BRAMA_ERR_INVALID : err;
 }
 
+/* Without the file's name: a text that stays the same is said once. */
+static enum brama_err cannot(struct brama_diag *diag, const struct brama__publisher *p,
+                             const char *what, const char *why)
+{
+    brama_diag_set(diag, (struct brama_where){0}, "can't %s a new file in %.120s: %s", what,
+                   p->state->dir, why);
+    return BRAMA_ERR_IO;
+}
+
 /* What a worker will map, looked through once, so that it needn't. */
 static enum brama_err read_back(const struct brama__publisher *p, const char *name,
                                 enum brama_pack_kind kind, uint64_t number, size_t size,
@@ -215,7 +250,7 @@ static enum brama_err read_back(const struct brama__publisher *p, const char *na
     enum brama_err err = BRAMA_ERR_INVALID;
     int fd = openat(p->state->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return complain(diag, "can't read back", name);
+        return cannot(diag, p, "read back", strerror(errno));
     if (fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size == size) {
         void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
         if (bytes != MAP_FAILED) {
@@ -224,10 +259,10 @@ static enum brama_err read_back(const struct brama__publisher *p, const char *na
         }
     }
     close(fd);
-    if (err != BRAMA_OK)
-        brama_diag_set(diag, (struct brama_where){0}, "%s is not what was written: %s", name,
-                       brama_err_text(err));
-    return err != BRAMA_OK ? BRAMA_ERR_INVALID : BRAMA_OK;
+    if (err == BRAMA_OK)
+        return BRAMA_OK;
+    (void)cannot(diag, p, "trust", "it isn't what was written");
+    return BRAMA_ERR_INVALID;
 }
 
 static enum brama_err write_aside(const struct brama__publisher *p, const char *name,
@@ -236,7 +271,7 @@ static enum brama_err write_aside(const struct brama__publisher *p, const char *
     int fd =
         openat(p->state->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return complain(diag, "can't make", name);
+        return cannot(diag, p, "make", strerror(errno));
     brama__step();
     bool done = write_all(fd, bytes) && brama__state_give(p->state, fd);
     brama__step();
@@ -244,8 +279,7 @@ static enum brama_err write_aside(const struct brama__publisher *p, const char *
     int why = errno;
     done = close(fd) == 0 && done;
     brama__step();
-    errno = why;
-    return done ? BRAMA_OK : complain(diag, "can't write", name);
+    return done ? BRAMA_OK : cannot(diag, p, "write", strerror(why));
 }
 
 /* For good, and under its name. */
@@ -256,7 +290,92 @@ static enum brama_err name_it(const struct brama__publisher *p, const char *temp
     brama__step();
     done = done && fsync(p->state->dir_fd) == 0;
     brama__step();
-    return done ? BRAMA_OK : complain(diag, "can't name", name);
+    return done ? BRAMA_OK : cannot(diag, p, "name", strerror(errno));
+}
+
+static bool look_at(const struct brama__publisher *p, enum brama_pack_kind kind, uint64_t number,
+                    struct brama__published *out)
+{
+    char name[48];
+    struct stat st;
+    snprintf(name, sizeof(name), "%s%" PRIu64, prefixes[kind], number);
+    if (fstatat(p->state->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    *out = (struct brama__published){number, st.st_ino, st.st_size, st.st_mtim};
+    return true;
+}
+
+/* Is the page under its name still ours? If not, a new one takes its place. */
+static bool control_is_named(struct brama__publisher *p)
+{
+    struct stat ours, named;
+    struct brama__publisher made = {.state = p->state, .control_fd = -1};
+    if (fstatat(p->state->dir_fd, BRAMA_STATE_CONTROL, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+        fstat(p->control_fd, &ours) == 0 && named.st_ino == ours.st_ino)
+        return true;
+    if (make_control(p->state, NULL) == BRAMA_OK && map_control(&made)) {
+        unmap_control(p);
+        p->control = made.control;
+        p->control_fd = made.control_fd;
+    }
+    return false;
+}
+
+/* Others could cut, change or replace the page; to touch it where it is cut would be the end of us.
+ * False: something wasn't right. */
+static bool put_control_right(struct brama__publisher *p)
+{
+    struct stat st;
+    bool right = control_is_named(p);
+    if (fstat(p->control_fd, &st) != 0 || st.st_size < BRAMA_CONTROL_BYTES) {
+        right = false;
+        if (ftruncate(p->control_fd, BRAMA_CONTROL_BYTES) != 0)
+            return false;
+    }
+    if (!is_control(p->control)) {
+        right = false;
+        memcpy(p->control->magic, "BRAMACTL", sizeof(p->control->magic));
+        p->control->format = BRAMA_PAGES_FORMAT;
+    }
+    for (int kind = BRAMA_PACK_POLICY; kind <= BRAMA_PACK_FACTS; kind++) {
+        uint64_t number = p->told[kind].number;
+        _Atomic uint64_t *at = number_of(p, (enum brama_pack_kind)kind);
+        if (number == 0 || atomic_load(at) == number)
+            continue;
+        right = false;
+        atomic_store_explicit(at, number, memory_order_release);
+    }
+    return right;
+}
+
+static bool is_as_told(const struct brama__publisher *p, enum brama_pack_kind kind)
+{
+    const struct brama__published *told = &p->told[kind];
+    struct brama__published now;
+    return told->number == 0 ||
+           (look_at(p, kind, told->number, &now) && now.inode == told->inode &&
+            now.size == told->size && now.written.tv_sec == told->written.tv_sec &&
+            now.written.tv_nsec == told->written.tv_nsec);
+}
+
+enum brama__look brama__publish_look(struct brama__publisher *p, struct brama_diag *diag)
+{
+    for (int kind = BRAMA_PACK_POLICY; kind <= BRAMA_PACK_FACTS; kind++) {
+        if (is_as_told(p, (enum brama_pack_kind)kind))
+            continue;
+        brama_diag_set(diag, (struct brama_where){0},
+                       "somebody has changed or removed %s%" PRIu64
+                       " in %.120s: to be published anew",
+                       prefixes[kind], p->told[kind].number, p->state->dir);
+        return BRAMA__LOOK_FILES;
+    }
+    if (put_control_right(p))
+        return BRAMA__LOOK_GOOD;
+    brama_diag_set(diag, (struct brama_where){0},
+                   "somebody has changed or removed " BRAMA_STATE_CONTROL " in %.120s; put right",
+                   p->state->dir);
+    poke(p);
+    return BRAMA__LOOK_CONTROL;
 }
 
 enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind kind,
@@ -278,6 +397,8 @@ enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind k
         unlinkat(p->state->dir_fd, name, 0);
         return err;
     }
+    (void)put_control_right(p);
+    (void)look_at(p, kind, number, &p->told[kind]);
     atomic_store_explicit(number_of(p, kind), number, memory_order_release);
     brama__step();
     poke(p);

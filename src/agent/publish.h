@@ -8,14 +8,26 @@
 #ifndef BRAMA_AGENT_PUBLISH_H
 #define BRAMA_AGENT_PUBLISH_H
 
+#include <time.h>
+
 #include "agent/state.h"
 #include "policy/pack.h"
 #include "policy/pages.h"
 
+/* A file that is told, as it was when it was made. */
+struct brama__published {
+    uint64_t number; /* 0: none by us */
+    ino_t inode;
+    off_t size;
+    struct timespec written;
+};
+
 struct brama__publisher {
     const struct brama__state *state;
-    struct brama_control *control;          /* mapped */
+    struct brama_control *control; /* mapped */
+    int control_fd;
     uint64_t highest[BRAMA_PACK_FACTS + 1]; /* by kind: ever seen */
+    struct brama__published told[BRAMA_PACK_FACTS + 1];
     int poke_fd;
 };
 
@@ -33,6 +45,16 @@ uint64_t brama__publish_next(const struct brama__publisher *p, enum brama_pack_k
 BRAMA_MUST_USE enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind kind,
                                              uint64_t number, brama_str bytes,
                                              struct brama_diag *diag);
+/* Is what is told still as we made it? Somebody may have cut, changed or removed a file. diag says
+ * which, unless all is well. */
+enum brama__look {
+    BRAMA__LOOK_GOOD = 0,
+    BRAMA__LOOK_CONTROL, /* the control page wasn't, and is again */
+    BRAMA__LOOK_FILES    /* a file isn't: it has to be published anew, under a new number */
+};
+BRAMA_MUST_USE enum brama__look brama__publish_look(struct brama__publisher *p,
+                                                    struct brama_diag *diag);
+
 /* Unlink files that every live worker has left behind; the two newest stay. */
 void brama__publish_collect(const struct brama__publisher *p);
 

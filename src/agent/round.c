@@ -245,6 +245,33 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
     return brama_arena_failed(&r->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }
 
+/* The first list before the second; false: no memory. */
+static bool join(struct brama__texts *out, struct brama_arena *arena, struct brama__texts first,
+                 struct brama__texts second)
+{
+    *out =
+        (struct brama__texts){.p = brama_arena_array(arena, first.n + second.n, sizeof(*out->p))};
+    if (out->p == NULL)
+        return first.n + second.n == 0;
+    for (size_t i = 0; i < first.n; i++)
+        out->p[out->n++] = first.p[i];
+    for (size_t i = 0; i < second.n; i++)
+        out->p[out->n++] = second.p[i];
+    return true;
+}
+
+enum brama_err brama__round_want(struct brama__round *r, const struct brama__round *so_far,
+                                 struct brama_keysets *keysets, struct brama_resolver *resolver)
+{
+    static const struct brama__texts none = {0};
+    struct brama__texts urls, hosts;
+    if (!join(&urls, &r->arena, r->urls, so_far != NULL ? so_far->urls : none) ||
+        !join(&hosts, &r->arena, r->hosts, so_far != NULL ? so_far->hosts : none))
+        return BRAMA_ERR_NOMEM;
+    enum brama_err err = brama_keysets_want(keysets, urls.p, urls.n);
+    return err == BRAMA_OK ? brama_resolver_want(resolver, hosts.p, hosts.n) : err;
+}
+
 size_t brama__round_settle(const struct brama__round *r, struct brama__goods *goods)
 {
     size_t failed = brama__goods_keep(goods, &r->world);

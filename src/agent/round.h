@@ -45,6 +45,13 @@ BRAMA_MUST_USE enum brama_err
 brama__round_compile(struct brama__round *round, const struct brama__round_in *in, uint64_t number);
 void brama__round_free(struct brama__round *round);
 
+/* Key sets and names that it needs, and those that another one (NULL: none) has needed so far: what
+ * is in force keeps its facts until the next is. */
+BRAMA_MUST_USE enum brama_err brama__round_want(struct brama__round *round,
+                                                const struct brama__round *so_far,
+                                                struct brama_keysets *keysets,
+                                                struct brama_resolver *resolver);
+
 /* After it was published: last good forms written, and those of rules that left their source
  * removed. The number of forms that couldn't be written. */
 size_t brama__round_settle(const struct brama__round *round, struct brama__goods *goods);

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LINE_BYTES 4096
 
@@ -27,6 +28,22 @@ void brama__say_diag(const struct brama_diag *diag)
         brama__say("%.*s: %s", BRAMA_FMT(diag->where.file), diag->what);
     else
         brama__say("%s", diag->what);
+}
+
+void brama__say_trouble(struct brama__trouble *trouble, const struct brama_diag *diag)
+{
+    if (strcmp(trouble->said, diag->what) == 0)
+        return;
+    memcpy(trouble->said, diag->what, sizeof(trouble->said));
+    brama__say_diag(diag);
+}
+
+void brama__say_over(struct brama__trouble *trouble, const char *what)
+{
+    if (trouble->said[0] == '\0')
+        return;
+    trouble->said[0] = '\0';
+    brama__say("%s", what);
 }
 
 void brama__say_lines(brama_str text)

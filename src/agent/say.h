@@ -11,6 +11,13 @@
 void brama__say(const char *fmt, ...) BRAMA_PRINTF(1, 2);
 /* With the file that it is about, if any. */
 void brama__say_diag(const struct brama_diag *diag);
+/* What doesn't work and is tried again and again: said when it begins, when it becomes another, and
+ * when it is over. Zero: all is well. */
+struct brama__trouble {
+    char said[sizeof(((struct brama_diag *)NULL)->what)];
+};
+void brama__say_trouble(struct brama__trouble *trouble, const struct brama_diag *diag);
+void brama__say_over(struct brama__trouble *trouble, const char *what);
 /* Indented, without empty ones. */
 void brama__say_lines(brama_str text);
 /* Where we listen; adopted: the process that was taken over, 0: ours was started. */

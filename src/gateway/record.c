@@ -55,7 +55,7 @@ struct brama_recorder *brama_recorder_open(const struct brama_slot *slot)
                                  BRAMA_REFUSALS_PAGE_BYTES);
     if (rec->ring == NULL)
         give_up(rec, slot->cycle->log);
-    else /* a hole is zero: claiming reads all first words and writes none of those */
+    else
         brama_refusals_claim(rec->ring);
     return rec;
 }

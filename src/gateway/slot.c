@@ -41,13 +41,22 @@ void brama_slot_path(const struct brama_slot *slot, char *out, const char *name,
     *end = '\0';
 }
 
-/* The control page is made once and never replaced, so it is mapped once. */
+static void unmap_control(struct brama_slot *slot)
+{
+    if (slot->control != NULL)
+        (void)munmap((void *)(uintptr_t)slot->control, sizeof(struct brama_control));
+    slot->control = NULL;
+}
+
+/* The control page is made once. Only where somebody has removed it does the agent make another. */
 static void map_control(struct brama_slot *slot)
 {
     char path[NGX_MAX_PATH];
     struct stat st;
 
     brama_slot_path(slot, path, BRAMA_STATE_CONTROL, 0);
+    if (slot->control != NULL && (stat(path, &st) != 0 || st.st_ino == slot->control_inode))
+        return;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1)
         return; /* the agent hasn't made it yet */
@@ -63,7 +72,9 @@ static void map_control(struct brama_slot *slot)
         (void)munmap(bytes, sizeof(struct brama_control));
         return;
     }
+    unmap_control(slot);
     slot->control = control;
+    slot->control_inode = st.st_ino;
 }
 
 /* One file moves to a newer number, or stays. */
@@ -73,7 +84,9 @@ static void take(struct brama_slot *slot, struct brama_mapped **in_force, uint64
     char path[NGX_MAX_PATH];
 
     brama_slot_path(slot, path, name, number);
-    struct brama_mapped *m = brama_mapped_open(path, number, kind);
+    /* The first one may lie there since long ago; later ones come fresh from the agent's own look.
+     */
+    struct brama_mapped *m = brama_mapped_open(path, number, kind, *in_force == NULL);
     if (m == NULL) {
         *failed = number;
         brama_slot_problem(slot, "can't take", path);
@@ -138,44 +151,41 @@ void brama_slot_look_again(struct brama_slot *slot)
 {
     slot->failed_policy = 0;
     slot->failed_facts = 0;
+    map_control(slot);
     brama_slot_refresh(slot);
 }
 
-static void on_timer(ngx_event_t *ev)
+/* What others find this worker by; said again each second, whatever becomes of the file. */
+static void sign_page(struct brama_slot *slot)
 {
-    struct brama_slot *slot = ev->data;
+    struct brama_worker_page *page = slot->page;
 
-    if (slot->control == NULL)
-        map_control(slot);
-    brama_slot_refresh(slot);
-    /* nginx tells idle connections of its exit once. An HTTP/2 one whose handshake was under way
-     * just then isn't among them, and would be served until --drain cuts it. */
-    if (ngx_exiting)
-        ngx_close_idle_connections(slot->cycle);
-    ngx_add_timer(ev, LOOK_AGAIN_MS);
+    memcpy(page->magic, PAGE_MAGIC, sizeof(page->magic));
+    page->format = BRAMA_PAGES_FORMAT;
+    page->pid = (int32_t)ngx_pid;
+    page->master = (int32_t)ngx_parent;
+    memset(page->mark, 0, sizeof(page->mark));
+    if (slot->mark.len != 0)
+        memcpy(page->mark, slot->mark.data, ngx_min(slot->mark.len, sizeof(page->mark)));
+    atomic_store_explicit(&page->policy, number_of(slot->policy), memory_order_release);
+    atomic_store_explicit(&page->facts, number_of(slot->facts), memory_order_release);
 }
 
 /* The page of an earlier worker keeps its counters, so that sums never go back. */
 static void claim_page(struct brama_slot *slot, struct brama_worker_page *page)
 {
     if (memcmp(page->magic, PAGE_MAGIC, sizeof(page->magic)) != 0 ||
-        page->format != BRAMA_PAGES_FORMAT) {
+        page->format != BRAMA_PAGES_FORMAT)
         memset(page, 0, sizeof(*page));
-        memcpy(page->magic, PAGE_MAGIC, sizeof(page->magic));
-        page->format = BRAMA_PAGES_FORMAT;
-    }
-    atomic_store_explicit(&page->policy, 0, memory_order_relaxed);
-    atomic_store_explicit(&page->facts, 0, memory_order_relaxed);
-    page->pid = (int32_t)ngx_pid;
-    page->master = (int32_t)ngx_parent;
-    memset(page->mark, 0, sizeof(page->mark));
-    if (slot->mark.len != 0)
-        memcpy(page->mark, slot->mark.data, ngx_min(slot->mark.len, sizeof(page->mark)));
     for (size_t i = 0; i < BRAMA_PAGE_WANTED; i++)
         atomic_store_explicit(&page->wanted[i], 0, memory_order_relaxed);
+    if (slot->page != NULL)
+        (void)munmap(slot->page, BRAMA_PAGE_BYTES);
     slot->page = page;
+    sign_page(slot);
 }
 
+/* A page that is a hole in a file would be a crash when the disk is full and it is written to. */
 static bool try_slot(struct brama_slot *slot, unsigned index)
 {
     char path[NGX_MAX_PATH];
@@ -186,7 +196,7 @@ static bool try_slot(struct brama_slot *slot, unsigned index)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd == -1)
         return false;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, BRAMA_PAGE_BYTES) == 0) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && posix_fallocate(fd, 0, BRAMA_PAGE_BYTES) == 0) {
         void *bytes = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (bytes != MAP_FAILED) {
             slot->page_fd = fd;
@@ -205,14 +215,37 @@ static bool find_slot(struct brama_slot *slot)
         if (try_slot(slot, i))
             return true;
     }
-    /* Serve all the same, unseen by the agent: its readiness then speaks of the others only. */
+    return false;
+}
+
+/* Without a free one, serve all the same, unseen by the agent and by /readyz, and try again. */
+static bool open_page(struct brama_slot *slot)
+{
+    if (find_slot(slot))
+        return true;
     void *bytes =
         mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED)
         return false;
     claim_page(slot, bytes);
-    brama_slot_problem(slot, "no free worker page under", (const char *)slot->state_dir.data);
+    brama_slot_problem(slot, "can't have a worker page under", (const char *)slot->state_dir.data);
     return true;
+}
+
+static void on_timer(ngx_event_t *ev)
+{
+    struct brama_slot *slot = ev->data;
+
+    map_control(slot);
+    brama_slot_refresh(slot);
+    if (slot->page_fd == -1 && find_slot(slot))
+        brama_poke_open(slot);
+    sign_page(slot);
+    /* nginx tells idle connections of its exit once. An HTTP/2 one whose handshake was under way
+     * just then isn't among them, and would be served until --drain cuts it. */
+    if (ngx_exiting)
+        ngx_close_idle_connections(slot->cycle);
+    ngx_add_timer(ev, LOOK_AGAIN_MS);
 }
 
 static bool open_memory(struct brama_slot *slot)
@@ -247,7 +280,7 @@ struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir, ngx_
     slot->mark = mark;
     slot->page_fd = -1;
     slot->counts_fd = -1;
-    if (!find_slot(slot) || !open_memory(slot)) {
+    if (!open_page(slot) || !open_memory(slot)) {
         brama_slot_close(slot);
         return NULL;
     }
@@ -279,8 +312,7 @@ void brama_slot_close(struct brama_slot *slot)
     brama_memory_free(slot->memory);
     brama_arena_deinit(&slot->arena);
     brama_buf_deinit(&slot->line);
-    if (slot->control != NULL)
-        (void)munmap((void *)(uintptr_t)slot->control, sizeof(struct brama_control));
+    unmap_control(slot);
     if (slot->page != NULL)
         (void)munmap(slot->page, BRAMA_PAGE_BYTES);
     if (slot->page_fd != -1)

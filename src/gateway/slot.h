@@ -36,8 +36,9 @@ struct brama_slot {
     ngx_cycle_t *cycle;
     ngx_str_t state_dir, mark;
     const struct brama_control *control; /* NULL: not made yet */
-    struct brama_worker_page *page;      /* never NULL: a private one if no slot was free */
-    int page_fd;                         /* holds the flock; -1: none */
+    ino_t control_inode;
+    struct brama_worker_page *page; /* never NULL: a private one if no slot was free */
+    int page_fd;                    /* holds the flock; -1: none */
     unsigned index;
     ngx_connection_t *socket;
     char socket_path[NGX_MAX_PATH];
@@ -87,8 +88,9 @@ void brama_slot_path(const struct brama_slot *slot, char *out, const char *name,
 void brama_poke_open(struct brama_slot *slot);
 void brama_poke_close(struct brama_slot *slot);
 
-/* slot_take.c: open, map and check state/NAME<number>; NULL: it can't be taken. */
-struct brama_mapped *brama_mapped_open(const char *path, uint64_t number,
-                                       enum brama_pack_kind kind);
+/* slot_take.c: open, map and check state/NAME<number>; NULL: it can't be taken. whole: look through
+ * all of it. */
+struct brama_mapped *brama_mapped_open(const char *path, uint64_t number, enum brama_pack_kind kind,
+                                       bool whole);
 
 #endif

@@ -1,4 +1,5 @@
-/* Taking a published file: open, fstat, map, check its header. No work that grows with the file. */
+/* Taking a published file: open, fstat, map, check its header. No work that grows with the file,
+ * except at a worker's start. */
 #include "gateway/slot.h"
 
 #include <fcntl.h>
@@ -33,7 +34,14 @@ static bool open_as(struct brama_mapped *m, enum brama_pack_kind kind)
            brama_pack_number(&m->facts.pack) == m->number;
 }
 
-struct brama_mapped *brama_mapped_open(const char *path, uint64_t number, enum brama_pack_kind kind)
+static bool is_whole(const struct brama_mapped *m, enum brama_pack_kind kind)
+{
+    return kind == BRAMA_PACK_POLICY ? brama_policy_verify(&m->policy) == BRAMA_OK
+                                     : brama_facts_verify(&m->facts) == BRAMA_OK;
+}
+
+struct brama_mapped *brama_mapped_open(const char *path, uint64_t number, enum brama_pack_kind kind,
+                                       bool whole)
 {
     struct brama_mapped *m = calloc(1, sizeof(*m));
 
@@ -42,7 +50,7 @@ struct brama_mapped *brama_mapped_open(const char *path, uint64_t number, enum b
     m->refs = 1;
     m->number = number;
     m->bytes = map_file(path, &m->size);
-    if (m->bytes != NULL && open_as(m, kind))
+    if (m->bytes != NULL && open_as(m, kind) && (!whole || is_whole(m, kind)))
         return m;
     brama_mapped_unpin(m);
     return NULL;

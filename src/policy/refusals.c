@@ -13,8 +13,11 @@ void brama_refusals_claim(struct brama_refusals *ring)
 {
     if (brama_refusals_ok(ring, sizeof(*ring)))
         return;
-    /* Zeroed records have no number, so that nobody takes them for records. */
-    for (size_t i = 0; i < BRAMA_REFUSALS_MAX; i++)
+    /* Zeroed records have no number, so that nobody takes them for records. Those of a file just
+     * made are a hole, which in tmpfs even a look fills, or crashes where there is no room. */
+    static const char none[sizeof(ring->magic)];
+    bool made = memcmp(ring->magic, none, sizeof(none)) == 0;
+    for (size_t i = 0; !made && i < BRAMA_REFUSALS_MAX; i++)
         if (atomic_load_explicit(&ring->record[i].word[0], memory_order_relaxed) != 0)
             atomic_store_explicit(&ring->record[i].word[0], 0, memory_order_relaxed);
     atomic_store_explicit(&ring->end, 0, memory_order_relaxed);
