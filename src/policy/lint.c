@@ -136,14 +136,45 @@ static uint32_t first_compared(const struct brama__lint_route *route)
     return route->index > BRAMA_LINT_EARLIER_MAX ? route->index - BRAMA_LINT_EARLIER_MAX : 0;
 }
 
+/* Do requests of the shadowed route pass without a token, now that they belong to this one? */
+static bool lets_everybody_in(struct brama__lint *l, const struct brama__lint_route *first,
+                              const struct brama__lint_route *shadowed, brama_methods methods)
+{
+    struct brama__example e;
+
+    return shadowed->row->strategy == BRAMA_STRATEGY_JWT && brama__lint_is_open(first->row) &&
+           !is_oathkeeper(first->row) &&
+           brama__lint_example(l, &e, first, &shadowed->path, methods, brama__lint_passes,
+                               first->row);
+}
+
+static void warn_shadowed(struct brama__lint *l, const struct brama__lint_route *route,
+                          const struct brama__lint_route *first, size_t takers, brama_methods taken,
+                          bool all)
+{
+    brama_str name = brama__lint_name(l, first->rule);
+    brama_str who =
+        takers == 1 ? brama_arena_printf(&l->scratch, BRAMA__LINT_ONE_TAKES, BRAMA_FMT(name))
+                    : brama_arena_printf(&l->scratch, BRAMA__LINT_SEVERAL_TAKE, BRAMA_FMT(name));
+    const char *then =
+        takers == 1 && lets_everybody_in(l, first, route, taken) ? BRAMA__LINT_LETS_ALL_IN : "";
+
+    if (all)
+        brama__lint_warn(l, route->rule, BRAMA_CODE_SHADOWED, "", BRAMA__LINT_SHADOWED,
+                         BRAMA_FMT(who), then);
+    else
+        brama__lint_warn(l, route->rule, BRAMA_CODE_SHADOWED, "", BRAMA__LINT_SHADOWED_PART,
+                         BRAMA_FMT(method_names(l, taken)), BRAMA_FMT(who), then);
+}
+
 /* The methods of the route that earlier routes take away, whatever the request. */
 static brama_methods shadow(struct brama__lint *l, const struct brama__lint_route *route)
 {
-    bool direct = !is_oathkeeper(route->row), open = false;
-    /* All that is routed here, and what the rule says that it is for. */
-    brama_methods left = methods_of(route->row), taken = 0;
-    brama_methods wanted = direct ? left : (brama_methods)route->rule->methods;
-    struct brama__lint_route earlier, first = {NULL, NULL, {BRAMA_PATTERN_NEVER, BRAMA_NIL}, 0};
+    bool direct = !is_oathkeeper(route->row);
+    brama_methods wanted = direct ? methods_of(route->row) : (brama_methods)route->rule->methods;
+    struct brama__lint_route earlier, first = *route;
+    brama_methods taken = 0;
+    size_t takers = 0;
 
     if (!direct && has_a_back_door(l, &route->path, route->index))
         return 0;
@@ -153,22 +184,14 @@ static brama_methods shadow(struct brama__lint *l, const struct brama__lint_rout
             (!direct && is_oathkeeper(earlier.row)) ||
             !brama_pattern_covers(&earlier.path, &route->path, l->regexes))
             continue;
-        if (taken == 0)
+        if (takers++ == 0)
             first = earlier;
-        open = open || brama__lint_is_open(earlier.row);
         taken |= methods_of(earlier.row) & wanted;
     }
     if ((taken & BRAMA_METHOD_ALL) == 0)
         return 0;
-    const char *then =
-        open && route->row->strategy == BRAMA_STRATEGY_JWT ? BRAMA__LINT_LETS_ALL_IN : "";
-    brama_str name = brama__lint_name(l, first.rule);
-    if (direct && taken == wanted) /* Oathkeeper also hears of methods that no rule names */
-        brama__lint_warn(l, route->rule, BRAMA_CODE_SHADOWED, "", BRAMA__LINT_SHADOWED,
-                         BRAMA_FMT(name), then);
-    else
-        brama__lint_warn(l, route->rule, BRAMA_CODE_SHADOWED, "", BRAMA__LINT_SHADOWED_PART,
-                         BRAMA_FMT(method_names(l, taken)), BRAMA_FMT(name), then);
+    /* Oathkeeper also hears of methods that no rule names. */
+    warn_shadowed(l, route, &first, takers, taken, direct && taken == wanted);
     return taken;
 }
 

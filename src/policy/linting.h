@@ -9,8 +9,10 @@
 #include "rule/codes.h"
 
 /* A rule is named "0 (/path)"; a request "GET /path". */
-#define BRAMA__LINT_SHADOWED "no request reaches this rule: rule %.*s takes them all%s"
-#define BRAMA__LINT_SHADOWED_PART "%.*s never reaches this rule: rule %.*s takes it%s"
+#define BRAMA__LINT_SHADOWED "no request reaches this rule: rule %.*s them all%s"
+#define BRAMA__LINT_SHADOWED_PART "%.*s never reaches this rule: rule %.*s it%s"
+#define BRAMA__LINT_ONE_TAKES "%.*s takes"
+#define BRAMA__LINT_SEVERAL_TAKE "%.*s and others before this one take"
 #define BRAMA__LINT_LETS_ALL_IN ", and lets everybody in"
 #define BRAMA__LINT_SHARED                                                                         \
     "%s %.*s is answered 403: rule %.*s shares another method with this one, so Kyma takes its "   \

@@ -133,6 +133,17 @@ describe('each code', () => {
   });
 });
 
+test('who shadows a rule: one, or several together; and what that means', async () => {
+  const said = async (...rules) => (await check(apiRuleV1({ rules }))).findings.filter((f) => f.code === 'BRAMA1201').map((f) => f.message);
+  const at = (p, methods, how) => ({ path: p, methods, ...how });
+  const no_auth = handler('no_auth');
+  assert.deepEqual(await said(at('/.*', ['GET', 'POST'], no_auth), at('/a', ['GET'], no_auth)), ['no request reaches this rule: rule 0 (/.*) takes them all']);
+  assert.deepEqual(await said(at('/a.*', ['GET'], no_auth), at('/.*', ['POST'], no_auth), at('/a', ['GET', 'POST'], no_auth)), ['no request reaches this rule: rule 0 (/a.*) and others before this one take them all']);
+  assert.deepEqual(await said(at('/.*', ['GET'], no_auth), at('/a', ['GET', 'POST'], no_auth)), ['GET never reaches this rule: rule 0 (/.*) takes it']);
+  assert.deepEqual(await said(at('/a/.*', ['GET'], no_auth), at('/.*', ['GET'], no_auth)), []);
+  assert.deepEqual(await said(at('/.*', ['GET'], ory()), at('/a', ['GET'], ory())), [], 'Oathkeeper knows no order');
+});
+
 describe('a field that nobody knows', () => {
   // Every place of every version: the path, what was written, what was meant.
   const v2 = (rule, spec = {}) => apiRule({ rules: [{ path: '/a', noAuth: true, ...rule }], ...spec });
