@@ -22,6 +22,8 @@
     X(NO_SECRET, "BRAMA1010")                                                                      \
     X(NO_ENTRY, "BRAMA1011")                                                                       \
     X(CERTIFICATE, "BRAMA1012")                                                                    \
+    X(METADATA, "BRAMA1013")                                                                       \
+    X(ORIGIN, "BRAMA1014")                                                                         \
     X(NO_AUDIENCE, "BRAMA1101")                                                                    \
     X(TOKEN_IN_QUERY, "BRAMA1102")                                                                 \
     X(FOREIGN_KEYS, "BRAMA1103")                                                                   \

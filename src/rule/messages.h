@@ -128,6 +128,7 @@
 #define BRAMA__TEXT_VERSION "apiVersion %.*s of APIRule is not known"
 #define BRAMA__TEXT_TOGGLE "the ConfigMap names no handler: no APIRule is valid under it"
 #define BRAMA__TEXT_KIND "gateway.kyma-project.io has no kind %.*s, did you mean \"APIRule\"?"
+#define BRAMA__TEXT_ORIGIN "%.*s is none of exact, prefix and regex; Kyma reads it as prefix"
 #define BRAMA__TEXT_NO_AUDIENCE                                                                    \
     "no audience is asked for: a token that this issuer made for anybody else passes, too"
 #define BRAMA__TEXT_TOKEN_IN_QUERY                                                                 \

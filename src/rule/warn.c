@@ -83,6 +83,7 @@ void brama__warn(struct brama_world *world)
                            rule->version == BRAMA_API_V1ALPHA1
                                ? BRAMA_STR(BRAMA__TEXT_NOT_SERVED)
                                : BRAMA_STR(BRAMA__TEXT_NOT_RECONCILED));
+        brama__warn_fields(world, rule);
         for (size_t i = 0; i < rule->rule_count; i++) {
             for (size_t j = 0; j < rule->rules[i].strategy_count; j++)
                 brama__warn_jwt(world, rule, i, j);

@@ -11,4 +11,7 @@ void brama__warn_at(struct brama_world *world, struct brama_where where, enum br
 void brama__warn_jwt(struct brama_world *world, const struct brama_apirule *rule, size_t i,
                      size_t j);
 
+/* Names in its manifest that nobody reads. */
+void brama__warn_fields(struct brama_world *world, const struct brama_apirule *rule);
+
 #endif
