@@ -1,6 +1,7 @@
 // Where key sets come from, and what happens when they don't.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { curl } from './lib/curl.mjs';
@@ -194,6 +195,54 @@ test('a set that changes is in force soon; one that turns to garbage leaves the 
     await expectExchange(turning, { request: ask('turn', fresh), status: 200, upstream, explains: false }); // explain has no last good set
   } finally {
     await turning.stop();
+  }
+});
+
+// Both workers remember the token, and clients use it all the time. What counts is the first request that
+// the new set let in: a second later the old key lets in none.
+test('a removed key: its tokens stop within a second, remembered and under load', async () => {
+  const file = path.join(temporary('brama-removed'), 'jwks.json');
+  const fresh = makeKey('ES256');
+  writeFileSync(file, JSON.stringify(set));
+  const gateway_ = await gateway({ services: { 'hot.shop': upstream.port }, args: ['--workers', '2', '--kid-wait', '0s'], files: { 'rules.yaml': rule('hot', `file://${file}`) } });
+  const send = (agent, token_) =>
+    new Promise((resolve) => {
+      const sent = Date.now();
+      const headers = { host: `hot.${gateway_.domain}`, authorization: `Bearer ${token_}` };
+      const request = http.request({ host: '127.0.0.1', port: gateway_.port, path: '/x', agent, headers }, (answer) => {
+        answer.resume();
+        answer.on('end', () => resolve({ sent, status: answer.statusCode }));
+      });
+      request.on('error', () => resolve({ sent, status: 0 }));
+      request.end();
+    });
+  const [hot, next] = [token('hot'), token('hot', fresh)];
+  const answers = [];
+  let going = true;
+  const lanes = Array.from({ length: 8 }, async () => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    while (going) answers.push(await send(agent, hot));
+    agent.destroy();
+  });
+  try {
+    await until('it to be hot', () => answers.length > 400);
+    assert.ok(answers.every(({ status }) => status === 200));
+    writeFileSync(file, JSON.stringify({ keys: [fresh.jwk] }));
+    const inForce = await until('the new set', async () => {
+      const answer = await send(false, next);
+      return answer.status === 200 && answer.sent;
+    }, { every: 5 });
+    await until('enough after it', () => answers.filter(({ sent }) => sent > inForce + 1000).length > 100);
+    going = false;
+    await Promise.all(lanes);
+    const late = answers.filter(({ sent, status }) => sent > inForce + 1000 && status !== 401);
+    assert.deepEqual(late, []);
+    assert.ok(answers.every(({ status }) => [200, 401].includes(status)));
+    await expectExchange(gateway_, { request: { host: 'hot', target: '/x', headers: [`Authorization: Bearer ${hot}`] }, status: 401, reason: 'key_unknown', upstream });
+  } finally {
+    going = false;
+    await Promise.all(lanes);
+    await gateway_.stop();
   }
 });
 

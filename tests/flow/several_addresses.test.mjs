@@ -1,11 +1,14 @@
 // One workload at several addresses: dead ones are gone around, and coming and going loses nothing.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import path from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway } from './lib/gateway.mjs';
 import { freePort, sleep, until } from './lib/place.mjs';
+import { childrenOf } from './lib/process.mjs';
 import { apiRule, documents } from './lib/rules.mjs';
 import { blackHole } from './lib/servers.mjs';
 import { rawUpstream, recorder } from './lib/upstream.mjs';
@@ -168,6 +171,24 @@ async function isOut(one) {
 }
 
 describe('coming and going under load', () => {
+  test('another --service, by another agent: the workers stay, and nothing is lost', async () => {
+    const [a, b] = [await workload(), await workload()];
+    const files = { 'rule.yaml': rule('one') };
+    gw = await gateway({ services: { 'one.shop': a.port }, files });
+    const workers = () => childrenOf(Number(readFileSync(path.join(gw.state, 'nginx.pid'), 'utf8'))).map(({ pid }) => pid).sort();
+    const load = traffic('one');
+    await until('traffic', () => load.answers.length > 50);
+    const before = workers();
+    gw.process.child.kill('SIGKILL');
+    await gw.process.ended;
+    assert.deepEqual(tally(await several(5, 'one')), { [a.port]: 5 });
+    gw = await gateway({ services: { 'one.shop': b.port }, state: gw.state, rules: gw.rules, ports: gw });
+    await until('the other address', async () => tally(await several(5, 'one'))[b.port] === 5);
+    assert.ok(await isOut(a));
+    assert.deepEqual(workers(), before);
+    await load.end();
+  });
+
   test('endpoints are added and removed in the files: nothing is lost, and one that is out gets nothing', async () => {
     const all = [await workload(), await workload(), await workload()];
     const slices = (...which) => service('one', ...which.map(at));

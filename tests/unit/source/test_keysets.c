@@ -33,7 +33,8 @@ struct setup {
     int status;   /* what the server answers with */
     brama_str body;
     int64_t stale_s;
-    char issuer[64]; /* of the discovery document */
+    const char *headers; /* more of the answer's */
+    char issuer[64];     /* of the discovery document */
     char jwks_uri[64];
     char answer[4096];
 };
@@ -50,8 +51,8 @@ static brama_str answer(void *ctx, brama_str target)
         body = brama_str_c(document);
     }
     int n =
-        snprintf(s->answer, sizeof(s->answer), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n%.*s",
-                 s->status, body.n, BRAMA_FMT(body));
+        snprintf(s->answer, sizeof(s->answer), "HTTP/1.1 %d X\r\n%sContent-Length: %zu\r\n\r\n%.*s",
+                 s->status, s->headers != NULL ? s->headers : "", body.n, BRAMA_FMT(body));
     return (brama_str){s->answer, (size_t)n};
 }
 
@@ -240,6 +241,37 @@ static void a_cold_start_has_the_last_good_set(void **state)
     want(&s, "/other");
     EXPECT("but for its own URL only", brama_keysets_at(s.sets, 0)->set == NULL);
     tear_down(&s);
+}
+
+static void the_endpoint_says_how_often_within_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *headers;
+        int64_t want_s;
+    } rows[] = {
+        {"", 300},
+        {"Cache-Control: max-age=120\r\n", 120},
+        {"Cache-Control: public, max-age=\"7200\"\r\n", 7200},
+        {"Cache-Control: max-age=5\r\n", 60},
+        {"Cache-Control: max-age=604800\r\n", 24 * 3600},
+        {"Cache-Control: max-age=99999999999999999999\r\n", 300},
+        {"Cache-Control: no-store\r\n", 60},
+        {"Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 300},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct setup s;
+        set_up(&s);
+        s.headers = rows[i].headers;
+        open_sets(&s);
+        want(&s, "/set");
+        wait_for_news(&s);
+        const struct brama_keyset *k = brama_keysets_at(s.sets, 0);
+        int64_t in_s = k->next_at_s - (int64_t)time(NULL);
+        EXPECT(rows[i].headers, k->set != NULL);
+        EXPECT(rows[i].headers, in_s <= rows[i].want_s && in_s >= rows[i].want_s - 5);
+        tear_down(&s);
+    }
 }
 
 /* When the one kept set was last found to be good, some seconds ago. */
@@ -538,6 +570,7 @@ int main(void)
         cmocka_unit_test(without_a_good_answer_there_is_no_set),
         cmocka_unit_test(a_failed_fetch_is_tried_again_after_a_second),
         cmocka_unit_test(a_cold_start_has_the_last_good_set),
+        cmocka_unit_test(the_endpoint_says_how_often_within_bounds),
         cmocka_unit_test(a_set_that_nobody_confirms_ends),
         cmocka_unit_test(a_kept_set_is_as_old_as_its_last_confirmation),
         cmocka_unit_test(a_discovery_document_must_be_its_issuers),
