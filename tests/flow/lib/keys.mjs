@@ -33,14 +33,16 @@ function thumbprint(jwk) {
   return createHash('sha256').update(text).digest('base64url');
 }
 
-/** A key pair: {alg, kid, privateKey, jwk, pem, publicPem}. */
+/** A key pair: {alg, kid, thumbprint, privateKey, jwk, pem, publicPem}. */
 export function makeKey(alg = 'RS256', { kid, bits } = {}) {
   const { privateKey, publicKey } = KINDS[alg](bits);
   const jwk = publicKey.export({ format: 'jwk' });
-  const name = kid ?? thumbprint(jwk);
+  const print = thumbprint(jwk);
+  const name = kid ?? print;
   return {
     alg,
     kid: name,
+    thumbprint: print,
     privateKey,
     jwk: { ...jwk, kid: name, alg, use: 'sig' },
     pem: privateKey.export({ type: 'pkcs8', format: 'pem' }),

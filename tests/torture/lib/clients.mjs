@@ -67,20 +67,22 @@ function onH2(session, record, token) {
 /**
  * Clients of the gateway at `port` and `tlsPort`.
  *
- *   kinds   [{class, service, host, hostThere, target, arrives, token, statuses, methods, delay}]: class is what it
- *           is when sent; hostThere, arrives: what the workload must see where it is another host and
- *           target; statuses: of its refusals. A
- *           scene may add kinds and change a kind's class on the way
+ *   kinds   [{class, service, host, hostThere, target, arrives, token, statuses, methods, delay}]: class is
+ *           what it is when sent; hostThere, arrives: what the workload must see where it is another
+ *           host and target; token: a text, or what makes one for each request; statuses: of its
+ *           refusals. A scene may add kinds, and change a kind's class, on the way
  *   lanes   ['kept', 'fresh', 'h2', 'shared', ...]: HTTP/1.1 on one connection or on a new one for each,
  *           HTTP/2 on a connection of its own or on that of all shared lanes
  *   pause   ms between two requests of a lane, at most
  *
- * records: one a request: what was asked, {how, status, own, ...} of its end, `took`: ms without the
- * workload's own pauses, `tries`, `excused`: why it may be cut, and `away`: the door was closed, as announced by leave(). until: when the clients were told
- * to go.
+ *   records  one a request: what was asked, {how, status, own, ...} of its end, `took`: ms without the
+ *            workload's own pauses, `tries`, `excused`: why it may be cut, and `away`: the door was
+ *            closed, as announced by leave()
+ *   until    when the clients were told to go
+ *   dropped  how many connections that were to be kept the gateway has ended
  */
 export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause = 4 }) {
-  const it = { kinds, records: [], strays: [], going: true };
+  const it = { kinds, records: [], strays: [], going: true, dropped: 0 };
   const connections = new Set();
   let doomed = { ports: new Set() };
   const underWay = new Set();
@@ -109,6 +111,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     record.began = performance.now();
     for (record.tries = 1; ; record.tries++) {
       if (!held.one?.usable) {
+        it.dropped += lane !== 'fresh' && held.one?.isDropped === true;
         retire(held.one, lane);
         held.one = connect(lane);
       }
@@ -151,7 +154,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
       it.records.push(record);
       underWay.add(record);
       try {
-        note(record, await exchange(lane, held, record, token));
+        note(record, await exchange(lane, held, record, typeof token === 'function' ? token() : token));
       } finally {
         underWay.delete(record);
       }

@@ -86,8 +86,8 @@ class Answer {
  *   {how: 'unanswered'}                        closed before any byte of an answer
  *   {how: 'cut', why}                          closed in the middle of one, or silent for too long
  *
- * `usable` is false once it can't take another; `used` counts requests; `strays` are the bytes that
- * came while nothing was asked.
+ * `usable` is false once it can't take another; `isDropped`: since the other side ended it unannounced; `used` counts
+ * requests; onStray is called with bytes that come while nothing was asked.
  */
 export class Connection {
   constructor(port, { patience = 15_000, onStray = () => {} } = {}) {
@@ -102,8 +102,11 @@ export class Connection {
       this.localPort = this.socket.localPort;
       this.onMade?.();
     });
-    this.socket.on('error', (error) => (this.error = error.code));
-    this.socket.on('end', () => (this.usable = false));
+    this.socket.on('error', (error) => {
+      this.error = error.code;
+      this.dropped();
+    });
+    this.socket.on('end', () => this.dropped());
     this.socket.on('close', () => this.ended());
     this.socket.on('data', (data) => {
       if (this.answer === undefined) onStray(data);
@@ -129,6 +132,12 @@ export class Connection {
     if (what.how !== 'answered' || this.writing) this.usable = false;
     if (!this.usable) this.socket.destroy();
     resolve(what);
+  }
+
+  /** The other side ended it. */
+  dropped() {
+    this.isDropped ||= this.usable;
+    this.usable = false;
   }
 
   ended() {

@@ -24,8 +24,12 @@ export class Session {
     this.session.on('goaway', (code, last) => {
       this.last = last;
       this.usable = false;
+      this.isDropped = true;
     });
-    this.session.on('close', () => (this.usable = false));
+    this.session.on('close', () => {
+      this.isDropped ||= this.usable;
+      this.usable = false;
+    });
   }
 
   /** What became of a stream that ended without a whole answer. */

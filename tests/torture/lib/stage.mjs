@@ -94,12 +94,15 @@ export class Stage {
     return pid;
   }
 
-  /** Until the scene's end nobody may replace a worker; what this resolves to throws if somebody did. */
+  /** Until the scene's end nobody may replace a worker or end a connection that a client keeps; what this
+   * resolves to throws if somebody did. */
   async sameWorkers() {
     const before = await this.workers();
     return async () => {
       const after = await this.workers();
       if (after.join() !== before.join()) throw new Error(`workers ${before} became ${after}`);
+      const dropped = this.crowds.reduce((sum, crowd) => sum + crowd.dropped, 0);
+      if (dropped > 0) throw new Error(`${dropped} kept connections were ended`);
     };
   }
 
@@ -109,13 +112,15 @@ export class Stage {
 
   /** Kinds of requests to a service with rules() or rulesV1(): /x by token, /open for all. Oathkeeper
    * sends them on under the workload's own name. */
-  kinds(service, { token = this.token(), statuses, ory = false } = {}) {
+  kinds(service, { key = this.key, statuses, ory = false } = {}) {
+    const token = this.token(key); // which workers remember
     const host = `${service}.test.local`;
     const hostThere = ory ? `${service}.shop.svc.cluster.local:80` : host;
     const at = (class_, target, more = {}) => ({ class: class_, service, host, hostThere, target, ...(statuses && { statuses }), ...more });
     return [
       at('may pass', '/x', { token }),
       at('may pass', '/x?a=b&c', { token }),
+      at('may pass', '/x', { token: () => this.token(key) }),
       at('public', '/open'),
       at('public', '/down/../open', { arrives: '/open' }),
       ...this.strangers(service, { statuses }),

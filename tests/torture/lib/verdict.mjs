@@ -4,6 +4,7 @@
 const line = (entry) => `${entry.method} ${entry.host}${entry.target} at ${entry.service}:${entry.port}, try ${entry.try}`;
 const ask = (record) => `${record.id} (${record.lane}, ${record.method} ${record.host}${record.target})`;
 const end = (record) => [record.how, record.status, record.why, record.text].filter((part) => part !== undefined).join(' ');
+const MAY_PASS = ['may pass', 'public'];
 const passed = (record) => record.how === 'answered' && record.status >= 200 && record.status < 300;
 
 /** Was this request, or an answer, at somebody's who has no right to it? */
@@ -38,8 +39,6 @@ function missing(record, entries) {
   return problems;
 }
 
-const MAY_PASS = ['may pass', 'public'];
-
 /** Has this request its one whole answer? */
 function lost(record, entries) {
   const stale = entries.filter((entry) => record.stale.includes(entry.try));
@@ -59,7 +58,7 @@ function percentile(sorted, share) {
 /** The longest time in which nobody of a crowd was let in, from the first who was until they were told to
  * go: {ms, at}. */
 export function worstGap({ records, until }) {
-  const answers = records.filter((record) => passed(record) && record.ended < until).map((record) => record.ended);
+  const answers = records.filter((record) => MAY_PASS.includes(record.class) && passed(record) && record.ended < until).map((record) => record.ended);
   const sorted = answers.sort((a, b) => a - b);
   const gaps = sorted.slice(1).map((at, i) => ({ ms: at - sorted[i], at }));
   return gaps.reduce((worst, gap) => (gap.ms > worst.ms ? gap : worst), { ms: 0, at: 0 });
