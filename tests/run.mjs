@@ -93,11 +93,11 @@ function fuzz() {
 }
 
 // The files of one folder by Node's own runner, two at a time.
-function node(name, files, env = {}) {
+function node(name, files, env = {}, timeout = 120_000) {
   Object.assign(process.env, env);
   return new Promise((resolve) => {
     const counts = { passed: 0, failed: 0, skipped: 0 };
-    const stream = runTests({ files, concurrency: 2, timeout: 120_000 });
+    const stream = runTests({ files, concurrency: 2, timeout });
     // A suite, and the file itself in Node 18, is no test of its own, unless it failed by itself.
     const isTest = (data) => data.details?.type !== 'suite' && !data.name.endsWith('.test.mjs');
     stream.on('test:pass', (data) => {
@@ -132,7 +132,7 @@ async function flow() {
 
 // The short forms of `make torture`'s scenes.
 async function torture() {
-  if (need('build-asan')) await node('torture', filesOf('tests/torture'), { BRAMA_BUILD: 'build-asan' });
+  if (need('build-asan')) await node('torture', filesOf('tests/torture'), { BRAMA_BUILD: 'build-asan' }, 600_000);
 }
 
 const parts = { unit, fuzz, arch, flow, torture };
