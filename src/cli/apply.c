@@ -4,6 +4,7 @@
 #include "cli/verbs.h"
 #include "policy/compile.h"
 #include "rule/judge.h"
+#include "json/read.h"
 
 static const struct brama_usage usage = {
     .synopsis = "brama apply -f PATH.. [FLAGS]",
@@ -22,6 +23,32 @@ static void take_toggle(struct brama_world *world, const struct brama_p_meta *me
         return;
     world->toggle.given = true;
     world->toggle.handler = (enum brama_handler)meta->toggle;
+}
+
+/* Gateways and the mesh configuration of the gateway, where the files bring none of that name. What
+ * is to be said of them it has said. Without memory the world's arena has failed. */
+static void take_neighbours(struct brama_world *world, const struct brama_policy *policy)
+{
+    uint32_t count = brama_pack_count(&policy->pack, BRAMA_T_NEIGHBOUR);
+    struct brama_findings findings = world->findings;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct brama_p_neighbour *row =
+            BRAMA_ROW(&policy->pack, BRAMA_T_NEIGHBOUR, i, struct brama_p_neighbour);
+        brama_str text = row != NULL ? brama_pack_text(&policy->pack, row->doc) : BRAMA_NIL;
+        struct brama_gateway *last = world->last_gateway;
+        struct brama_node *doc = NULL;
+        struct brama_diag ignored = {0};
+        if (brama_json_parse(&doc, world->arena, text, &brama_json_limits_rules, &ignored) !=
+                BRAMA_OK ||
+            brama_world_stand_in(world, doc) != BRAMA_OK)
+            continue;
+        if (world->last_gateway != last)
+            world->last_gateway->elsewhere = true;
+    }
+    world->findings = findings;
+    if (findings.last != NULL)
+        findings.last->next = NULL;
 }
 
 static bool has_rule(const struct brama_world *world, brama_str ns, brama_str name)
@@ -81,7 +108,7 @@ static void find_taken_hosts(struct brama_findings *findings, const struct brama
     }
 }
 
-/* One world: the files and, from the policy in force, domain, handler and hosts. */
+/* One world: the files and, from the policy in force, domain, handler, hosts and neighbours. */
 static int judge(const struct brama_state *state, struct brama_world *world)
 {
     struct brama_cli *cli = state->cli;
@@ -98,6 +125,7 @@ static int judge(const struct brama_state *state, struct brama_world *world)
     brama_findings_init(&findings, cli->arena);
     if (meta != NULL) {
         take_toggle(world, meta);
+        take_neighbours(world, &p.policy);
         brama_str domain =
             brama_arena_copy(cli->arena, brama_pack_text(&p.policy.pack, meta->domain));
         brama_judge(world, &(struct brama_judge_options){.domain = domain});

@@ -1,6 +1,9 @@
 #include "policy/build.h"
 
 #include "rule/read.h"
+#include "json/write.h"
+
+#define NEIGHBOUR_BYTES ((size_t)1 << 20)
 
 void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size)
 {
@@ -161,6 +164,32 @@ static void index_inputs(struct brama__build *b)
     }
 }
 
+static void add_neighbour(struct brama__build *b, const struct brama_node *doc)
+{
+    struct brama_buf text;
+    struct brama_json_out json;
+
+    brama_buf_init(&text, NULL, NEIGHBOUR_BYTES);
+    brama_json_out_init(&json, &text, 0);
+    brama_json_node(&json, doc);
+    struct brama_p_neighbour row = {brama_packer_text(b->out, brama_buf_str(&text))};
+    if (brama_buf_err(&text) == BRAMA_OK)
+        brama_packer_row(b->out, BRAMA_T_NEIGHBOUR, &row, sizeof(row));
+    else if (brama_buf_err(&text) == BRAMA_ERR_NOMEM)
+        b->err = BRAMA_ERR_NOMEM;
+    brama_buf_deinit(&text);
+}
+
+static void add_neighbours(struct brama__build *b)
+{
+    const struct brama_world *world = b->in->world;
+
+    for (const struct brama_gateway *g = world->gateways; g != NULL; g = g->next)
+        add_neighbour(b, g->doc);
+    if (world->mesh.doc != NULL)
+        add_neighbour(b, world->mesh.doc);
+}
+
 enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
                                     const struct brama_compile_in *in)
 {
@@ -182,6 +211,7 @@ enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
                                      in->sources[i].hash};
         brama_packer_row(b.out, BRAMA_T_SOURCE, &row, sizeof(row));
     }
+    add_neighbours(&b);
     add_apirules(&b);
     brama__build_finish(&b);
     err = b.err;

@@ -110,6 +110,7 @@ static const struct field fields[] = {
     TEXT(CORS, brama_p_cors, expose),
     FIELD(ORIGIN, brama_p_origin, pattern, TO_PATTERN, BRAMA_T_META),
     TEXT(SOURCE, brama_p_source, file),
+    TEXT(NEIGHBOUR, brama_p_neighbour, doc),
     TEXT(SERVER_NAME, brama_p_server_name, name),
 };
 
@@ -134,6 +135,7 @@ static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
     [BRAMA_T_CORS] = sizeof(struct brama_p_cors),
     [BRAMA_T_ORIGIN] = sizeof(struct brama_p_origin),
     [BRAMA_T_SOURCE] = sizeof(struct brama_p_source),
+    [BRAMA_T_NEIGHBOUR] = sizeof(struct brama_p_neighbour),
     [BRAMA_T_TARGET] = sizeof(struct brama_p_target),
     [BRAMA_T_OAUTH2] = sizeof(struct brama_p_oauth2),
     [BRAMA_T_MUTATOR] = sizeof(struct brama_p_mutator),

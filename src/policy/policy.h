@@ -36,7 +36,8 @@ enum brama_policy_table {
     BRAMA_T_MUTATOR,
     BRAMA_T_TARGET,
     BRAMA_T_OAUTH2,
-    BRAMA_T_SERVER_NAME /* of TLS servers, sorted by name: a host, "*.x" or "*" */
+    BRAMA_T_SERVER_NAME, /* of TLS servers, sorted by name: a host, "*.x" or "*" */
+    BRAMA_T_NEIGHBOUR /* objects that APIRules were judged beside: `brama apply` needs them, too */
 };
 
 /* How refusals read: as in Kyma, or as RFC 6750 section 3 has it. */
@@ -237,6 +238,10 @@ struct brama_p_origin {
 
 struct brama_p_text {
     struct brama_ref text;
+};
+
+struct brama_p_neighbour {
+    struct brama_ref doc; /* a Gateway, or the mesh ConfigMap, as JSON */
 };
 
 struct brama_p_source {

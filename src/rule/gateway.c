@@ -102,7 +102,8 @@ void brama__add_gateway(struct brama_world *world, const struct brama__object *o
 
     if (gateway == NULL)
         return;
-    *gateway = (struct brama_gateway){.ns = o->ns, .name = o->name, .where = o->doc->where};
+    *gateway =
+        (struct brama_gateway){.ns = o->ns, .name = o->name, .doc = o->doc, .where = o->doc->where};
     gateway->servers =
         count != 0 ? brama_arena_array(world->arena, count, sizeof(*gateway->servers)) : NULL;
     for (const struct brama_node *item = gateway->servers != NULL ? list->first : NULL;
@@ -294,7 +295,8 @@ static void warn_secrets(struct brama_world *world, const struct brama_gateway *
 {
     for (size_t i = 0; i < g->server_count; i++) {
         const struct brama_gateway_server *s = &g->servers[i];
-        if (s->listener == BRAMA_LISTENER_TLS && brama_world_certificate(world, g, s) == NULL)
+        if (!g->elsewhere && s->listener == BRAMA_LISTENER_TLS &&
+            brama_world_certificate(world, g, s) == NULL)
             brama_findings_add(
                 &world->findings, BRAMA_SEVERITY_WARNING, s->where,
                 brama_code_name(BRAMA_CODE_NO_SECRET),

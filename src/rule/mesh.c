@@ -177,6 +177,7 @@ void brama__add_mesh(struct brama_world *world, const struct brama__object *o)
     struct brama_node *mesh = NULL;
     struct brama_diag diag = {0};
 
+    world->mesh.doc = o->doc;
     world->mesh.state = BRAMA_MESH_NO_KEY;
     if (text == NULL || text->kind != BRAMA_NODE_STR)
         return;

@@ -85,6 +85,7 @@ enum brama_mesh_state {
 struct brama_mesh {
     enum brama_mesh_state state;
     struct brama_authorizer *authorizers; /* in order */
+    const struct brama_node *doc;         /* the ConfigMap; NULL: there is none */
 };
 
 /* Istio's Gateway, of networking.istio.io. A server stands for one of our two listeners: its port's
@@ -112,6 +113,8 @@ struct brama_gateway {
     brama_str ns, name;
     struct brama_gateway_server *servers;
     size_t server_count;
+    const struct brama_node *doc;
+    bool elsewhere; /* whoever has it, has its Secrets too */
     struct brama_where where;
 };
 

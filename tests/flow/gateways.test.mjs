@@ -133,6 +133,16 @@ describe('two Gateways with several servers', () => {
     test(`${http}: hosts of one server may share it`, () => ask('a.orders', 'b.orders', served));
     test(`${http}: names of no server of a Gateway lead to the same one`, () => ask('unknown', 'httpbin', served));
   }
+  test('apply knows the Gateways of the running gateway', async () => {
+    const on = (gateway_) => rule('applied', 'new.orders.test.local', gateway_);
+    const applied = await gw.apply(on('shop/orders'));
+    assert.equal(applied.code, 0, applied.err);
+    await get('new.orders', 'https', { ...served, explains: false });
+    const refused = await gw.apply(on('shop/nobody'));
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /Could not get specified Gateway/);
+    assert.equal((await gw.verb(['delete', '-f', '-', '--state', gw.state], { input: on('shop/orders') })).code, 0);
+  });
   test('a client without SNI reaches what needs no name', async () => {
     const bare = (host, status) =>
       new Promise((resolve, reject) => {
