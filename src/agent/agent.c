@@ -89,12 +89,10 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
     return BRAMA_OK;
 }
 
-static void say_held_up(struct agent *a, enum brama_err err, struct brama_diag *diag)
+static void say_held_up(struct agent *a, enum brama_err err, const struct brama_diag *diag)
 {
-    char why[sizeof(diag->what)];
-    snprintf(why, sizeof(why), "%s", diag->what[0] != '\0' ? diag->what : brama_err_text(err));
-    brama_diag_set(diag, (struct brama_where){0}, "what is in force stays: %s", why);
-    brama__say_trouble(&a->held_up, diag);
+    brama__say_trouble(&a->held_up, "what is in force stays: %s",
+                       diag->what[0] != '\0' ? diag->what : brama_err_text(err));
 }
 
 static void start_nginx(struct agent *a)
@@ -111,16 +109,13 @@ static void start_nginx(struct agent *a)
 
 static void settle(struct agent *a)
 {
-    struct brama_diag diag = {0};
     size_t failed = brama__round_settle(a->in_force, &a->goods);
     a->settled = failed == 0;
-    if (a->settled) {
+    if (a->settled)
         brama__say_over(&a->unkept, "last good forms are kept again");
-        return;
-    }
-    brama_diag_set(&diag, (struct brama_where){0}, "%zu last good forms couldn't be written: %s",
-                   failed, strerror(errno));
-    brama__say_trouble(&a->unkept, &diag);
+    else
+        brama__say_trouble(&a->unkept, "%zu last good forms couldn't be written: %s", failed,
+                           strerror(errno));
 }
 
 /* Facts first, then the policy that needs them. */
@@ -275,7 +270,8 @@ static void look_at_certificate(struct agent *a)
         return;
     bool changed = brama__tls_look(&a->tls, &diag);
     if (diag.what[0] != '\0')
-        brama__say_trouble(&a->no_cert, &diag);
+        brama__say_trouble(&a->no_cert, "%.*s%s%s", BRAMA_FMT(diag.where.file),
+                           diag.where.file.n != 0 ? ": " : "", diag.what);
     else
         brama__say_over(&a->no_cert, "the certificate can be read again");
     if (changed)
@@ -291,7 +287,7 @@ static void look_at_files(struct agent *a)
         brama__say_over(&a->damaged, "what is published is whole again");
         return;
     }
-    brama__say_trouble(&a->damaged, &diag);
+    brama__say_trouble(&a->damaged, "%s", diag.what);
     if (look != BRAMA__LOOK_FILES)
         return;
     brama_buf_reset(&a->facts); /* differs from any */

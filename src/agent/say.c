@@ -30,12 +30,17 @@ void brama__say_diag(const struct brama_diag *diag)
         brama__say("%s", diag->what);
 }
 
-void brama__say_trouble(struct brama__trouble *trouble, const struct brama_diag *diag)
+void brama__say_trouble(struct brama__trouble *trouble, const char *fmt, ...)
 {
-    if (strcmp(trouble->said, diag->what) == 0)
+    struct brama__trouble now;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(now.said, sizeof(now.said), fmt, args);
+    va_end(args);
+    if (strcmp(trouble->said, now.said) == 0)
         return;
-    memcpy(trouble->said, diag->what, sizeof(trouble->said));
-    brama__say_diag(diag);
+    *trouble = now;
+    brama__say("%s", now.said);
 }
 
 void brama__say_over(struct brama__trouble *trouble, const char *what)

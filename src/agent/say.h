@@ -14,9 +14,9 @@ void brama__say_diag(const struct brama_diag *diag);
 /* What doesn't work and is tried again and again: said when it begins, when it becomes another, and
  * when it is over. Zero: all is well. */
 struct brama__trouble {
-    char said[sizeof(((struct brama_diag *)NULL)->what)];
+    char said[512];
 };
-void brama__say_trouble(struct brama__trouble *trouble, const struct brama_diag *diag);
+void brama__say_trouble(struct brama__trouble *trouble, const char *fmt, ...) BRAMA_PRINTF(2, 3);
 void brama__say_over(struct brama__trouble *trouble, const char *what);
 /* Indented, without empty ones. */
 void brama__say_lines(brama_str text);
