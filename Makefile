@@ -21,11 +21,13 @@ test: build node_modules/.package-lock.json
 torture: build node_modules/.package-lock.json
 	@TORTURE_SECONDS=$(TORTURE_SECONDS) node tests/torture/torture.mjs
 
-# CPU time a request, beside plain nginx. Only figures; nothing is judged.
+# CPU time a request, beside plain nginx; from an edit to its being in force. Only figures; nothing is
+# judged.
 bench: build
 	@ninja -C build bench/bench_decide
 	@build/bench/bench_decide
 	@node bench/bench.mjs
+	@node bench/edits.mjs
 
 # Each breakage of tests/sabotage/ must turn a test red; on a copy of what is committed.
 sabotage: setup node_modules/.package-lock.json

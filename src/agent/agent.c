@@ -145,8 +145,8 @@ static void publish_next(struct agent *a)
     a->next = NULL;
     if (brama__round_want(r, NULL, a->keysets, a->resolver) != BRAMA_OK)
         brama__say("%s", brama_err_text(BRAMA_ERR_NOMEM));
-    settle(a);
     start_nginx(a);
+    settle(a);
 }
 
 static bool is_patient(const struct agent *a)

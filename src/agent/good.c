@@ -15,6 +15,9 @@
 #define NAMES_BYTES ((size_t)1 << 30)
 #define TEXT_BYTES ((size_t)16 << 20) /* as a rule file */
 #define SUFFIX ".json"
+/* At a first start or a turn of the toggle there may be thousands, and the agent can't wait for as
+ * many turns of the disk. What a power cut takes then is a form whose rule is in its file. */
+#define DURABLE_MAX 32
 
 static bool path_of(char *path, size_t size, brama_str ns, brama_str name)
 {
@@ -185,12 +188,14 @@ const struct brama_apirule *brama__good_model(const struct brama__goods *g,
 
 static void write_form(struct brama_buf *out, const struct brama_apirule *rule)
 {
+    bool v1 = rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
     struct brama_json_out json;
     brama_json_out_init(&json, out, 0);
     brama_json_map(&json);
-    brama_json_member(&json, BRAMA_STR("handler"),
-                      rule->judged.handler == BRAMA_HANDLER_ISTIO ? BRAMA_STR("istio")
-                                                                  : BRAMA_STR("ory"));
+    if (v1) /* else a turn of the toggle would write them all anew */
+        brama_json_member(&json, BRAMA_STR("handler"),
+                          rule->judged.handler == BRAMA_HANDLER_ISTIO ? BRAMA_STR("istio")
+                                                                      : BRAMA_STR("ory"));
     brama_json_member(&json, BRAMA_STR("host"), rule->full_host);
     brama_json_member(&json, BRAMA_STR("file"), rule->where.file);
     brama_json_key(&json, BRAMA_STR("line"));
@@ -200,7 +205,8 @@ static void write_form(struct brama_buf *out, const struct brama_apirule *rule)
     brama_json_end(&json);
 }
 
-static bool keep(struct brama__goods *g, const struct brama_apirule *rule, struct brama_buf *text)
+static bool keep(struct brama__goods *g, const struct brama_apirule *rule, struct brama_buf *text,
+                 size_t *written)
 {
     char path[NAME_MAX + 16];
     brama_buf_reset(text);
@@ -212,18 +218,21 @@ static bool keep(struct brama__goods *g, const struct brama_apirule *rule, struc
     if (before != NULL && before->hash == hash)
         return true;
     struct brama__good *good = entry_of(g, rule->ns, rule->name);
-    return good != NULL && path_of(path, sizeof(path), rule->ns, rule->name) &&
-           brama__state_write(g->state, path, brama_buf_str(text), 0600) &&
+    if (good == NULL || !path_of(path, sizeof(path), rule->ns, rule->name))
+        return false;
+    bool durable = (*written)++ < DURABLE_MAX;
+    return (durable ? brama__state_write : brama__state_write_soon)(g->state, path,
+                                                                    brama_buf_str(text), 0600) &&
            set(g, good, rule->full_host, rule->where, hash);
 }
 
 size_t brama__goods_keep(struct brama__goods *g, const struct brama_world *world)
 {
     struct brama_buf text;
-    size_t failed = 0;
+    size_t failed = 0, written = 0;
     brama_buf_init(&text, NULL, TEXT_BYTES);
     for (const struct brama_apirule *r = world->rules; r != NULL; r = r->next)
-        failed += r->judged.valid && !keep(g, r, &text);
+        failed += r->judged.valid && !keep(g, r, &text, &written);
     brama_buf_deinit(&text);
     return failed;
 }

@@ -3,8 +3,9 @@
  *
  *     {"handler": "istio", "host": "a.localhost", "file": "a.yaml", "line": 3, "manifest": {...}}
  *
- * The manifest is read and judged anew, under the handler it was valid under, when it is needed.
- * The host is whose it is as long as the rule has a claim to it, also over a restart.
+ * No handler for v2, which knows none. The manifest is read and judged anew, under the handler it
+ * was valid under, when it is needed. The host is whose it is as long as the rule has a claim to
+ * it, also over a restart.
  */
 #ifndef BRAMA_AGENT_GOOD_H
 #define BRAMA_AGENT_GOOD_H

@@ -215,10 +215,11 @@ static bool write_all(int fd, brama_str text)
         if (n > 0)
             text = brama_str_from(text, (size_t)n);
     }
-    return fsync(fd) == 0;
+    return true;
 }
 
-bool brama__state_write(const struct brama__state *s, const char *name, brama_str text, mode_t mode)
+static bool write_file(const struct brama__state *s, const char *name, brama_str text, mode_t mode,
+                       bool durable)
 {
     char temporary[NAME_MAX + 32];
     int n = snprintf(temporary, sizeof(temporary), "%s.tmp", name);
@@ -231,7 +232,7 @@ bool brama__state_write(const struct brama__state *s, const char *name, brama_st
     if (fd < 0)
         return false;
     brama__step();
-    bool done = write_all(fd, text);
+    bool done = write_all(fd, text) && (!durable || fsync(fd) == 0);
     brama__step();
     done = close(fd) == 0 && done && renameat(s->dir_fd, temporary, s->dir_fd, name) == 0;
     if (!done) {
@@ -241,6 +242,17 @@ bool brama__state_write(const struct brama__state *s, const char *name, brama_st
     }
     brama__step();
     return done;
+}
+
+bool brama__state_write(const struct brama__state *s, const char *name, brama_str text, mode_t mode)
+{
+    return write_file(s, name, text, mode, true);
+}
+
+bool brama__state_write_soon(const struct brama__state *s, const char *name, brama_str text,
+                             mode_t mode)
+{
+    return write_file(s, name, text, mode, false);
 }
 
 bool brama__state_read(const struct brama__state *s, struct brama_arena *arena, const char *name,

@@ -44,6 +44,9 @@ bool brama__state_give(const struct brama__state *state, int fd);
  * state directory. False: errno. */
 bool brama__state_write(const struct brama__state *state, const char *name, brama_str text,
                         mode_t mode);
+/* The same without waiting for the disk: after a power cut it may be missing or empty. */
+bool brama__state_write_soon(const struct brama__state *state, const char *name, brama_str text,
+                             mode_t mode);
 /* The file's text, the arena's; false if it can't be had. */
 bool brama__state_read(const struct brama__state *state, struct brama_arena *arena,
                        const char *name, brama_str *out);

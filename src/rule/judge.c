@@ -158,8 +158,8 @@ void brama_judge(struct brama_world *world, const struct brama_judge_options *op
         judge_rule(&j, world->toggle.value);
     j.occupied = true;
     /* Twice: a rule that can't have its new host keeps the one it is served under. */
-    for (unsigned pass = 0; pass < 2; pass++) {
-        size_t count = 0;
+    size_t count = 1;
+    for (unsigned pass = 0; pass < 2 && count != 0; pass++) {
         struct brama_apirule **occupied = brama__occupied(world, options, &count);
         for (size_t i = 0; i < count; i++) {
             j.rule = occupied[i];

@@ -1,0 +1,154 @@
+// make bench: how long an edit takes from the last byte in the file to the first answer that obeys it.
+//
+// A rule among N is edited, replaced or swapped as a mounted ConfigMap is, and a client asks on one
+// connection until the answer is the new one. So the figure holds all of it: the notice, reading,
+// judging, compiling, publishing, and a worker taking it; beside it the agent's own CPU time for an
+// edit, which a busy machine changes less. Each rule has a Service and an EndpointSlice. N rules lie
+// in N files or in a few large ones. Prints figures and judges nothing.
+//
+//   BENCH_RULES (10,1000,10000), BENCH_EDITS (15)
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { gateway } from '../tests/flow/lib/gateway.mjs';
+import { makeKey } from '../tests/flow/lib/keys.mjs';
+import { sleep, until } from '../tests/flow/lib/place.mjs';
+import { apiRule, apiRuleV1, documents, istioJwt, oryJwt } from '../tests/flow/lib/rules.mjs';
+import { pageServer } from '../tests/flow/lib/servers.mjs';
+import { recorder } from '../tests/flow/lib/upstream.mjs';
+
+const TICKS_PER_SECOND = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout);
+const COUNTS = (process.env.BENCH_RULES ?? '10,1000,10000').split(',').map(Number);
+const EDITS = Number(process.env.BENCH_EDITS ?? 15);
+const LARGE_FILES = 4;
+const ISSUER = 'https://bench.example';
+
+/** Every third of a shape; the first is the one that is edited. */
+function ruleText(i, keys, paths = ['/x']) {
+  const name = `rule-${i}`;
+  const service = { name: `app-${i}`, port: 80 };
+  if (i === 0 || i % 3 === 0) return apiRule({ name, host: name, service, rules: paths.map((p) => ({ path: p, noAuth: true })) });
+  const jwt = istioJwt(ISSUER, `${keys.url}/jwks`, { scopes: ['read'] });
+  if (i % 3 === 1) return apiRule({ name, host: name, service, rules: [{ path: '/a/{**}', jwt }, { path: '/b', methods: ['GET', 'POST'], noAuth: true }] });
+  return apiRuleV1({ name, host: name, service, rules: [{ path: '/.*', accessStrategies: [oryJwt(ISSUER, `${keys.url}/jwks`)] }] });
+}
+
+/** Where the workloads are. */
+const servicesOf = (n, port) =>
+  documents(
+    ...Array.from({ length: n }, (_, i) => [
+      `{apiVersion: v1, kind: Service, metadata: {name: app-${i}, namespace: shop}, spec: {ports: [{port: 80}]}}`,
+      `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: app-${i}, namespace: shop, labels: {kubernetes.io/service-name: app-${i}}}, ports: [{port: ${port}}], endpoints: [{addresses: [127.0.0.1]}]}`,
+    ]).flat(),
+  );
+
+/** The files of n rules: the edited one's first. */
+function filesOf(n, keys, large) {
+  const texts = Array.from({ length: n }, (_, i) => ruleText(i, keys));
+  if (!large) return Object.fromEntries(texts.map((text, i) => [`r${String(i).padStart(5, '0')}.yaml`, text]));
+  const size = Math.ceil(n / LARGE_FILES);
+  return Object.fromEntries(Array.from({ length: LARGE_FILES }, (_, i) => [`part${i}.yaml`, documents(...texts.slice(i * size, (i + 1) * size))]));
+}
+
+function asker(gw) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (target) =>
+    new Promise((resolve, reject) => {
+      const request = http.request({ host: '127.0.0.1', port: gw.port, path: target, agent, headers: { host: `rule-0.${gw.domain}` } }, (answer) => {
+        answer.resume().on('end', () => resolve(answer.statusCode));
+      });
+      request.on('error', reject).end();
+    });
+  return { ask, end: () => agent.destroy() };
+}
+
+const ways = {
+  'in place': (gw, name, text) => writeFileSync(path.join(gw.rules, name), text),
+  renamed: (gw, name, text) => {
+    writeFileSync(path.join(gw.rules, '.next'), text);
+    return () => renameSync(path.join(gw.rules, '.next'), path.join(gw.rules, name));
+  },
+};
+
+/** All files are links through ..data; a swap makes a new folder with all of them. */
+function mount(gw, files, generation) {
+  const at = (name) => path.join(gw.rules, name);
+  const folder = `..generation-${generation}`;
+  mkdirSync(at(folder));
+  for (const [name, text] of Object.entries(files)) writeFileSync(at(`${folder}/${name}`), text);
+  symlinkSync(folder, at('..next'));
+  return () => {
+    renameSync(at('..next'), at('..data'));
+    return () => rmSync(at(`..generation-${generation - 1}`), { recursive: true, force: true });
+  };
+}
+
+async function inForce(client, target) {
+  while ((await client.ask(target)) !== 200) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
+function print(n, how, way, ms, cpu) {
+  const wall = `${median(ms).toFixed(0).padStart(6)} (${Math.min(...ms).toFixed(0)} .. ${Math.max(...ms).toFixed(0)})`;
+  console.log(`${String(n).padStart(6)} rules  ${how.padEnd(12)} ${way.padEnd(12)} ${wall.padEnd(22)} CPU ${(cpu / ms.length).toFixed(0).padStart(5)}`);
+}
+
+/** utime + stime in ms. */
+function cpuMs(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;
+}
+const rssMb = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+
+async function measure(n, large, keys, upstream) {
+  const files = filesOf(n, keys, large);
+  const [name, first] = Object.entries(files)[0];
+  const edited = (i) => first.replace('"/x"', `"/e${i}"`);
+  const gw = await gateway({ files: { ...files, 'z-services.yaml': servicesOf(n, upstream.port) } });
+  const client = asker(gw);
+  const how = large ? `in ${LARGE_FILES} files` : 'a file each';
+  await until('the first form', async () => (await client.ask('/x')) === 200);
+  await sleep(1500);
+  const before = rssMb(gw.pid);
+  let count = 0;
+  for (const [way, edit] of Object.entries(ways)) {
+    const ms = [];
+    const cpu = cpuMs(gw.pid);
+    for (let i = 0; i < EDITS; i++) {
+      const last = edit(gw, name, edited(++count));
+      const start = process.hrtime.bigint();
+      last?.();
+      await inForce(client, `/e${count}`);
+      ms.push(Number(process.hrtime.bigint() - start) / 1e6);
+      await sleep(50 + Math.random() * 100);
+    }
+    print(n, how, way, ms, cpuMs(gw.pid) - cpu);
+  }
+  for (const file of Object.keys(files)) rmSync(path.join(gw.rules, file));
+  mount(gw, files, 0)();
+  for (const file of Object.keys(files)) symlinkSync(`..data/${file}`, path.join(gw.rules, file));
+  await inForce(client, '/x');
+  const ms = [];
+  await sleep(1500);
+  const cpu = cpuMs(gw.pid);
+  for (let i = 1; i <= Math.min(EDITS, 5); i++) {
+    const swap = mount(gw, { ...files, [name]: edited(++count) }, i);
+    const start = process.hrtime.bigint();
+    const clean = swap();
+    await inForce(client, `/e${count}`);
+    ms.push(Number(process.hrtime.bigint() - start) / 1e6);
+    clean();
+    await sleep(1500);
+  }
+  print(n, how, '..data swap', ms, cpuMs(gw.pid) - cpu);
+  console.log(`              agent's memory: ${before.toFixed(0)} MB after the start, ${rssMb(gw.pid).toFixed(0)} MB after ${count} edits`);
+  client.end();
+  await gw.stop();
+}
+
+const keys = await pageServer({ '/jwks': { keys: [makeKey('RS256').jwk] } });
+const upstream = await recorder();
+console.log("ms from edit to in force: median (min .. max); the agent's CPU ms an edit");
+for (const n of COUNTS) for (const large of [false, true]) await measure(n, large, keys, upstream);
+await Promise.all([keys.stop(), upstream.stop()]);
