@@ -19,11 +19,19 @@ void brama__plan_complain_roots(struct brama_world *world, const struct brama_fi
                              files->broken[i].problem);
 }
 
+/* Empty is what an editor or a full disk leaves: no reason to take rules away. */
+brama_str brama__plan_problem(const struct brama_file *file)
+{
+    bool empty = file->problem.n == 0 && brama_str_trim(file->text).n == 0;
+    return empty ? BRAMA_STR("the file is empty") : file->problem;
+}
+
 enum brama_err brama__plan_read(struct brama_world *world, struct brama_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {
         struct brama_file *f = &files->file[i];
         struct brama_diag diag = {.where = {.file = f->name}};
+        f->problem = brama__plan_problem(f);
         if (f->problem.n == 0) {
             enum brama_err err = brama_world_add(world, f->name, f->text, &diag);
             if (err == BRAMA_ERR_NOMEM)

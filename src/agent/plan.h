@@ -22,6 +22,8 @@
 BRAMA_MUST_USE enum brama_err brama__plan_read(struct brama_world *world,
                                                struct brama_files *files);
 
+/* Why the file can't be used, before its text is looked at; empty: it can. */
+brama_str brama__plan_problem(const struct brama_file *file);
 /* The words of both, for what is read in another way. */
 void brama__plan_complain(struct brama_world *world, struct brama_where where, brama_str message);
 void brama__plan_complain_roots(struct brama_world *world, const struct brama_files *files);

@@ -57,34 +57,45 @@ static brama_str folder_of(brama_str file)
     return brama_str_head(file, brama_str_find_last(file, '/'));
 }
 
-/* The problem of a file beside this one that nobody knows yet: it may be this one, renamed. */
-static brama_str problem_beside(const struct brama__sheets *sheets,
-                                const struct brama__goods *goods, brama_str file)
+/* Why a file can't be used, and where in it; what empty: it was read, or it is gone. */
+struct problem {
+    brama_str what;
+    struct brama_where where;
+};
+
+static struct problem of_sheet(const struct brama__sheet *sheet)
 {
-    for (size_t i = 0; i < sheets->n && sheets->problems != 0; i++) {
-        brama_str name = sheets->p[i]->name, problem = sheets->p[i]->problem;
-        bool known = problem.n == 0 || !brama_str_eq(folder_of(name), folder_of(file));
-        for (size_t g = 0; !known && g < goods->count; g++)
-            known = !goods->good[g].gone && brama_str_eq(goods->good[g].file, name);
-        if (!known)
-            return problem;
-    }
-    return BRAMA_NIL;
+    return (struct problem){sheet->problem, sheet->where};
 }
 
-/* The problem of the file, or of the root it lay under; {NULL, 0}: it was read, or it is gone. */
-static brama_str problem_of(const struct brama__sheets *sheets, const struct brama__goods *goods,
-                            brama_str file)
+/* The problem of a file beside this one that nobody knows yet: it may be this one, renamed. */
+static struct problem problem_beside(const struct brama__sheets *sheets,
+                                     const struct brama__goods *goods, brama_str file)
+{
+    for (size_t i = 0; i < sheets->n && sheets->problems != 0; i++) {
+        const struct brama__sheet *s = sheets->p[i];
+        bool known = s->problem.n == 0 || !brama_str_eq(folder_of(s->name), folder_of(file));
+        for (size_t g = 0; !known && g < goods->count; g++)
+            known = !goods->good[g].gone && brama_str_eq(goods->good[g].file, s->name);
+        if (!known)
+            return of_sheet(s);
+    }
+    return (struct problem){0};
+}
+
+/* The problem of the file, or of the root it lay under. */
+static struct problem problem_of(const struct brama__sheets *sheets,
+                                 const struct brama__goods *goods, brama_str file)
 {
     const struct brama_files *files = &sheets->files;
     const struct brama__sheet *sheet = brama__sheets_find(sheets, file);
     if (sheet != NULL)
-        return sheet->problem;
+        return of_sheet(sheet);
     for (size_t i = 0; i < files->broken_count; i++) {
         brama_str root = files->broken[i].name;
         if (brama_str_starts(file, root) &&
             (file.n == root.n || file.p[root.n] == '/' || brama_str_ends(root, BRAMA_STR("/"))))
-            return files->broken[i].problem;
+            return (struct problem){files->broken[i].problem, {.file = file}};
     }
     return problem_beside(sheets, goods, file);
 }
@@ -134,13 +145,14 @@ static bool find_stand_ins(struct stand_ins *s, struct brama__round *r,
     }
     for (size_t i = 0; i < goods->count; i++) {
         const struct brama__good *good = &goods->good[i];
-        brama_str problem =
-            good->gone || good->seen ? BRAMA_NIL : problem_of(&r->sheets, goods, good->file);
-        if (problem.n == 0)
+        struct problem problem = {0};
+        if (!good->gone && !good->seen)
+            problem = problem_of(&r->sheets, goods, good->file);
+        if (problem.what.n == 0)
             continue;
         add_good(s, goods, good, r, domain);
         s->broken[s->broken_count++] =
-            (struct brama_broken_rule){good->ns, good->name, good->file, problem};
+            (struct brama_broken_rule){good->ns, good->name, problem.what, problem.where};
     }
     return !brama_arena_failed(&r->arena);
 }
@@ -151,13 +163,13 @@ static void complain(struct brama__round *r, brama_str line)
         r->complaints.p[r->complaints.n++] = line;
 }
 
-/* FILE:LINE: what, as compilers say it. */
+/* FILE:LINE:COLUMN: what, as compilers say it. */
 static brama_str at(struct brama__round *r, struct brama_where where, brama_str what)
 {
     if (where.line == 0)
         return brama_arena_printf(&r->arena, "%.*s: %.*s", BRAMA_FMT(where.file), BRAMA_FMT(what));
-    return brama_arena_printf(&r->arena, "%.*s:%u: %.*s", BRAMA_FMT(where.file), where.line,
-                              BRAMA_FMT(what));
+    return brama_arena_printf(&r->arena, "%.*s:%u:%u: %.*s", BRAMA_FMT(where.file), where.line,
+                              where.column, BRAMA_FMT(what));
 }
 
 static bool write_complaints(struct brama__round *r)
@@ -175,7 +187,7 @@ static bool write_complaints(struct brama__round *r)
             continue;
         r->errors++;
         complain(
-            r, at(r, rule->where,
+            r, at(r, brama_apirule_place(rule),
                   brama_arena_printf(&r->arena, "%.*s/%.*s: %.*s", BRAMA_FMT(rule->ns),
                                      BRAMA_FMT(rule->name), BRAMA_FMT(rule->judged.description))));
     }
@@ -192,7 +204,7 @@ static const struct brama_host_owner *owners_of(struct brama__round *r,
         const struct brama__good *good = &goods->good[i];
         if (good->gone || good->host.n == 0)
             continue;
-        bool unread = !good->seen && problem_of(&r->sheets, goods, good->file).n != 0;
+        bool unread = !good->seen && problem_of(&r->sheets, goods, good->file).what.n != 0;
         out[(*count)++] = (struct brama_host_owner){good->host, good->ns, good->name, unread};
     }
     return out;
@@ -278,7 +290,7 @@ size_t brama__round_settle(const struct brama__round *r, struct brama__goods *go
     mark_seen(&r->world, goods);
     for (size_t i = 0; i < goods->count; i++) {
         struct brama__good *good = &goods->good[i];
-        if (!good->gone && !good->seen && problem_of(&r->sheets, goods, good->file).n == 0)
+        if (!good->gone && !good->seen && problem_of(&r->sheets, goods, good->file).what.n == 0)
             brama__good_drop(goods, good);
     }
     return failed;

@@ -236,12 +236,6 @@ static enum brama_err take_text(struct brama__sheet *s, struct brama_arena *aren
     return err == BRAMA_OK ? keep_pieces(s, old) : err;
 }
 
-/* What an editor or a full disk leaves: no reason to take rules away. */
-static bool is_empty(const struct brama_file *f)
-{
-    return f->problem.n == 0 && brama_str_trim(f->text).n == 0;
-}
-
 static enum brama_err read_sheet(struct brama__sheet **out, struct brama_arena *arena,
                                  const struct brama_file *f, const struct brama__sheet *old)
 {
@@ -250,7 +244,7 @@ static enum brama_err read_sheet(struct brama__sheet **out, struct brama_arena *
     *out = s;
     if (s == NULL)
         return BRAMA_ERR_NOMEM;
-    brama_str problem = is_empty(f) ? BRAMA_STR("the file is empty") : f->problem;
+    brama_str problem = brama__plan_problem(f);
     s->hash = f->problem.n == 0 ? brama_str_hash(f->text) : 0;
     if (problem.n == 0)
         return take_text(s, arena, f->text, old);

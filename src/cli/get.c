@@ -86,14 +86,25 @@ static brama_str next_fetch(struct brama_arena *arena, const struct brama_node *
     return at.n != 0 ? distance_to(arena, at) : BRAMA_NIL;
 }
 
+/* FILE:LINE:COLUMN, as far as it is known. */
+static brama_str place_of(struct brama_arena *arena, const struct brama_node *object)
+{
+    const struct brama_node *line = brama_node_get(object, BRAMA_STR("line"));
+    const struct brama_node *column = brama_node_get(object, BRAMA_STR("column"));
+    brama_str text = brama_node_get_str(object, BRAMA_STR("file"));
+
+    if (text.n != 0 && line != NULL && line->integer != 0)
+        text = brama_arena_printf(arena, "%.*s:%lld", BRAMA_FMT(text), (long long)line->integer);
+    if (text.n != 0 && column != NULL && column->integer != 0)
+        text = brama_arena_printf(arena, "%.*s:%lld", BRAMA_FMT(text), (long long)column->integer);
+    return text;
+}
+
 static const struct column rule_columns[] = {
-    {"NAMESPACE", "namespace", NULL, false},
-    {"NAME", "name", NULL, false},
-    {"VERSION", "version", NULL, false},
-    {"HOST", "host", NULL, false},
-    {"STATE", "state", NULL, false},
-    {"IN-FORCE", "form", NULL, false},
-    {"DESCRIPTION", "description", NULL, true},
+    {"NAMESPACE", "namespace", NULL, false}, {"NAME", "name", NULL, false},
+    {"VERSION", "version", NULL, false},     {"HOST", "host", NULL, false},
+    {"STATE", "state", NULL, false},         {"IN-FORCE", "form", NULL, false},
+    {"PLACE", NULL, place_of, true},         {"DESCRIPTION", "description", NULL, true},
 };
 static const struct column set_columns[] = {
     {"URL", "url", NULL, false},       {"STATE", "state", NULL, false},
@@ -117,16 +128,6 @@ static brama_str number_of(struct brama_arena *arena, const struct brama_node *r
 
     return status != NULL && status->kind == BRAMA_NODE_INT
                ? brama_arena_printf(arena, "%lld", (long long)status->integer)
-               : BRAMA_NIL;
-}
-
-static brama_str place_of(struct brama_arena *arena, const struct brama_node *refusal)
-{
-    const struct brama_node *n = brama_node_get(refusal, BRAMA_STR("line"));
-    brama_str file = brama_node_get_str(refusal, BRAMA_STR("file"));
-
-    return file.n != 0 && n != NULL
-               ? brama_arena_printf(arena, "%.*s:%lld", BRAMA_FMT(file), (long long)n->integer)
                : BRAMA_NIL;
 }
 

@@ -49,6 +49,7 @@ void brama_gw_write_apirule(struct brama_json_out *out, const struct brama_polic
     brama_json_member(out, BRAMA_STR("judged_under"), handler_name(rule->judged));
     brama_json_member(out, BRAMA_STR("file"), brama_pack_text(pack, rule->file));
     member_int(out, BRAMA_STR("line"), rule->line);
+    member_int(out, BRAMA_STR("column"), rule->column);
     brama_json_end(out);
 }
 

@@ -122,13 +122,15 @@ static void add_apirules(struct brama__build *b)
 {
     const struct brama_compile_in *in = b->in;
     for (const struct brama_apirule *r = in->world->rules; r != NULL; r = r->next) {
+        struct brama_where where = brama_apirule_place(r);
         struct brama_p_apirule row = {
             .host = brama_packer_text(b->out, r->full_host.n != 0 ? r->full_host : r->host),
             .state = brama_packer_text(b->out, r->judged.state),
             .description = brama_packer_text(b->out, r->judged.description),
-            .file = brama_packer_text(b->out, r->where.file),
+            .file = brama_packer_text(b->out, where.file),
             .version = (uint32_t)r->version,
-            .line = r->where.line};
+            .line = where.line,
+            .column = where.column};
         add_apirule(b, row, r);
     }
     for (size_t i = 0; i < in->broken_count; i++) {
@@ -139,8 +141,10 @@ static void add_apirules(struct brama__build *b)
             .host = brama_packer_text(b->out, good != NULL ? good->full_host : BRAMA_NIL),
             .state = brama_packer_text(b->out, BRAMA_STR("Error")),
             .description = brama_packer_text(b->out, broken->description),
-            .file = brama_packer_text(b->out, broken->file),
-            .version = good != NULL ? (uint32_t)good->version : 0};
+            .file = brama_packer_text(b->out, broken->where.file),
+            .version = good != NULL ? (uint32_t)good->version : 0,
+            .line = broken->where.line,
+            .column = broken->where.column};
         add_apirule(b, row, &nothing);
     }
 }

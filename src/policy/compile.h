@@ -24,7 +24,8 @@ struct brama_compile_in {
     /* Sources that are there but can't be read now: the APIRules named here have no object in the
      * world, and stay in force in their last good form with this status. */
     const struct brama_broken_rule {
-        brama_str ns, name, file, description;
+        brama_str ns, name, description;
+        struct brama_where where; /* of the problem; or the file alone */
     } * broken;
     size_t broken_count;
     /* The files that were read, for BRAMA_T_SOURCE. */

@@ -102,12 +102,11 @@ enum brama_form { BRAMA_FORM_NONE = 0, BRAMA_FORM_CURRENT, BRAMA_FORM_LAST_GOOD 
 
 struct brama_p_apirule {
     struct brama_ref ns, name, host, state, description, file;
-    uint32_t version; /* enum brama_api_version */
-    uint32_t line;
-    uint32_t form;    /* enum brama_form */
-    uint32_t handler; /* enum brama_handler of the form in force */
-    uint32_t judged;  /* enum brama_handler that the current form was judged under; v1* only */
-    uint32_t unused;
+    uint32_t version;      /* enum brama_api_version */
+    uint32_t line, column; /* of what is wrong, or where the APIRule begins; 0: not known */
+    uint32_t form;         /* enum brama_form */
+    uint32_t handler;      /* enum brama_handler of the form in force */
+    uint32_t judged;       /* enum brama_handler that the current form was judged under; v1* only */
 };
 
 struct brama_p_rule {

@@ -41,6 +41,12 @@ struct brama_service_ref brama_rule_service(const struct brama_apirule *apirule,
     return service;
 }
 
+struct brama_where brama_apirule_place(const struct brama_apirule *apirule)
+{
+    const struct brama_failure *first = apirule->judged.failures.first;
+    return first != NULL && first->where.line != 0 ? first->where : apirule->where;
+}
+
 uint16_t brama_rule_timeout(const struct brama_apirule *apirule, const struct brama_rule *rule)
 {
     if (rule->timeout_s != 0)

@@ -236,6 +236,8 @@ struct brama_apirule {
     struct brama_where where;
 };
 
+/* Where to look: at its first failure, or where it begins. */
+struct brama_where brama_apirule_place(const struct brama_apirule *apirule);
 /* The Service a rule goes to: its own, else the APIRule's; ns: its own, else spec.service's, else
  * the APIRule's. given is false if there is none. apirule.md section 4.1. */
 struct brama_service_ref brama_rule_service(const struct brama_apirule *apirule,
