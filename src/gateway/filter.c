@@ -68,9 +68,11 @@ static bool set_decided(ngx_http_request_t *r, const struct brama_gw_ctx *ctx)
 {
     if (ctx->strip_cors)
         remove_out(r, BRAMA_STR("access-control-"));
+    for (size_t i = 0; i < ctx->response_header_count; i++)
+        remove_out(r, ctx->response_headers[i].name); /* ours may come several times */
     for (size_t i = 0; i < ctx->response_header_count; i++) {
         const struct brama_header *h = &ctx->response_headers[i];
-        if (!set_out(r, h->name, h->value))
+        if (!brama_gw_push_out(r, h->name, h->value))
             return false;
         if (brama_str_eq_nocase(h->name, BRAMA_STR("www-authenticate")))
             r->headers_out.www_authenticate = last_out(r);

@@ -93,6 +93,12 @@ static bool push(ngx_http_request_t *r, brama_str name, brama_str value)
     return true;
 }
 
+/* Does the decision take it out? */
+static bool is_removed_by(const struct brama_decision *d, brama_str name)
+{
+    return is_in(d->upstream_removed, d->upstream_removed_count, name);
+}
+
 /* Ours, unless the decision sets the same. */
 static bool push_ours(ngx_http_request_t *r, const struct brama_decision *d, brama_str name,
                       brama_str value)
@@ -152,7 +158,7 @@ bool brama_gw_forward(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             brama_str name = brama_gw_str(h[i].key);
             if (brama_str_find(name, '_') != name.n || is_stripped(name) || is_set_by(d, name) ||
-                is_named(&old, name))
+                is_removed_by(d, name) || is_named(&old, name))
                 continue;
             ngx_table_elt_t *copy = ngx_list_push(&r->headers_in.headers);
             if (copy == NULL)

@@ -175,7 +175,7 @@ static bool push_header(ngx_http_request_t *sr, const struct brama_header *heade
 static bool set_headers(ngx_http_request_t *sr, const struct brama_call *call)
 {
     ngx_memzero(&sr->headers_in, sizeof(sr->headers_in));
-    sr->headers_in.content_length_n = call->body.n != 0 ? (off_t)call->body.n : -1;
+    sr->headers_in.content_length_n = (off_t)call->body.n;
     sr->headers_in.keep_alive_n = -1;
     if (ngx_list_init(&sr->headers_in.headers, sr->pool, 8, sizeof(ngx_table_elt_t)) != NGX_OK)
         return false;

@@ -39,6 +39,9 @@ static const struct answer envoy[BRAMA_REASON_COUNT] = {
               "error: Connection refused"},
     [BRAMA_REASON_UPSTREAM_TIMEOUT] = {504, "upstream request timeout"},
     [BRAMA_REASON_INTERNAL] = {500, "Internal Server Error"},
+    [BRAMA_REASON_CALL_NEEDED] = {500, "Internal Server Error"},
+    [BRAMA_REASON_EXT_AUTH_DENIED] = {403, ""},
+    [BRAMA_REASON_EXT_AUTH_FAILED] = {403, ""},
 };
 
 /* Oathkeeper's default error handler says one of these, whatever the cause. oathkeeper.md 4.2. */

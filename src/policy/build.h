@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "policy/compile.h"
+#include "rule/uri.h"
 
 /* A route before folding: which workload and patterns it has, in memory. */
 struct brama__draft {
@@ -56,6 +57,7 @@ struct brama__build {
     struct brama_map hosts;                                        /* taken, with their number */
     struct brama_map keysets;                                      /* URL to row */
     struct brama_map upstreams;                                    /* "ns/name:port" to row */
+    struct brama_map authorizers;                                  /* name to row */
     struct brama_map targets;                                      /* "tls host port" to row */
     struct brama_map workload_rows;                                /* key to number in workloads */
     struct brama_map services;       /* "ns/name" to number in service_list */
@@ -86,6 +88,10 @@ struct brama_span brama__build_texts(struct brama__build *b, struct brama_str_li
 struct brama_p_pattern brama__build_pattern(struct brama__build *b,
                                             const struct brama_pattern *pattern);
 uint32_t brama__build_cors(struct brama__build *b, const struct brama_apirule *form);
+/* Whom a URL leads to, by its scheme, host and port. */
+uint32_t brama__build_target(struct brama__build *b, const struct brama_url_parts *url);
+/* BRAMA_NO_ROW: there is none that can be asked. */
+uint32_t brama__build_authorizer(struct brama__build *b, brama_str name);
 /* Does Kyma write an Oathkeeper Rule for it? And its authenticators, in order. */
 bool brama__has_authenticators(const struct brama_rule *rule, enum brama_handler handler);
 struct brama_span brama__build_authenticators(struct brama__build *b, const struct brama_rule *rule,

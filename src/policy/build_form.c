@@ -209,6 +209,34 @@ static struct brama_str_list issuers_of(struct brama__build *b, const struct bra
     return (struct brama_str_list){list, list != NULL ? jwt->auth_count : 0};
 }
 
+/* jwt, or the restrictions of extAuth. */
+static bool wants_token(const struct brama_strategy *strategy)
+{
+    return strategy->kind == BRAMA_STRATEGY_JWT ||
+           (strategy->kind == BRAMA_STRATEGY_EXT_AUTH && strategy->istio.auth_count != 0);
+}
+
+/* One CUSTOM policy an authorizer, over what the rule's own policies reach. */
+static void add_custom_policies(const struct form *f, const struct brama_rule *rule,
+                                const struct brama_p_ap *like, uint32_t workload, brama_str host)
+{
+    struct brama__build *b = f->b;
+    const struct brama_strategy *strategy = &rule->strategies[0];
+
+    for (size_t i = 0; strategy->kind == BRAMA_STRATEGY_EXT_AUTH && i < strategy->authorizers.n;
+         i++) {
+        uint32_t authorizer = brama__build_authorizer(b, strategy->authorizers.p[i]);
+        struct brama__ap_draft *d = brama__list_add(b, &b->aps, sizeof(*d));
+        if (d == NULL)
+            return;
+        *d = (struct brama__ap_draft){.row = *like, .workload = workload, .host = host};
+        brama_pattern_of_istio(&d->path, policy_path(f, rule->path));
+        d->row.path = brama__build_pattern(b, &d->path);
+        d->row.from = BRAMA_AP_CUSTOM;
+        d->row.authorizer = authorizer;
+    }
+}
+
 /* The AuthorizationPolicies of one rule: one an authorization, or one. apirule.md 4.6 and 4.7. */
 static void add_policies(const struct form *f, size_t index, uint32_t rule_row, uint32_t workload)
 {
@@ -216,16 +244,18 @@ static void add_policies(const struct form *f, size_t index, uint32_t rule_row, 
     const struct brama_rule *rule = &f->rule->rules[index];
     const struct brama_strategy *strategy = &rule->strategies[0];
     const struct brama_jwt_istio *jwt = &strategy->istio;
-    bool is_jwt = strategy->kind == BRAMA_STRATEGY_JWT;
+    bool is_jwt = wants_token(strategy);
     size_t count = is_jwt && jwt->authz_count != 0 ? jwt->authz_count : 1;
     struct brama_p_ap row = {.from = is_jwt               ? BRAMA_AP_JWT
                                      : is_direct(f, rule) ? BRAMA_AP_INGRESS
                                                           : BRAMA_AP_OATHKEEPER,
                              .methods = rule->methods,
                              .not_paths = not_path_rows(f, index),
-                             .rule = rule_row};
+                             .rule = rule_row,
+                             .authorizer = BRAMA_NO_ROW};
     brama_str host = f->v2 ? f->rule->full_host : BRAMA_NIL;
     row.host = brama_packer_text(b->out, host);
+    add_custom_policies(f, rule, &row, workload, host);
     if (is_jwt)
         row.issuers = brama__build_texts(b, issuers_of(b, jwt));
 
@@ -328,7 +358,7 @@ static void add_route(const struct form *f, size_t index, uint32_t rule_row, uin
         .forwarded_host = brama_packer_text(b->out, wildcard ? BRAMA_NIL : f->rule->full_host),
         .cors = f->cors,
         .strip_cors = f->v2 || f->rule->cors.given};
-    if (direct && strategy->kind == BRAMA_STRATEGY_JWT)
+    if (direct && wants_token(strategy))
         d->row.authz = authz_rows(b, &strategy->istio);
     d->last = is_catch_all(f, &d->row, rule->path);
 }
@@ -345,7 +375,7 @@ static void add_rule(const struct form *f, size_t index)
         add_route(f, index, rule_row, workload);
     if (!direct && brama__has_authenticators(rule, f->handler))
         add_oathkeeper(f, index, rule_row);
-    if (direct && rule->strategies[0].kind == BRAMA_STRATEGY_JWT) {
+    if (direct && wants_token(&rule->strategies[0])) {
         struct brama_span auths = auth_rows(b, &rule->strategies[0].istio, workload);
         if (has_route(f, index) && b->err == BRAMA_OK)
             ((struct brama__draft *)b->drafts.p)[b->drafts.n - 1].row.auths = auths;

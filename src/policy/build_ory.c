@@ -33,7 +33,7 @@ static uint32_t jwt_row(struct brama__build *b, const struct brama_jwt_ory *ory)
     return brama_packer_row(b->out, BRAMA_T_ORY, &row, sizeof(row));
 }
 
-static uint32_t target_row(struct brama__build *b, const struct brama_url_parts *url)
+uint32_t brama__build_target(struct brama__build *b, const struct brama_url_parts *url)
 {
     brama_str key =
         brama_arena_printf(&b->arena, "%d %.*s %u", url->tls, BRAMA_FMT(url->host), url->port);
@@ -57,7 +57,7 @@ static struct brama_p_oauth2 endpoint(struct brama__build *b, brama_str url)
         b->err = BRAMA_ERR_NOMEM;
         return row;
     }
-    row.target = target_row(b, &parts);
+    row.target = brama__build_target(b, &parts);
     row.authority = brama_packer_text(b->out, parts.authority);
     row.path = brama_packer_text(b->out, parts.target);
     return row;

@@ -9,6 +9,12 @@
 #define HEADERS_MAX 100
 #define KEY_MAX ((size_t)1 << 20)
 
+/* Who asks words the refusal. */
+static enum brama__dialect dialect_of(const struct brama__case *c)
+{
+    return c->oathkeeper != NULL ? BRAMA__ORY : BRAMA__ISTIO;
+}
+
 /* Each part with its length, so that no two calls have one key. */
 static void add_part(struct brama_buf *key, brama_str part)
 {
@@ -73,7 +79,7 @@ static void end_with_call(struct brama__case *c, const struct brama_call *call)
     if (!c->engine->may_call)
         brama_trace_add(c->trace, "call", BRAMA_TRACE_FAIL, BRAMA_STR("an answer"), BRAMA_NIL,
                         "nobody may be asked here");
-    brama__deny(c, BRAMA__ORY, BRAMA_REASON_CALL_NEEDED);
+    brama__deny(c, dialect_of(c), BRAMA_REASON_CALL_NEEDED);
     if (!c->engine->may_call)
         return;
     c->out->verdict = BRAMA_VERDICT_CALL; /* status and texts stay the refusal's */
@@ -87,7 +93,7 @@ const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_c
 
     call->key = make_key(c, call);
     if (call->key.n == 0) {
-        brama__deny(c, BRAMA__ORY, BRAMA_REASON_INTERNAL);
+        brama__deny(c, dialect_of(c), BRAMA_REASON_INTERNAL);
         return NULL;
     }
     const struct brama_call_answer *answer = find_answer(c, call->key);
@@ -132,7 +138,7 @@ bool brama__call_to(struct brama__case *c, struct brama_call *out, uint32_t targ
         BRAMA_ROW(c->policy, BRAMA_T_TARGET, target_row, struct brama_p_target);
 
     if (t == NULL) {
-        brama__deny(c, BRAMA__ORY, BRAMA_REASON_INTERNAL);
+        brama__deny(c, dialect_of(c), BRAMA_REASON_INTERNAL);
         return false;
     }
     *out = (struct brama_call){
@@ -153,7 +159,7 @@ bool brama__call_header(struct brama__case *c, struct brama_call *call, brama_st
     struct brama_header *more = brama_arena_array(c->arena, call->header_count + 1, sizeof(*more));
 
     if (more == NULL || call->header_count == HEADERS_MAX) {
-        brama__deny(c, BRAMA__ORY, BRAMA_REASON_INTERNAL);
+        brama__deny(c, dialect_of(c), BRAMA_REASON_INTERNAL);
         return false;
     }
     for (size_t i = 0; i < call->header_count; i++)

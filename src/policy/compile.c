@@ -152,7 +152,8 @@ static void add_apirules(struct brama__build *b)
 /* What the compiler looks up by name, so that no rule scans a list of all. */
 static void index_inputs(struct brama__build *b)
 {
-    b->hosts.arena = b->keysets.arena = b->upstreams.arena = b->targets.arena = &b->arena;
+    b->hosts.arena = b->keysets.arena = b->upstreams.arena = b->targets.arena =
+        b->authorizers.arena = &b->arena;
     b->workload_rows.arena = b->good.arena = b->services.arena = &b->arena;
     for (size_t i = 0; i < b->in->good_count; i++) {
         const struct brama_apirule *r = b->in->good[i].rule;

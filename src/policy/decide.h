@@ -112,6 +112,8 @@ struct brama_decision {
     const struct brama_header
         *upstream_headers; /* to set on the request, Host included if it differs */
     size_t upstream_header_count;
+    const brama_str *upstream_removed; /* names of the request's headers that must not go on */
+    size_t upstream_removed_count;
     uint32_t timeout_s;
 
     /* For the log, where a token was read; never the token. */

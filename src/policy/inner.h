@@ -206,6 +206,10 @@ bool brama__mutate(struct brama__case *c);
 /* False for NONE: it checks nothing, so it grants nothing. */
 bool brama__scope_grants(enum brama_scope_strategy strategy, brama_str granted, brama_str wanted);
 
+/* ext_auth.c: the authorizers of all CUSTOM policies that reach this request: false, and the case
+ * has ended. */
+bool brama__ask_authorizers(struct brama__case *c);
+
 /* Text number index of a span. False at its end, and where a damaged file has no such row: a list
  * that ends early (index < span.count) must never make an answer more open. */
 bool brama__text(const struct brama__case *c, struct brama_span span, uint32_t index,

@@ -36,6 +36,7 @@ enum brama_policy_table {
     BRAMA_T_MUTATOR,
     BRAMA_T_TARGET,
     BRAMA_T_OAUTH2,
+    BRAMA_T_AUTHORIZER,
     BRAMA_T_SERVER_NAME, /* of TLS servers, sorted by name: a host, "*.x" or "*" */
     BRAMA_T_NEIGHBOUR /* objects that APIRules were judged beside: `brama apply` needs them, too */
 };
@@ -156,7 +157,8 @@ struct brama_p_workload {
 };
 
 /* Who may call, by an AuthorizationPolicy rule. */
-enum brama_ap_from { BRAMA_AP_INGRESS = 1, BRAMA_AP_JWT, BRAMA_AP_OATHKEEPER };
+/* CUSTOM lets nobody in: who comes its way has to satisfy its authorizer, too. */
+enum brama_ap_from { BRAMA_AP_INGRESS = 1, BRAMA_AP_JWT, BRAMA_AP_OATHKEEPER, BRAMA_AP_CUSTOM };
 
 struct brama_p_ap {
     uint32_t from; /* enum brama_ap_from */
@@ -166,9 +168,23 @@ struct brama_p_ap {
     struct brama_span not_paths; /* BRAMA_T_PATTERN */
     struct brama_span issuers;   /* JWT: BRAMA_T_TEXTS, each with a non-empty sub */
     struct brama_span scopes,
-        audiences; /* BRAMA_T_TEXTS; scopes all in one of scp, scope, scopes */
-    uint32_t rule; /* BRAMA_T_RULE that it comes from */
-    uint32_t unused;
+        audiences;       /* BRAMA_T_TEXTS; scopes all in one of scp, scope, scopes */
+    uint32_t rule;       /* BRAMA_T_RULE that it comes from */
+    uint32_t authorizer; /* CUSTOM: BRAMA_T_AUTHORIZER; else, and where it is gone, BRAMA_NO_ROW */
+};
+
+/* An external authorizer of the mesh configuration; istio-jwt.md 5. Lists of header names are
+ * exact, "p*" or "*s", in any case. */
+struct brama_p_authorizer {
+    struct brama_ref name, path_prefix;
+    struct brama_span check_headers;    /* BRAMA_T_TEXTS: of the request, for it */
+    struct brama_span fixed_headers;    /* BRAMA_T_HEADER: for it, over those */
+    struct brama_span upstream_headers; /* BRAMA_T_TEXTS: of its yes, for the workload */
+    struct brama_span allow_headers;    /* of its yes, for the client */
+    struct brama_span deny_headers;     /* of its no, for the client */
+    uint32_t target;                    /* BRAMA_T_TARGET */
+    uint32_t deny_headers_given;        /* else all but those of the connection */
+    uint32_t timeout_ms, fail_open, error_status, unused;
 };
 
 struct brama_p_oathkeeper {

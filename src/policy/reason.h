@@ -44,6 +44,8 @@ enum brama_reason {
     BRAMA_REASON_TOKEN_INACTIVE,      /* "token_inactive": says the introspection */
     BRAMA_REASON_TOKEN_USE,           /* "token_use": no access token, says the introspection */
     BRAMA_REASON_CALL_FAILED,         /* "call_failed": asked, and no answer that can be used */
+    BRAMA_REASON_EXT_AUTH_DENIED,     /* "ext_auth_denied": the external authorizer said no */
+    BRAMA_REASON_EXT_AUTH_FAILED,     /* "ext_auth_failed": it said nothing that counts */
     BRAMA_REASON_CALL_NEEDED,         /* "call_needed": somebody has to be asked, and may not be */
     BRAMA_REASON_MUTATOR_FAILED,      /* "mutator_failed": a template can't be rendered here */
     BRAMA_REASON_HANDLER_DISABLED, /* "handler_disabled": Kyma's Oathkeeper has it switched off */

@@ -410,13 +410,15 @@ bool brama__ask_sidecar(struct brama__case *c)
     struct visit v = {.c = c};
     const struct brama_claims *claims = NULL;
 
-    if (!authenticate(&v))
+    if (!authenticate(&v) || !brama__ask_authorizers(c))
         return false;
-    if (c->route->strategy == BRAMA_STRATEGY_JWT) {
+    bool restricted = c->route->strategy == BRAMA_STRATEGY_EXT_AUTH && c->route->auths.count != 0;
+    if (c->route->strategy == BRAMA_STRATEGY_JWT || restricted) {
         claims = satisfy_jwt(&v);
         if (claims == NULL)
             return false;
     } else if (c->route->strategy != BRAMA_STRATEGY_NO_AUTH &&
+               c->route->strategy != BRAMA_STRATEGY_EXT_AUTH &&
                c->route->strategy != BRAMA_STRATEGY_ALLOW) {
         brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_INTERNAL);
         return false;

@@ -297,6 +297,24 @@ static void check_v1_rule(struct brama__judging *j, size_t i)
         brama__judge_ory_mutators(j, i);
 }
 
+/* Authorizers that are there and over HTTP, which Kyma has seen to. */
+static void check_authorizers(struct brama__judging *j, size_t i, const struct brama_strategy *s)
+{
+    for (size_t k = 0; k < s->authorizers.n; k++) {
+        const struct brama_authorizer *a = brama_world_authorizer(j->world, s->authorizers.p[k]);
+        brama_str why = a == NULL           ? BRAMA_NIL
+                        : a->problem.n != 0 ? a->problem
+                        : a->sends_body     ? BRAMA_STR("includeRequestBodyInCheck")
+                                            : BRAMA_NIL;
+        if (why.n != 0)
+            brama__fail(
+                j, s->where,
+                brama__unsupported(j, brama_arena_printf(j->arena, "authorizer \"%.*s\" (%.*s)",
+                                                         BRAMA_FMT(a->name), BRAMA_FMT(why))),
+                ".spec.rules[%zu].extAuth.authorizers[%zu]", i, k);
+    }
+}
+
 static void check_v2_rule(struct brama__judging *j, size_t i)
 {
     const struct brama_rule *rule = &j->rule->rules[i];
@@ -305,9 +323,10 @@ static void check_v2_rule(struct brama__judging *j, size_t i)
     if (s->kind == BRAMA_STRATEGY_JWT) {
         brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].jwt", i);
         check_istio(j, at, s);
-    } else if (s->kind != BRAMA_STRATEGY_NO_AUTH) {
-        brama__fail(j, s->where, brama__unsupported(j, BRAMA_STR("extAuth")),
-                    ".spec.rules[%zu].extAuth", i);
+    } else if (s->kind == BRAMA_STRATEGY_EXT_AUTH) {
+        brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].extAuth.restrictions", i);
+        check_istio(j, at, s);
+        check_authorizers(j, i, s);
     }
     check_pairs(j, i, rule->headers, rule->header_count, false);
     check_pairs(j, i, rule->cookies, rule->cookie_count, true);

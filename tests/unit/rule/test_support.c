@@ -4,6 +4,11 @@
 #define NOT " is not supported by this version of brama"
 #define AT ".spec.rules[0].accessStrategies[0].config"
 
+#define EXT_AUTH_MESH(fields)                                                                      \
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n"   \
+    "  mesh: |\n    extensionProviders:\n    - name: x\n      envoyExtAuthzHttp: {" fields         \
+    "}\n---\n" V2 "  - {path: /a, methods: [GET], extAuth: {authorizers: [x]}}\n"
+
 static void strategies_without_an_engine_are_refused(void **state)
 {
     (void)state;
@@ -30,10 +35,13 @@ static void strategies_without_an_engine_are_refused(void **state)
         {"oauth2_introspection without a URL, under istio too",
          BRAMA_LIT(ISTIO HANDLER("oauth2_introspection, config: {required_scope: [read]}")),
          V1_SAYS(AT ".introspection_url", "leaving it out" NOT)},
-        {"extAuth",
-         BRAMA_LIT(PROVIDER(AUTHORIZER_AT) V2
-                   "  - {path: /a, methods: [GET], extAuth: {authorizers: [x]}}\n"),
-         V2_SAYS(".spec.rules[0].extAuth", "extAuth" NOT)},
+        {"extAuth by an authorizer that is there",
+         BRAMA_LIT(EXT_AUTH_MESH("service: a.b, port: 1")), V2_OK},
+        {"an authorizer that wants the body",
+         BRAMA_LIT(EXT_AUTH_MESH(
+             "service: a.b, port: 1, includeRequestBodyInCheck: {maxRequestBytes: 10}")),
+         V2_SAYS(".spec.rules[0].extAuth.authorizers[0]",
+                 "authorizer \"x\" (includeRequestBodyInCheck)" NOT)},
         {"another gateway",
          BRAMA_LIT(V1BETA1_HEAD
                    "spec:\n  gateway: mine/gateway\n  host: a.b\n  service: {name: a, port: 1}\n"

@@ -1,0 +1,51 @@
+/* External authorizers of the mesh configuration, each once. istio-jwt.md section 5. */
+#include "policy/build.h"
+
+static struct brama_span fixed_rows(struct brama__build *b, const struct brama_authorizer *a)
+{
+    struct brama_span span = {brama_packer_count(b->out, BRAMA_T_HEADER), 0};
+
+    for (size_t i = 0; i < a->fixed_header_count; i++, span.count++) {
+        struct brama_p_header row = {brama_packer_text(b->out, a->fixed_headers[i].name),
+                                     brama_packer_text(b->out, a->fixed_headers[i].value)};
+        brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
+    }
+    return span;
+}
+
+/* "[namespace/]name": the name alone says where it is, mostly in full. */
+static struct brama_url_parts where_of(struct brama__build *b, const struct brama_authorizer *a)
+{
+    brama_str host = brama_str_from(a->service, brama_str_find(a->service, '/') + 1);
+    bool plain = brama_str_find(a->service, '/') == a->service.n;
+
+    return (struct brama_url_parts){.host = brama_arena_copy(&b->arena, plain ? a->service : host),
+                                    .port = a->port};
+}
+
+uint32_t brama__build_authorizer(struct brama__build *b, brama_str name)
+{
+    const struct brama_authorizer *a = brama_world_authorizer(b->in->world, name);
+    uint32_t next = brama_packer_count(b->out, BRAMA_T_AUTHORIZER);
+
+    if (a == NULL || !a->is_http || a->problem.n != 0 || a->sends_body)
+        return BRAMA_NO_ROW; /* a last good form whose authorizer is gone: nobody passes */
+    const uint32_t *at = brama_map_put(&b->authorizers, name, next);
+    if (at == NULL || *at != next)
+        return at != NULL ? *at : BRAMA_NO_ROW;
+    struct brama_url_parts where = where_of(b, a);
+    struct brama_p_authorizer row = {
+        .name = brama_packer_text(b->out, a->name),
+        .path_prefix = brama_packer_text(b->out, a->path_prefix),
+        .check_headers = brama__build_texts(b, a->check_headers),
+        .fixed_headers = fixed_rows(b, a),
+        .upstream_headers = brama__build_texts(b, a->upstream_headers),
+        .allow_headers = brama__build_texts(b, a->allow_headers),
+        .deny_headers = brama__build_texts(b, a->deny_headers),
+        .target = brama__build_target(b, &where),
+        .deny_headers_given = a->deny_headers_given,
+        .timeout_ms = a->timeout_ms < UINT32_MAX ? (uint32_t)a->timeout_ms : UINT32_MAX,
+        .fail_open = a->fail_open,
+        .error_status = a->status_on_error};
+    return brama_packer_row(b->out, BRAMA_T_AUTHORIZER, &row, sizeof(row));
+}
