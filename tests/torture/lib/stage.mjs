@@ -127,6 +127,7 @@ export class Stage {
       at('must be refused', '/open/../x'),
       at('must be refused', '/open/..%2fx', { statuses: [400] }),
       at('must be refused', '/nowhere', { token, statuses: [404] }),
+      at('must be refused', '/x', { token, methods: ['PUT', 'DELETE'], statuses: [404] }),
     ];
   }
 

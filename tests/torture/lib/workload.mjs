@@ -16,10 +16,11 @@ function send(res, body, pieces) {
 }
 
 /**
- * One address of the service `name`; `lines` is the ledger of all of them. It reads of a request: x-id, x-try, x-sends (bytes of its body),
- * x-wants (bytes of the answer), x-chunked, x-pieces, x-delay (ms). A line of the ledger:
+ * One address of the service `name`; `lines` is the ledger of all of them. It reads of a request: x-id,
+ * x-try, x-sends (bytes of its body), x-wants (bytes of the answer), x-chunked, x-pieces, x-delay (ms).
+ * A line of the ledger:
  *
- *   {id, try, service, port, method, target, host, tokens, sent, whole, dead}
+ *   {id, try, service, port, method, target, host, sent, whole, dead}
  *
  * sent: its body is the one that belongs to the id; whole: read to its end, and answered to its end;
  * dead: this workload broke it off.
