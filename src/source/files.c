@@ -23,6 +23,7 @@ struct reading {
     struct brama_files *out;
     size_t size; /* of out->file */
     const struct brama_files_options *options;
+    bool no_memory; /* beside the arena's: nothing that a file can be blamed for */
 };
 
 /* name: copied. */
@@ -39,8 +40,11 @@ static struct brama_file *add(struct reading *r, brama_str name)
         out->file = file;
         r->size = size;
     }
-    struct brama_file *f = &out->file[out->count++];
+    struct brama_file *f = &out->file[out->count];
     *f = (struct brama_file){.name = brama_arena_copy(r->arena, name)};
+    if (f->name.p == NULL)
+        return NULL;
+    out->count++;
     return f;
 }
 
@@ -83,6 +87,8 @@ static brama_str problem_of(struct reading *r, enum brama_err err)
 {
     if (err == BRAMA_OK)
         return BRAMA_NIL;
+    if (err == BRAMA_ERR_NOMEM || (err == BRAMA_ERR_IO && errno == ENOMEM))
+        r->no_memory = true;
     if (err == BRAMA_ERR_TOO_BIG)
         return brama_arena_printf(r->arena, "has more than %zu bytes", BRAMA_FILE_MAX);
     if (err == BRAMA_ERR_IO)
@@ -216,5 +222,5 @@ enum brama_err brama_files_read(struct brama_files *out, struct brama_arena *are
     out->broken = brama_arena_array(arena, root_count, sizeof(*out->broken));
     for (size_t i = 0; i < root_count && !brama_arena_failed(arena); i++)
         read_root(&r, roots[i]);
-    return brama_arena_failed(arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+    return r.no_memory || brama_arena_failed(arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }
