@@ -12,7 +12,8 @@ const TRIES = 3;
 const BODY_MAX = 40_000;
 const ANSWER_MAX = 60_000;
 const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE']); // of what is sent here; RFC 9110 section 9.2.2
-const isH2 = (lane) => lane === 'h2' || lane === 'shared';
+const isH2 = (lane) => ['h2', 'h2-fresh', 'shared'].includes(lane);
+const isFresh = (lane) => ['fresh', 'h2-fresh'].includes(lane);
 const ABBREVIATIONS = { 'may pass': 'may', 'must be refused': 'must-not', public: 'public', turning: 'turning' };
 
 /** What is sent of a kind this time: method, bytes either way, pauses. */
@@ -71,8 +72,8 @@ function onH2(session, record, token) {
  *           what it is when sent; hostThere, arrives: what the workload must see where it is another
  *           host and target; token: a text, or what makes one for each request; statuses: of its
  *           refusals. A scene may add kinds, and change a kind's class, on the way
- *   lanes   ['kept', 'fresh', 'h2', 'shared', ...]: HTTP/1.1 on one connection or on a new one for each,
- *           HTTP/2 on a connection of its own or on that of all shared lanes
+ *   lanes   ['kept', 'fresh', 'h2', 'h2-fresh', 'shared', ...]: HTTP/1.1 on one connection or on a new one
+ *           for each request, HTTP/2 so too, or on one connection for all shared lanes
  *   pause   ms between two requests of a lane, at most
  *
  *   records  one a request: what was asked, {how, status, own, ...} of its end, `took`: ms without the
@@ -92,7 +93,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     const more = { onStray: (data) => it.strays.push(`${lane}: ${data.toString('latin1', 0, 100)}`) };
     const one = isH2(lane) ? new Session(tlsPort) : new Connection(port, more);
     one.born = performance.now();
-    one.onMade = () => {
+    one.onPort = () => {
       if (doomed.ports.has(one.localPort) && one.born < doomed.at) one.excused = doomed.why;
     };
     connections.add(one);
@@ -111,7 +112,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     record.began = performance.now();
     for (record.tries = 1; ; record.tries++) {
       if (!held.one?.usable) {
-        it.dropped += lane !== 'fresh' && held.one?.isDropped === true;
+        it.dropped += !isFresh(lane) && held.one?.isDropped === true;
         retire(held.one, lane);
         held.one = connect(lane);
       }
@@ -119,7 +120,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
       const reused = connection.used > 0;
       record.connection = connection;
       const end = await (isH2(lane) ? onH2 : onH1)(connection, record, token);
-      if (lane === 'fresh') drop(connection);
+      if (isFresh(lane)) drop(connection);
       record.excused ??= connection.excused;
       // Between two requests a server may close what is kept (RFC 9112 section 9.3.1, RFC 9113 section 8.7).
       const repeatable = end.how === 'unanswered' && (reused || isH2(lane)) && !record.excused && record.tries < TRIES;

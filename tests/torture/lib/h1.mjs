@@ -100,7 +100,7 @@ export class Connection {
     this.socket.on('connect', () => {
       this.made = true;
       this.localPort = this.socket.localPort;
-      this.onMade?.();
+      this.onPort?.();
     });
     this.socket.on('error', (error) => {
       this.error = error.code;

@@ -1,5 +1,6 @@
 // One HTTP/2 connection over TLS, by node:http2, with the answers of h1.mjs for each of its streams.
 import http2 from 'node:http2';
+import tls from 'node:tls';
 
 const { NGHTTP2_REFUSED_STREAM, NGHTTP2_NO_ERROR } = http2.constants;
 
@@ -14,12 +15,13 @@ export class Session {
     this.used = 0;
     this.usable = true;
     this.made = false;
-    this.session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
-    this.session.on('connect', () => {
-      this.made = true;
-      this.localPort = this.session.socket.localPort;
-      this.onMade?.();
+    const socket = tls.connect({ host: '127.0.0.1', port, ALPNProtocols: ['h2'], rejectUnauthorized: false });
+    socket.on('connect', () => {
+      this.localPort = socket.localPort;
+      this.onPort?.();
     });
+    this.session = http2.connect(`https://127.0.0.1:${port}`, { createConnection: () => socket });
+    this.session.on('connect', () => (this.made = true));
     this.session.on('error', (error) => (this.error = error.code));
     this.session.on('goaway', (code, last) => {
       this.last = last;

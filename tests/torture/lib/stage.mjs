@@ -15,7 +15,7 @@ import { workload } from './workload.mjs';
 
 export const ISSUER = 'https://idp.example';
 const EVIL = 'https://evil.example';
-const LANES = ['kept', 'kept', 'kept', 'fresh', 'fresh', 'h2', 'shared', 'shared', 'shared'];
+const LANES = ['kept', 'kept', 'kept', 'fresh', 'fresh', 'h2', 'h2-fresh', 'shared', 'shared', 'shared'];
 
 const WORKERS = 2;
 const PATIENCE_MS = 20_000;
