@@ -59,6 +59,11 @@ after(async () => {
 });
 
 const text = (content) => () => writeFileSync(at('one.yaml'), content());
+/** At once: the beginning of some files alone would be a rule, and in force for a moment. */
+const replace = (content) => {
+  writeFileSync(at('.one.tmp'), content);
+  renameSync(at('.one.tmp'), at('one.yaml'));
+};
 const half = () => rule('one').slice(0, rule('one').indexOf('authentications') + 30);
 
 // place: what follows the file's name, ":LINE:COLUMN" or nothing; code: of `check`.
@@ -71,7 +76,7 @@ const states = [
   { name: 'a name given twice', make: text(() => rule('one').replace('  namespace: shop', '  name: one')), place: ':6:3', says: /"name" is given twice: in line 5 and again in line 6/ },
   { name: 'a tab for an indentation', make: text(() => rule('one').replace('  name: one', '\tname: one')), place: ':5:1', says: /tab/ },
   { name: 'no UTF-8', make: () => writeFileSync(at('one.yaml'), Buffer.concat([Buffer.from(rule('one')), Buffer.from('# \xff\n', 'latin1')])), place: ':13:3', says: /UTF-8/ },
-  { name: 'more than 16 MiB', make: text(() => `${rule('one', { paths: ['/new'] })}#${'x'.repeat(LARGEST)}\n`), place: '', says: /more than 16777216 bytes/ },
+  { name: 'more than 16 MiB', make: () => replace(`${rule('one', { paths: ['/new'] })}#${'x'.repeat(LARGEST)}\n`), place: '', says: /more than 16777216 bytes/ },
   { name: 'unreadable', make: () => chmodSync(at('one.yaml'), 0), place: '', says: /Permission denied/ },
   { name: 'a link to nowhere', make: () => {
     symlinkSync('nowhere', at('.one.tmp'));
@@ -115,8 +120,7 @@ for (const state of states) {
     assert.equal(check.code, state.code ?? 2, check.out + check.err);
     assert.ok((check.out + check.err).includes(`${place}: `), `${place} in: ${check.out}${check.err}`);
 
-    writeFileSync(at('.one.tmp'), rule('one', { paths: ['/x', '/healed'] }));
-    renameSync(at('.one.tmp'), at('one.yaml'));
+    replace(rule('one', { paths: ['/x', '/healed'] }));
     await inForce('/healed');
     writeFileSync(at('one.yaml'), rule('one'));
     await until('it to be as it was', async () => (await send(gw, agent, 'turning/edit', { host: 'one', target: '/healed', token: good })).status === 404);
