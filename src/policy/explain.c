@@ -134,6 +134,17 @@ static void write_rule(struct writer *w)
     member_int(w, "line", ruled ? d->rule_line : 0);
 }
 
+static brama_str summary_cause(const struct brama_explanation *e,
+                               const struct brama_trace_step *cause)
+{
+    const struct brama_decision *d = e->decision;
+
+    if (cause == NULL && d->verdict == BRAMA_VERDICT_DENY) /* nobody recorded one */
+        return brama_arena_printf(e->arena, "%s: %s", brama_reason_step(d->reason),
+                                  brama_reason_name(d->reason));
+    return e->brief ? brama_cause_brief(e->arena, cause) : brama_cause_text(e->arena, cause);
+}
+
 /* A list's row. */
 static void write_summary(struct writer *w)
 {
@@ -155,9 +166,7 @@ static void write_summary(struct writer *w)
     member(w, "method", r->method);
     member(w, "host", r->authority);
     member(w, "path", brama_str_head(r->target, path_n));
-    member_or_null(w, "cause",
-                   e->brief ? brama_cause_brief(e->arena, w->cause)
-                            : brama_cause_text(e->arena, w->cause));
+    member_or_null(w, "cause", summary_cause(e, w->cause));
 }
 
 static void write_header(struct writer *w, brama_str name, brama_str value)

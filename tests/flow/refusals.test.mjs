@@ -1,6 +1,7 @@
 // From a refused response to its cause in one paste: what each worker keeps of its refusals, who may ask
 // for it, and what of a token is never in it.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { statSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -202,6 +203,42 @@ test('refusals outlive their worker, and are told while the agent is dead', asyn
     }
   } finally {
     await gw.verb(['stop', '--state', gw.state]);
+  }
+});
+
+test('a worker keeps its last 4096, and lists them without holding up others', async () => {
+  const gw = await open();
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+  const ask = (port, path_, host) =>
+    new Promise((resolve, reject) => {
+      const request = http.get({ host: '127.0.0.1', port, path: path_, agent, headers: { host } }, (answer) => {
+        let text = '';
+        answer.on('data', (data) => (text += data));
+        answer.on('end', () => resolve({ status: answer.statusCode, id: answer.headers['x-request-id'], text }));
+      });
+      request.on('error', reject);
+    });
+  const refused = () => ask(gw.port, '/scoped', 'httpbin.test.local');
+  try {
+    const { id: oldest } = await refused();
+    const { id: kept } = await refused();
+    for (let i = 2; i < 4097; i += 8) await Promise.all([...Array(Math.min(8, 4097 - i))].map(refused));
+    assert.equal(await recorded(gw, oldest), undefined, 'the 4097th takes the place of the first');
+    assert.equal((await recorded(gw, kept)).reason, 'token_missing');
+
+    // The list of all of them is megabytes; requests go on being answered while it is made.
+    const listing = ask(gw.adminPort, '/api/v1/refusals?limit=10000', 'localhost');
+    const during = await Promise.all([1, 2, 3, 4].map(() => ask(gw.port, '/open', 'httpbin.test.local')));
+    assert.deepEqual(during.map((answer) => answer.status), [200, 200, 200, 200]);
+    const { refusals } = JSON.parse((await listing).text);
+    assert.equal(refusals.length, 4096);
+    assert.equal(new Set(refusals.map((r) => r.request_id)).size, 4096);
+    assert.equal(refusals.at(-1).request_id, kept);
+    // Beyond a thousand a second their steps are left out.
+    for (const { cause } of refusals) assert.match(cause, /^token: (token_missing$|expected a token; none)/);
+  } finally {
+    agent.destroy();
+    await gw.stop();
   }
 });
 

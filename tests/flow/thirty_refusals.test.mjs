@@ -201,7 +201,7 @@ describe('refused, explained, changed, let in', () => {
       const it = { ...plain, ...row };
       const request = build(it);
       // A name of its own as Host can't be asked about by URL; the record has it all the same.
-      const { response } = await expectExchange(gw, { request, status: row.status, reason: row.reason, upstream, explains: !row.hostLine && row.reason !== 'key_unknown' });
+      const { response } = await expectExchange(gw, { request, status: row.status, reason: row.reason, upstream, explains: !row.hostLine });
       const said = await recorded(gw, response.header('x-request-id'));
       assert.match(said.cause, row.cause);
       assert.ok(said.advice, `no advice: ${JSON.stringify(said)}`);
