@@ -97,6 +97,7 @@ struct brama_gw_ctx {
     ngx_msec_t upstream_started;
     bool body_done; /* all of the request's body was read */
     bool deadline_fired;
+    bool answer_cut; /* the workload ended in the middle of its answer */
     enum brama_gw_failure failure;
     ngx_uint_t http_version; /* of the client's request */
     struct brama_chunk chunk;

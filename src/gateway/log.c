@@ -39,7 +39,9 @@ static enum brama_reason reason_of(ngx_http_request_t *r, const struct brama_gw_
         return BRAMA_REASON_CLIENT_GONE;
     if (ctx == NULL)
         return BRAMA_REASON_BAD_REQUEST;
-    return ctx->deadline_fired ? BRAMA_REASON_UPSTREAM_TIMEOUT : ctx->reason;
+    if (ctx->deadline_fired)
+        return BRAMA_REASON_UPSTREAM_TIMEOUT;
+    return ctx->answer_cut ? BRAMA_REASON_UPSTREAM_FAILED : ctx->reason;
 }
 
 static void member_int(struct brama_json_out *out, brama_str key, int64_t value)

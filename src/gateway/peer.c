@@ -96,6 +96,18 @@ static void note_health(struct brama_shun *shun, ngx_http_request_t *r, ngx_uint
         brama_shun_failed(shun, &a->sa, a->len, ngx_current_msec);
 }
 
+/* Its head is with the client, its end never came, and it wasn't the client who left. nginx counts
+ * u->length down to 0; -1: the connection's end is the answer's. */
+static bool is_cut(const ngx_http_request_t *r)
+{
+    const ngx_http_upstream_t *u = r->upstream;
+    const ngx_connection_t *c = u->peer.connection;
+
+    if (!u->header_sent || u->upgrade || r->connection->error || c == NULL)
+        return false;
+    return u->length > 0 || (u->length == -1 && c->read->error);
+}
+
 static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 {
     ngx_http_request_t *r = data;
@@ -118,6 +130,7 @@ static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     }
     if (pc->connection == NULL)
         return;
+    ctx->answer_cut = is_cut(r);
     if (ctx->deadline.timer_set)
         ngx_del_timer(&ctx->deadline);
     /* Only after an answer that was read to its end, to a request that was sent to its end. */

@@ -64,6 +64,14 @@ function overTwo(method) {
   });
 }
 
+let logged = 0;
+/** Of the one request since the last time that somebody asked. */
+const reason = () =>
+  until('its log line', () => {
+    const lines = gw.log();
+    return lines.length > logged && lines[(logged = lines.length) - 1].reason;
+  });
+
 const HEAD = 'HTTP/1.1 200 OK\r\n';
 const length = (n) => `${HEAD}content-length: ${n}\r\n\r\n`;
 const chunked = `${HEAD}transfer-encoding: chunked\r\n\r\n`;
@@ -95,6 +103,7 @@ describe('the workload dies in the middle of its answer', () => {
           for (const [version, send] of [['HTTP/1.1', overOne], ['HTTP/2', overTwo]]) {
             const answer = await send('GET');
             assert.equal(answer.complete, false, `${version}, ${pause} ms: ${JSON.stringify(answer)}`);
+            assert.equal(await reason(), 'upstream_failed', `${version}, ${pause} ms`);
           }
         }
       });
@@ -104,7 +113,10 @@ describe('the workload dies in the middle of its answer', () => {
   test('control: whole ones are whole', async () => {
     for (const bytes of [`${length(5)}whole`, `${chunked}5\r\nwhole\r\n0\r\n\r\n`, `${chunked}5\r\nwhole\r\n0\r\nX-Sum: 1\r\n\r\n`, `${open}whole`]) {
       talk = (socket) => socket.end(bytes);
-      for (const send of [overOne, overTwo]) assert.deepEqual(await send('GET'), { status: 200, body: 'whole', complete: true }, bytes);
+      for (const send of [overOne, overTwo]) {
+        assert.deepEqual(await send('GET'), { status: 200, body: 'whole', complete: true }, bytes);
+        assert.equal(await reason(), 'allowed', bytes);
+      }
     }
   });
 
@@ -119,9 +131,19 @@ describe('the workload dies in the middle of its answer', () => {
         for (const send of [overOne, overTwo]) {
           const { complete, body } = await send(method);
           assert.deepEqual({ complete, body }, { complete: true, body: '' }, `${method} ${head}`);
+          assert.equal(await reason(), 'allowed', `${method} ${head}`);
         }
       }
     }
+  });
+
+  test('a client that leaves before the end is another matter', async () => {
+    talk = (socket) => socket.write(`${chunked}5\r\nfirst\r\n`);
+    const socket = net.connect(gw.port, '127.0.0.1');
+    socket.write(`GET /x HTTP/1.1\r\nHost: odd.${gw.domain}\r\n\r\n`);
+    await new Promise((resolve) => socket.once('data', resolve));
+    socket.resetAndDestroy();
+    assert.ok(['client_gone', 'allowed'].includes(await reason()));
   });
 
   test('and is not given what follows', async () => {
