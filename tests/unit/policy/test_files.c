@@ -9,40 +9,105 @@ static const char rules[] =
     "jwksUri: \"https://i/k\"}]\n      authorizations: [{requiredScopes: [s], audiences: [t]}]\n"
     "  - {path: \"/{**}\", methods: [GET], noAuth: true}\n";
 
-/* Every byte of the header and a sample of the rest, flipped. */
-static void a_damaged_file_is_refused(void **state)
+static bool is_good(enum brama_pack_kind kind, const void *bytes, size_t n)
 {
-    (void)state;
-    struct fixture f;
-    fixture_init(&f, rules);
-    size_t n = f.policy_bytes.n;
-    for (size_t i = 0; i < n; i += i < sizeof(struct brama_pack_header) ? 1 : 7) {
-        brama_str copy = expect_exact(brama_buf_str(&f.policy_bytes));
-        uint8_t *bytes = (uint8_t *)(uintptr_t)copy.p;
-        bytes[i] ^= 0x5a;
-        struct brama_policy policy;
-        EXPECT("one byte is wrong", brama_policy_open(&policy, bytes, n) != BRAMA_OK ||
-                                        brama_policy_verify(&policy) != BRAMA_OK);
-        expect_free(copy);
-    }
-    fixture_deinit(&f);
+    struct brama_policy policy;
+    struct brama_facts facts;
+    if (kind == BRAMA_PACK_POLICY)
+        return brama_policy_open(&policy, bytes, n) == BRAMA_OK &&
+               brama_policy_verify(&policy) == BRAMA_OK;
+    return brama_facts_open(&facts, bytes, n) == BRAMA_OK && brama_facts_verify(&facts) == BRAMA_OK;
 }
 
-static void a_cut_file_is_refused(void **state)
+/* Of either kind, with something in every table that matters here. */
+struct both {
+    struct fixture f;
+    struct brama_buf facts;
+    struct {
+        const char *name;
+        enum brama_pack_kind kind;
+        brama_str bytes;
+    } file[2];
+};
+
+static void both_init(struct both *b)
+{
+    static const struct brama_f_address address = {.family = 2, .port = 80, .ip = {127, 0, 0, 1}};
+    static const struct brama_facts_upstream_in upstream = {7, &address, 1};
+    static const struct brama_facts_cert_in cert = {BRAMA_LIT("*.a.example"), BRAMA_LIT("chain"),
+                                                    BRAMA_LIT("key")};
+    static const struct brama_facts_keyset_in keyset = {.url = BRAMA_LIT("https://i/k"),
+                                                        .problem = BRAMA_LIT("down")};
+    const struct brama_facts_in in = {.keysets = &keyset,
+                                      .keyset_count = 1,
+                                      .upstreams = &upstream,
+                                      .upstream_count = 1,
+                                      .certs = &cert,
+                                      .cert_count = 1};
+    fixture_init(&b->f, rules);
+    brama_buf_init(&b->facts, NULL, 1 << 20);
+    assert_int_equal(brama_facts_build(&b->facts, 1, &in), BRAMA_OK);
+    b->file[0].name = "policy";
+    b->file[0].kind = BRAMA_PACK_POLICY;
+    b->file[0].bytes = brama_buf_str(&b->f.policy_bytes);
+    b->file[1].name = "facts";
+    b->file[1].kind = BRAMA_PACK_FACTS;
+    b->file[1].bytes = brama_buf_str(&b->facts);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(b->file); i++) {
+        EXPECT(b->file[i].name, is_good(b->file[i].kind, b->file[i].bytes.p, b->file[i].bytes.n));
+        EXPECT("not as the other kind",
+               !is_good(b->file[1 - i].kind, b->file[i].bytes.p, b->file[i].bytes.n));
+    }
+}
+
+static void both_deinit(struct both *b)
+{
+    brama_buf_deinit(&b->facts);
+    fixture_deinit(&b->f);
+}
+
+/* Every bit of the header, and a bit of each seventh byte of the rest. */
+static void a_flipped_bit_is_found(void **state)
 {
     (void)state;
-    struct fixture f;
-    fixture_init(&f, rules);
-    for (size_t n = 0; n < f.policy_bytes.n; n += 13) {
-        brama_str copy = expect_exact((brama_str){f.policy_bytes.p, n});
-        struct brama_policy policy;
-        EXPECT("cut short", brama_policy_open(&policy, copy.p, n) != BRAMA_OK);
+    struct both b;
+    both_init(&b);
+    for (size_t k = 0; k < BRAMA_ARRAY_LEN(b.file); k++) {
+        brama_str copy = expect_exact(b.file[k].bytes);
+        uint8_t *bytes = (uint8_t *)(uintptr_t)copy.p;
+        for (size_t i = 0; i < copy.n; i += i < sizeof(struct brama_pack_header) ? 1 : 7) {
+            bool header = i < sizeof(struct brama_pack_header);
+            for (unsigned bit = header ? 0 : i % 8; bit < (header ? 8 : i % 8 + 1); bit++) {
+                bytes[i] ^= (uint8_t)(1u << bit);
+                EXPECT(b.file[k].name, !is_good(b.file[k].kind, bytes, copy.n));
+                bytes[i] ^= (uint8_t)(1u << bit);
+            }
+        }
         expect_free(copy);
     }
-    struct brama_facts facts;
-    EXPECT("policy isn't facts",
-           brama_facts_open(&facts, f.policy_bytes.p, f.policy_bytes.n) != BRAMA_OK);
-    fixture_deinit(&f);
+    both_deinit(&b);
+}
+
+static void a_cut_or_longer_file_is_refused(void **state)
+{
+    (void)state;
+    struct both b;
+    both_init(&b);
+    for (size_t k = 0; k < BRAMA_ARRAY_LEN(b.file); k++) {
+        brama_str whole = b.file[k].bytes;
+        for (size_t n = 0; n < whole.n; n += n < sizeof(struct brama_pack_header) ? 1 : 13) {
+            brama_str copy = expect_exact(brama_str_head(whole, n));
+            EXPECT(b.file[k].name, !is_good(b.file[k].kind, copy.p, n));
+            expect_free(copy);
+        }
+        struct brama_buf longer;
+        brama_buf_init(&longer, NULL, whole.n + 8);
+        brama_buf_add(&longer, whole);
+        brama_buf_add(&longer, (brama_str){"\0\0\0\0\0\0\0", 8});
+        EXPECT(b.file[k].name, !is_good(b.file[k].kind, longer.p, longer.n));
+        brama_buf_deinit(&longer);
+    }
+    both_deinit(&b);
 }
 
 static void the_same_input_gives_the_same_bytes(void **state)
@@ -156,8 +221,8 @@ static void certificates_are_found_by_name(void **state)
 int test_files(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_damaged_file_is_refused),
-        cmocka_unit_test(a_cut_file_is_refused),
+        cmocka_unit_test(a_flipped_bit_is_found),
+        cmocka_unit_test(a_cut_or_longer_file_is_refused),
         cmocka_unit_test(the_same_input_gives_the_same_bytes),
         cmocka_unit_test(an_invalid_rule_stays_in_its_last_good_form),
         cmocka_unit_test(a_path_that_isnt_re2_is_an_error_of_its_rule),
