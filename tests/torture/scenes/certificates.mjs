@@ -48,12 +48,12 @@ export async function play(stage) {
       stage.event('half a certificate');
       const text = readFileSync(at(`${current}.crt`));
       writeFileSync(at('tls.crt'), text.subarray(0, text.length / 2));
-      await stage.pause(50, 300);
+      await stage.pause(50, 1200); // the agent looks once a second
     }
     const next = stage.luck.pick(NAMES.filter((name) => name !== current));
     stage.event(`the ${next} one`);
     replace('crt', next); // for a while it is not that of the key
-    await stage.pause(0, 300);
+    await stage.pause(0, 1200);
     replace('key', next);
     await until(`the ${next} one to be shown`, async () => (await shown(gw.tlsPort)) === next, { timeout: 5000 });
     await gw.ready();
