@@ -176,6 +176,23 @@ static struct brama_span pair_rows(struct brama__build *b, size_t kind,
     return span;
 }
 
+/* Judged before: api.url is there. */
+static uint32_t api_row(struct brama__build *b, const struct brama_node *config)
+{
+    const struct brama_node *api = brama_node_get(config, BRAMA_STR("api"));
+    const struct brama_node *auth = brama_node_get(api, BRAMA_STR("auth"));
+    const struct brama_node *basic = brama_node_get(auth, BRAMA_STR("basic"));
+    const struct brama_node *cache = brama_node_get(config, BRAMA_STR("cache"));
+    const struct brama_node *enabled = brama_node_get(cache, BRAMA_STR("enabled"));
+    struct brama_p_oauth2 row = endpoint(b, brama_node_get_str(api, BRAMA_STR("url")));
+
+    row.client_id = brama_packer_text(b->out, brama_node_get_str(basic, BRAMA_STR("username")));
+    row.client_secret = brama_packer_text(b->out, brama_node_get_str(basic, BRAMA_STR("password")));
+    row.cached = enabled != NULL && enabled->kind == BRAMA_NODE_BOOL && enabled->truth;
+    (void)brama_ory_duration_read(brama_node_get(cache, BRAMA_STR("ttl")), &row.cache_ms);
+    return brama_packer_row(b->out, BRAMA_T_OAUTH2, &row, sizeof(row));
+}
+
 struct brama_span brama__build_mutators(struct brama__build *b, const struct brama_rule *rule,
                                         bool *wants_groups)
 {
@@ -186,10 +203,17 @@ struct brama_span brama__build_mutators(struct brama__build *b, const struct bra
 
     for (; rows != NULL && item != NULL; item = item->next) {
         brama_str name = brama_node_get_str(item, BRAMA_STR("handler"));
+        if (brama_str_eq(name, BRAMA_STR("hydrator"))) {
+            rows[span.count++] = (struct brama_p_mutator){
+                .kind = BRAMA_MUTATOR_HYDRATOR,
+                .api = api_row(b, brama_node_get(item, BRAMA_STR("config")))};
+            *wants_groups = true; /* they are sent */
+        }
         for (size_t k = 0; k < BRAMA_ARRAY_LEN(mutators); k++)
             if (brama_str_eq(mutators[k].handler, name))
                 rows[span.count++] = (struct brama_p_mutator){
                     .kind = (uint32_t)mutators[k].kind,
+                    .api = BRAMA_NO_ROW,
                     .pairs =
                         pair_rows(b, k, brama_node_get(item, BRAMA_STR("config")), wants_groups)};
     }

@@ -169,6 +169,22 @@ bool brama__call_header(struct brama__case *c, struct brama_call *call, brama_st
     return true;
 }
 
+bool brama__is_of_the_message(brama_str name)
+{
+    static const brama_str names[] = {BRAMA_LIT("host"),       BRAMA_LIT("connection"),
+                                      BRAMA_LIT("keep-alive"), BRAMA_LIT("te"),
+                                      BRAMA_LIT("trailer"),    BRAMA_LIT("transfer-encoding"),
+                                      BRAMA_LIT("upgrade"),    BRAMA_LIT("content-length"),
+                                      BRAMA_LIT("expect"),     BRAMA_LIT("date"),
+                                      BRAMA_LIT("server"),     BRAMA_LIT("proxy-connection"),
+                                      BRAMA_LIT("via"),        BRAMA_LIT("proxy-authenticate")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
+        if (brama_str_eq_nocase(names[i], name))
+            return true;
+    return false;
+}
+
 brama_str brama__answer_header(const struct brama_call_answer *answer, brama_str name)
 {
     for (size_t i = 0; i < answer->header_count; i++)
@@ -202,22 +218,38 @@ void brama__form_add(struct brama_buf *form, brama_str name, brama_str value)
     add_escaped(form, value);
 }
 
+/* RFC 7617 section 2. */
+static brama_str basic(struct brama__case *c, brama_str pair)
+{
+    struct brama_buf out;
+
+    brama_buf_init(&out, NULL, KEY_MAX);
+    brama_buf_add(&out, BRAMA_STR("Basic "));
+    brama_b64_encode(&out, pair);
+    brama_str text = brama_buf_err(&out) == BRAMA_OK
+                         ? brama_arena_copy(c->arena, brama_buf_str(&out))
+                         : BRAMA_NIL;
+    brama_buf_deinit(&out);
+    return text;
+}
+
+brama_str brama__basic_plain(struct brama__case *c, brama_str user, brama_str password)
+{
+    return basic(c,
+                 brama_arena_printf(c->arena, "%.*s:%.*s", BRAMA_FMT(user), BRAMA_FMT(password)));
+}
+
 brama_str brama__basic(struct brama__case *c, brama_str user, brama_str password)
 {
-    struct brama_buf plain, out;
+    struct brama_buf plain;
 
     brama_buf_init(&plain, NULL, KEY_MAX);
-    brama_buf_init(&out, NULL, KEY_MAX);
     add_escaped(&plain, user);
     brama_buf_add_c(&plain, ':');
     add_escaped(&plain, password);
-    brama_buf_add(&out, BRAMA_STR("Basic "));
-    brama_b64_encode(&out, brama_buf_str(&plain));
-    brama_str text = brama_buf_err(&plain) == BRAMA_OK && brama_buf_err(&out) == BRAMA_OK
-                         ? brama_arena_copy(c->arena, brama_buf_str(&out))
-                         : BRAMA_NIL;
+    brama_str text =
+        brama_buf_err(&plain) == BRAMA_OK ? basic(c, brama_buf_str(&plain)) : BRAMA_NIL;
     brama_buf_deinit(&plain);
-    brama_buf_deinit(&out);
     return text;
 }
 

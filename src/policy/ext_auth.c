@@ -4,23 +4,6 @@
 #define TIMEOUT_MAX_MS 600000 /* Istio's default */
 #define ASKED_MAX 8           /* authorizers of one request */
 
-/* Headers that frame a message or belong to one connection: never anybody else's. */
-static bool is_of_the_connection(brama_str name)
-{
-    static const brama_str names[] = {BRAMA_LIT("host"),       BRAMA_LIT("connection"),
-                                      BRAMA_LIT("keep-alive"), BRAMA_LIT("te"),
-                                      BRAMA_LIT("trailer"),    BRAMA_LIT("transfer-encoding"),
-                                      BRAMA_LIT("upgrade"),    BRAMA_LIT("content-length"),
-                                      BRAMA_LIT("expect"),     BRAMA_LIT("date"),
-                                      BRAMA_LIT("server"),     BRAMA_LIT("proxy-connection"),
-                                      BRAMA_LIT("via"),        BRAMA_LIT("proxy-authenticate")};
-
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
-        if (brama_str_eq_nocase(names[i], name))
-            return true;
-    return false;
-}
-
 static bool ends_nocase(brama_str s, brama_str end)
 {
     return s.n >= end.n && brama_str_eq_nocase(brama_str_from(s, s.n - end.n), end);
@@ -94,7 +77,7 @@ static bool add_headers(struct brama__case *c, struct brama_call *call,
         brama_str name = c->request->headers[i].name;
         bool wanted = brama_str_eq_nocase(name, BRAMA_STR("authorization")) ||
                       named_by(c, a->check_headers, name);
-        if (!wanted || is_of_the_connection(name) || is_fixed(c, a, name) ||
+        if (!wanted || brama__is_of_the_message(name) || is_fixed(c, a, name) ||
             came_before(c->request, i) ||
             brama_str_eq_nocase(name, BRAMA_STR("x-envoy-auth-partial-body")))
             continue;
@@ -104,7 +87,7 @@ static bool add_headers(struct brama__case *c, struct brama_call *call,
     for (uint32_t i = 0; (fixed = fixed_at(c, a, i)) != NULL; i++) {
         brama_str name = brama_arena_copy(c->arena, brama_pack_text(c->policy, fixed->name));
         brama_str value = brama_arena_copy(c->arena, brama_pack_text(c->policy, fixed->value));
-        if (!is_of_the_connection(name) && !brama__call_header(c, call, name, value))
+        if (!brama__is_of_the_message(name) && !brama__call_header(c, call, name, value))
             return false;
     }
     return true;
@@ -145,7 +128,7 @@ static bool deny(struct brama__case *c, const struct brama_p_authorizer *a,
         bool through = !a->deny_headers_given || named_by(c, a->deny_headers, name);
         for (size_t k = 0; k < BRAMA_ARRAY_LEN(always); k++)
             through = through || brama_str_eq_nocase(name, brama_str_c(always[k]));
-        if (!through || is_of_the_connection(name))
+        if (!through || brama__is_of_the_message(name))
             continue;
         if (brama_str_eq_nocase(name, BRAMA_STR("content-type")))
             c->out->content_type = brama_arena_copy(c->arena, value);
@@ -184,7 +167,7 @@ static bool remove_named(struct brama__case *c, brama_str names)
         one = brama_str_trim(one);
         if (more == NULL)
             return false;
-        if (one.n == 0 || one.p[0] == ':' || is_of_the_connection(one))
+        if (one.n == 0 || one.p[0] == ':' || brama__is_of_the_message(one))
             continue;
         for (size_t i = 0; i < c->out->upstream_removed_count; i++)
             more[i] = c->out->upstream_removed[i];
@@ -204,7 +187,7 @@ static bool take(struct brama__case *c, const struct brama_p_authorizer *a,
         if (brama_str_eq_nocase(name, BRAMA_STR("x-envoy-auth-headers-to-remove")) &&
             !remove_named(c, value))
             return false;
-        if (is_of_the_connection(name))
+        if (brama__is_of_the_message(name))
             continue;
         if (named_by(c, a->upstream_headers, name))
             brama__set_upstream_header(c, name, value);

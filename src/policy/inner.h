@@ -163,6 +163,10 @@ bool brama__call_header(struct brama__case *c, struct brama_call *call, brama_st
 brama_str brama__answer_header(const struct brama_call_answer *answer, brama_str name);
 /* One pair of a form (application/x-www-form-urlencoded), with what parts it from the last. */
 void brama__form_add(struct brama_buf *form, brama_str name, brama_str value);
+/* Headers that frame a message or belong to one connection, Host among them: never anybody else's.
+ */
+bool brama__is_of_the_message(brama_str name);
+brama_str brama__basic_plain(struct brama__case *c, brama_str user, brama_str password);
 /* "Basic ..." of two texts, each URL-encoded before. RFC 6749 section 2.3.1. */
 brama_str brama__basic(struct brama__case *c, brama_str user, brama_str password);
 /* The answer can't be used: 429 is handed on with its headers, all else is the reason's status. */
@@ -201,6 +205,10 @@ bool brama__tree_add(struct brama_arena *arena, struct brama_node *parent, struc
 const struct brama_node *brama__extra_of_claims(struct brama_arena *arena,
                                                 const struct brama_node *claims, brama_str scope,
                                                 const brama_str *granted, size_t count);
+/* ory_hydrator.c: false, and the case has ended. data follows the session. */
+bool brama__hydrate(struct brama__case *c, uint32_t row, struct brama_template_data *data);
+/* A header of the session; false: no name or value of a header, or too many. */
+bool brama__session_set(struct brama__case *c, brama_str name, brama_str value);
 /* Its mutators: false, and the case has ended. */
 bool brama__mutate(struct brama__case *c);
 /* False for NONE: it checks nothing, so it grants nothing. */

@@ -258,6 +258,13 @@ static bool mutate_headers(struct brama__case *c, struct brama_template_data *da
     return true;
 }
 
+bool brama__session_set(struct brama__case *c, brama_str name, brama_str value)
+{
+    return is_value(value) && is_value(name) && name.n != 0 &&
+           brama_str_find(name, ' ') == name.n && brama_str_find(name, ':') == name.n &&
+           set(c, name, value);
+}
+
 bool brama__mutate(struct brama__case *c)
 {
     struct brama_span span = c->oathkeeper->mutators;
@@ -270,11 +277,12 @@ bool brama__mutate(struct brama__case *c)
     for (uint32_t i = 0; i < span.count; i++) {
         const struct brama_p_mutator *m =
             BRAMA_ROW(c->policy, BRAMA_T_MUTATOR, span.first + i, struct brama_p_mutator);
-        bool fine = m != NULL && m->kind == BRAMA_MUTATOR_HEADER
-                        ? mutate_headers(c, &data, m->pairs)
-                    : m != NULL && m->kind == BRAMA_MUTATOR_COOKIE
-                        ? mutate_cookies(c, &data, m->pairs)
-                        : fail(c, BRAMA_STR("a mutator"), "nobody knows it");
+        bool fine =
+            m != NULL && m->kind == BRAMA_MUTATOR_HEADER   ? mutate_headers(c, &data, m->pairs)
+            : m != NULL && m->kind == BRAMA_MUTATOR_COOKIE ? mutate_cookies(c, &data, m->pairs)
+            : m != NULL && m->kind == BRAMA_MUTATOR_HYDRATOR
+                ? brama__hydrate(c, m->api, &data)
+                : fail(c, BRAMA_STR("a mutator"), "nobody knows it");
         if (!fine)
             return false;
     }

@@ -86,6 +86,7 @@ static const struct field fields[] = {
     FIELD(OATHKEEPER, brama_p_oathkeeper, upstream, TO_ROW, BRAMA_T_UPSTREAM),
     TEXT(OATHKEEPER, brama_p_oathkeeper, host_header),
     FIELD(OATHKEEPER, brama_p_oathkeeper, mutators, TO_ROWS, BRAMA_T_MUTATOR),
+    FIELD(MUTATOR, brama_p_mutator, api, TO_ROW_OR_NO, BRAMA_T_OAUTH2),
     FIELD(MUTATOR, brama_p_mutator, pairs, TO_ROWS, BRAMA_T_HEADER),
     FIELD(AUTHENTICATOR, brama_p_authenticator, ory, TO_ROW_OR_NO, BRAMA_T_ORY),
     FIELD(AUTHENTICATOR, brama_p_authenticator, oauth2, TO_ROW_OR_NO, BRAMA_T_OAUTH2),

@@ -198,11 +198,11 @@ struct brama_p_oathkeeper {
     struct brama_ref host_header;     /* Host sent upstream */
 };
 
-enum brama_mutator_kind { BRAMA_MUTATOR_HEADER = 1, BRAMA_MUTATOR_COOKIE };
+enum brama_mutator_kind { BRAMA_MUTATOR_HEADER = 1, BRAMA_MUTATOR_COOKIE, BRAMA_MUTATOR_HYDRATOR };
 
 struct brama_p_mutator {
-    uint32_t kind; /* enum brama_mutator_kind */
-    uint32_t unused;
+    uint32_t kind;           /* enum brama_mutator_kind */
+    uint32_t api;            /* HYDRATOR: BRAMA_T_OAUTH2, whom to ask; else BRAMA_NO_ROW */
     struct brama_span pairs; /* BRAMA_T_HEADER: name and template */
 };
 

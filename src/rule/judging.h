@@ -69,6 +69,8 @@ bool brama__is_token_from(const struct brama_node *node);
 bool brama__is_scope_strategy(const struct brama_node *node);
 /* The config of oauth2_introspection or oauth2_client_credentials. */
 void brama__judge_oauth2(struct brama__judging *j, size_t i, size_t k);
+/* The config of the mutator hydrator; at: the mutator's path. */
+void brama__judge_hydrator(struct brama__judging *j, brama_str at, const struct brama_node *item);
 /* Of a rule that Oathkeeper serves. */
 void brama__judge_ory_mutators(struct brama__judging *j, size_t i);
 

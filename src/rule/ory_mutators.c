@@ -68,6 +68,17 @@ static void judge_pairs(struct brama__judging *j, brama_str at, const struct bra
     }
 }
 
+/* It is told the groups. */
+static void judge_hydrator(struct brama__judging *j, brama_str at, const struct brama_node *item,
+                           size_t i)
+{
+    brama__judge_hydrator(j, at, item);
+    if (has_named_group(j->rule->rules[i].path))
+        brama__fail(j, item->where,
+                    brama__unsupported(j, BRAMA_STR("hydrator for a path with named groups")),
+                    "%.*s", BRAMA_FMT(at));
+}
+
 void brama__judge_ory_mutators(struct brama__judging *j, size_t i)
 {
     const struct brama_node *list = j->rule->rules[i].mutators;
@@ -83,6 +94,8 @@ void brama__judge_ory_mutators(struct brama__judging *j, size_t i)
             judge_pairs(j, at, item, i, BRAMA_STR("headers"));
         else if (brama_str_eq(name, BRAMA_STR("cookie")))
             judge_pairs(j, at, item, i, BRAMA_STR("cookies"));
+        else if (brama_str_eq(name, BRAMA_STR("hydrator")))
+            judge_hydrator(j, at, item, i);
         else
             brama__fail(
                 j, item->where,

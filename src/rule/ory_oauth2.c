@@ -4,7 +4,7 @@
 #include "rule/reading.h"
 #include "rule/uri.h"
 
-bool brama__read_ory_duration(const struct brama_node *node, uint64_t *ms)
+bool brama_ory_duration_read(const struct brama_node *node, uint64_t *ms)
 {
     static const struct {
         brama_str name;
@@ -63,7 +63,7 @@ void brama__read_oauth2(struct brama_arena *arena, const struct brama_node *conf
         brama__read_pairs(arena, brama_node_get(config, BRAMA_STR("introspection_request_headers")),
                           &out->header_count);
     out->cached = is_true(brama_node_get(cache, BRAMA_STR("enabled")));
-    (void)brama__read_ory_duration(brama_node_get(cache, BRAMA_STR("ttl")), &out->cache_ms);
+    (void)brama_ory_duration_read(brama_node_get(cache, BRAMA_STR("ttl")), &out->cache_ms);
     read_pre_authorization(arena, brama_node_get(config, BRAMA_STR("pre_authorization")), out);
 }
 
@@ -140,7 +140,7 @@ static bool has_shape(const struct field *field, const struct brama_node *node)
     case NUMBER:
         return node->kind == BRAMA_NODE_INT;
     case DURATION:
-        return brama__read_ory_duration(node, &ms);
+        return brama_ory_duration_read(node, &ms);
     case STRATEGY:
         return brama__is_scope_strategy(node);
     case PLACE:
@@ -200,4 +200,30 @@ void brama__judge_oauth2(struct brama__judging *j, size_t i, size_t k)
         brama__fail(j, s->where,
                     brama__unsupported(j, BRAMA_STR("leaving out client_id or client_secret")),
                     "%.*s.pre_authorization", BRAMA_FMT(at));
+}
+
+static const struct field basic_fields[] = {{BRAMA_LIT("username"), TEXT, NULL},
+                                            {BRAMA_LIT("password"), TEXT, NULL},
+                                            {BRAMA_LIT(""), TEXT, NULL}};
+static const struct field auth_fields[] = {{BRAMA_LIT("basic"), OBJECT, basic_fields},
+                                           {BRAMA_LIT(""), TEXT, NULL}};
+static const struct field api_fields[] = {{BRAMA_LIT("url"), TEXT, NULL},
+                                          {BRAMA_LIT("auth"), OBJECT, auth_fields},
+                                          {BRAMA_LIT("retry"), OBJECT, retry_fields},
+                                          {BRAMA_LIT(""), TEXT, NULL}};
+static const struct field hydrator_cache_fields[] = {{BRAMA_LIT("enabled"), TRUTH, NULL},
+                                                     {BRAMA_LIT("ttl"), DURATION, NULL},
+                                                     {BRAMA_LIT(""), TEXT, NULL}};
+static const struct field hydrator_fields[] = {{BRAMA_LIT("api"), OBJECT, api_fields},
+                                               {BRAMA_LIT("cache"), OBJECT, hydrator_cache_fields},
+                                               {BRAMA_LIT(""), TEXT, NULL}};
+
+void brama__judge_hydrator(struct brama__judging *j, brama_str at, const struct brama_node *item)
+{
+    const struct brama_node *config = brama_node_get(item, BRAMA_STR("config"));
+    brama_str here = brama_arena_printf(j->arena, "%.*s.config", BRAMA_FMT(at));
+
+    judge_fields(j, here, hydrator_fields, config);
+    judge_url(j, item->where, here, "api.url",
+              brama_node_get_str(brama_node_get(config, BRAMA_STR("api")), BRAMA_STR("url")));
 }

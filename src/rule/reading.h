@@ -45,8 +45,6 @@ void brama__read_oauth2(struct brama_arena *arena, const struct brama_node *conf
 /* Oathkeeper's token_from: DEFAULT where it names none. */
 struct brama_token_from brama__read_token_from(const struct brama_node *from);
 enum brama_scope_strategy brama__scope_strategy_by_name(brama_str name);
-/* "300ms" as Oathkeeper's schema has it: one unit, no fraction. oathkeeper.md 1.5. */
-bool brama__read_ory_duration(const struct brama_node *node, uint64_t *ms);
 /* The first type that Go wouldn't decode, in its words; empty if there is none. */
 brama_str brama__jwt_decode_error(struct brama_arena *arena, const struct brama_node *config);
 /* A map member that should be `headers` or `cookies` of strings. */

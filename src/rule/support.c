@@ -100,7 +100,7 @@ static void check_ory_times(struct brama__judging *j, brama_str at, const struct
 
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(keys); i++) {
         const struct brama_node *node = brama_node_get(s->config, keys[i]);
-        if (node != NULL && !brama__read_ory_duration(node, &ignored))
+        if (node != NULL && !brama_ory_duration_read(node, &ignored))
             brama__fail(j, node->where,
                         brama__unsupported(j, brama_arena_printf(j->arena, "this form of %.*s",
                                                                  BRAMA_FMT(keys[i]))),

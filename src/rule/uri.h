@@ -3,6 +3,7 @@
 #define BRAMA_RULE_URI_H
 
 #include "base/arena.h"
+#include "json/node.h"
 
 /* Empty if uri passes; else "value is empty" or `parse "uri": ...`. The scheme is not restricted,
  * and a query is not looked at. */
@@ -10,6 +11,10 @@ brama_str brama__uri_error(struct brama_arena *arena, brama_str uri);
 
 /* Can a key set be had from it: http or https with a host, or file:///path? */
 bool brama__uri_is_fetchable(brama_str uri);
+
+/* "300ms" as Oathkeeper's schema has it: one unit, no fraction. oathkeeper.md 1.5. False: something
+ * else, or NULL. */
+bool brama_ory_duration_read(const struct brama_node *node, uint64_t *ms);
 
 /* An http or https URL that a request can be sent to, in its parts. */
 struct brama_url_parts {

@@ -65,6 +65,7 @@ describe('introspection', () => {
             rule('/scoped', { required_scope: ['read'] }),
             rule('/told', {}, [{ handler: 'header', config: { headers: { 'X-Sub': '{{ print .Subject }}' } } }]),
             rule('/kept', { cache: { enabled: true, ttl: '60s' } }),
+            { path: '/hydrated', accessStrategies: [{ handler: 'anonymous' }], mutators: [{ handler: 'hydrator', config: { api: { url: `${idp.url}/introspect` } } }, { handler: 'header', config: { headers: { 'X-Role': '{{ print .Extra.role }}' } } }] },
             rule('/gone', { introspection_url: 'http://127.0.0.1:1/introspect' }),
             rule('/metadata', { introspection_url: 'http://169.254.169.254/introspect' }),
           ],
@@ -181,6 +182,16 @@ describe('introspection', () => {
       await expect(late, no(401, 'token_inactive'));
     });
   }
+  test('a hydrator tells more of the caller', async () => {
+    answer = { json: { subject: 'anonymous', extra: { role: 'guest' } } };
+    await expect({ target: '/hydrated?a=b', headers: ['X-Role: admin'] }, { ...OK, saw: (seen) => assert.deepEqual(seen.all('x-role'), ['guest']) });
+    assert.equal(idp.asked[0].url, '/introspect?a=b');
+    assert.equal(JSON.parse(idp.asked[0].body).subject, 'anonymous');
+    answer = { json: { subject: 'admin', extra: { role: 'admin' } } };
+    await expect({ target: '/hydrated', headers: [] }, no(500, 'mutator_failed'));
+    answer = { status: 401 };
+    await expect({ target: '/hydrated', headers: [] }, no(500, 'mutator_failed'));
+  });
   test('its place has no name for a client', async () => {
     answer = {};
     for (const target of ['/brama-call', '/brama-call-tls']) {

@@ -35,6 +35,77 @@ static const char rules[] =
     "cache: {enabled: true}}}]\n"
     "    mutators: [{handler: header, config: {headers: {X-A: '{{ .Subject }}'}}}]\n";
 
+static const char hydrated[] =
+    "apiVersion: gateway.kyma-project.io/v1beta1\nkind: APIRule\nmetadata: {name: here}\nspec:\n"
+    "  gateway: kyma-system/kyma-gateway\n  host: here\n  service: {name: here, port: 80}\n"
+    "  rules:\n"
+    "  - path: /users/(.*)\n    methods: [GET]\n    accessStrategies: [{handler: anonymous}]\n"
+    "    mutators: [{handler: header, config: {headers: {X-Before: one}}}, {handler: hydrator, "
+    "config: {api: {url: 'http://api/hydrate?mine=1', auth: {basic: {username: u, password: "
+    "'p+w'}}}}}, {handler: header, config: {headers: {X-A: '{{ print .Extra.role }}'}}}]\n";
+
+static brama_str sent(const struct brama_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->header_count; i++)
+        if (brama_str_eq_nocase(call->headers[i].name, brama_str_c(name)))
+            return call->headers[i].value;
+    return BRAMA_NIL;
+}
+
+static void a_hydrator_gets_the_session_and_gives_it_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *body, *role; /* role NULL: refused */
+        uint16_t code;
+    } answered[] = {
+        {"more in it", "{\"subject\":\"anonymous\",\"extra\":{\"role\":\"admin\"}}", "admin", 200},
+        {"less in it", "{\"subject\":\"anonymous\"}", "", 200},
+        {"another subject", "{\"subject\":\"admin\",\"extra\":{\"role\":\"admin\"}}", NULL, 200},
+        {"nothing in it", "{}", NULL, 200},
+        {"not JSON", "yes", NULL, 200},
+        {"extra that isn't an object", "{\"subject\":\"anonymous\",\"extra\":[]}", NULL, 200},
+        {"not 200", "{\"subject\":\"anonymous\"}", NULL, 201},
+        {"a header that ends the line",
+         "{\"subject\":\"anonymous\",\"header\":{\"X-B\":[\"a\\r\\nX-C: d\"]}}", NULL, 200},
+        {"a header that isn't the session's",
+         "{\"subject\":\"anonymous\",\"header\":{\"Host\":[\"other\"]}}", NULL, 200},
+    };
+    static const char *const headers[] = {"X-Mine: 1", "X-Forwarded-For: 1.2.3.4", NULL};
+    struct fixture f;
+    fixture_init(&f, hydrated);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(answered); i++) {
+        struct brama_call_answer answer = {.end = BRAMA_CALL_ANSWERED,
+                                           .status = answered[i].code,
+                                           .body = brama_str_c(answered[i].body)};
+        f.answers = &answer;
+        f.answer_count = 1;
+        const struct brama_decision *d =
+            fixture_ask(&f, "GET", "here.kyma.example", "/users/7?a=b", headers);
+        EXPECT(answered[i].name, (d->verdict == BRAMA_VERDICT_ALLOW) == (answered[i].role != NULL));
+        if (answered[i].role != NULL)
+            EXPECT_STR(answered[i].name, fixture_upstream_header(&f, "X-A"),
+                       brama_str_c(answered[i].role));
+        else
+            EXPECT(answered[i].name, d->reason == BRAMA_REASON_MUTATOR_FAILED && d->status == 500);
+    }
+    const struct brama_call *call = &f.calls[0];
+    EXPECT("what an earlier mutator set is lost",
+           fixture_upstream_header(&f, "X-Before").p == NULL);
+    EXPECT_STR("the request's query", call->target, BRAMA_STR("/hydrate?a=b"));
+    EXPECT_STR("its credentials", sent(call, "authorization"), BRAMA_STR("Basic dTpwK3c="));
+    EXPECT_STR("the request's headers", sent(call, "x-mine"), BRAMA_STR("1"));
+    EXPECT("none that only the gateway may write", sent(call, "x-forwarded-for").p == NULL);
+    EXPECT_STR("the session", call->body,
+               BRAMA_STR("{\"subject\":\"anonymous\",\"extra\":null,\"header\":{\"X-Server\":["
+                         "\"oathkeeper\"],\"X-Before\":[\"one\"]},\"match_context\":{\"regexp_"
+                         "capture_groups\":[\"https\",\"/users/7\",\"7\"],\"url\":{\"Scheme\":"
+                         "\"https\",\"Host\":\"here.kyma.example\",\"Path\":\"/users/7\","
+                         "\"RawQuery\":\"a=b\"},\"method\":\"GET\",\"header\":{\"X-Mine\":[\"1\"]}}"
+                         "}"));
+    fixture_deinit(&f);
+}
+
 #define BEARER "Authorization: Bearer opaque"
 #define BASIC "Authorization: Basic dXMlMjBlcjpwK3c=" /* us%20er:p+w */
 
@@ -172,14 +243,6 @@ static void without_credentials_nobody_is_asked(void **state)
     fixture_deinit(&f);
 }
 
-static brama_str sent(const struct brama_call *call, const char *name)
-{
-    for (size_t i = 0; i < call->header_count; i++)
-        if (brama_str_eq_nocase(call->headers[i].name, brama_str_c(name)))
-            return call->headers[i].value;
-    return BRAMA_NIL;
-}
-
 static void calls_say_what_oathkeeper_says(void **state)
 {
     (void)state;
@@ -272,6 +335,7 @@ int main(void)
         cmocka_unit_test(answers_are_judged),
         cmocka_unit_test(without_credentials_nobody_is_asked),
         cmocka_unit_test(calls_say_what_oathkeeper_says),
+        cmocka_unit_test(a_hydrator_gets_the_session_and_gives_it_back),
         cmocka_unit_test(kept_answers_are_for_the_same_call_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,10 +165,16 @@ static const struct row ory_rows[] = {
     {"authorizations, which Oathkeeper doesn't know", ORY("authorizations: [{audiences: [a]}]"),
      V1_SAYS(".spec.rules[0].accessStrategies[0].config.authorizations",
              "authorizations with the Ory handler" NOT)},
-    {"a mutator that Oathkeeper would run",
-     BRAMA_LIT(STRATEGIES("{handler: noop}], mutators: [{handler: noop}, "
-                          "{handler: hydrator}]")),
-     V1_SAYS(".spec.rules[0].mutators[1]", "mutator hydrator served by Ory" NOT)},
+    {"a hydrator without an API", MUTATED("{handler: noop}, {handler: hydrator}"),
+     V1_SAYS(".spec.rules[0].mutators[1].config.api.url", "leaving it out" NOT)},
+    {"all that a hydrator has",
+     MUTATED("{handler: hydrator, config: {api: {url: 'http://api/hydrate', auth: {basic: "
+             "{username: a, password: b}}, retry: {give_up_after: 1s, max_delay: 100ms}}, cache: "
+             "{enabled: true, ttl: 10s}}}"),
+     V1_OK},
+    {"another sort of auth",
+     MUTATED("{handler: hydrator, config: {api: {url: 'http://api/hydrate', auth: {oauth: {}}}}}"),
+     V1_SAYS(".spec.rules[0].mutators[0].config.api.auth.oauth", "oauth" NOT)},
     {"a mutator that would sign with a key",
      BRAMA_LIT(STRATEGIES("{handler: anonymous}], mutators: [{handler: id_token}]")),
      V1_SAYS(".spec.rules[0].mutators[0]", "mutator id_token served by Ory" NOT)},
