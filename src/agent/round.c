@@ -212,7 +212,7 @@ static const struct brama_host_owner *owners_of(struct brama__round *r,
 
 static enum brama_err judge(struct brama__round *r, const struct brama__round_in *in)
 {
-    struct brama_judge_options options = {.domain = in->inputs->domain};
+    struct brama_judge_options options = {.domain = in->inputs->domain, .quiet = true};
     brama_world_init(&r->world, &r->arena, &(struct brama_world_options){.ns = in->inputs->ns});
     enum brama_err err = brama__sheets_add(&r->world, &r->sheets);
     if (err != BRAMA_OK)

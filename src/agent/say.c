@@ -1,10 +1,13 @@
 #include "agent/say.h"
 
+#include "base/map.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LINE_BYTES 4096
+#define SAID_BYTES ((size_t)1 << 26)
 
 /* Texts of files and of other people's servers are among it: they don't steer a terminal, and a
  * line stays a line. */
@@ -72,21 +75,18 @@ void brama__say_serving(const struct brama_agent_options *o, pid_t adopted)
         brama__say("admin on http://%.*s", BRAMA_FMT(o->admin));
 }
 
-static bool has_line(const struct brama__round *r, brama_str line)
-{
-    for (size_t i = 0; r != NULL && i < r->complaints.n; i++) {
-        if (brama_str_eq(r->complaints.p[i], line))
-            return true;
-    }
-    return false;
-}
-
 void brama__say_what_changed(const struct brama__round *before, const struct brama__round *now)
 {
+    struct brama_arena arena;
+    struct brama_map said = {.arena = &arena};
+    brama_arena_init(&arena, NULL, SAID_BYTES);
+    for (size_t i = 0; before != NULL && i < before->complaints.n; i++)
+        brama_map_put(&said, before->complaints.p[i], 0);
     for (size_t i = 0; i < now->complaints.n; i++) {
-        if (!has_line(before, now->complaints.p[i]))
+        if (brama_map_get(&said, now->complaints.p[i]) == NULL)
             brama__say("%.*s", BRAMA_FMT(now->complaints.p[i]));
     }
+    brama_arena_deinit(&arena);
     uint32_t count = brama_pack_count(&now->policy.pack, BRAMA_T_APIRULE);
     if (before != NULL && before->errors == now->errors &&
         brama_pack_count(&before->policy.pack, BRAMA_T_APIRULE) == count)

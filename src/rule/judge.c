@@ -166,7 +166,8 @@ void brama_judge(struct brama_world *world, const struct brama_judge_options *op
             judge_rule(&j, world->toggle.value);
         }
     }
-    brama__warn(world);
+    if (!options->quiet)
+        brama__warn(world);
     brama__warn_gateways(world);
 }
 

@@ -17,6 +17,7 @@ struct brama_judge_options {
     brama_str domain; /* of the built-in Gateway kyma-system/kyma-gateway (*.domain) */
     const struct brama_host_owner *owners;
     size_t owner_count;
+    bool quiet; /* no warnings: nobody reads them */
 };
 
 /* Fill full_host and judged of every rule of the world under the world's toggle. What Kyma accepts

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SETTLE_MS 20
+#define SETTLE_MS 10
 #define LOOK_MS 1000
 
 struct root {

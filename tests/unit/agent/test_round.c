@@ -241,6 +241,70 @@ static void a_host_stays_with_whom_it_is_served_for(void **state)
     tear_down(&p);
 }
 
+#define V1(name, path, config)                                                                     \
+    "apiVersion: gateway.kyma-project.io/v1beta1\n"                                                \
+    "kind: APIRule\n"                                                                              \
+    "metadata: {name: " name "}\n"                                                                 \
+    "spec:\n"                                                                                      \
+    "  host: " name ".localhost\n"                                                                 \
+    "  gateway: kyma-system/kyma-gateway\n"                                                        \
+    "  service: {name: app, port: 80}\n"                                                           \
+    "  rules:\n"                                                                                   \
+    "  - path: " path "\n"                                                                         \
+    "    methods: [GET]\n"                                                                         \
+    "    accessStrategies: [{handler: jwt, config: " config "}]\n"
+#define ORY(name, path)                                                                            \
+    V1(name, path, "{trusted_issuers: ['https://a.example'], jwks_urls: ['https://a.example/k']}")
+#define ISTIO(name, path)                                                                          \
+    V1(name, path,                                                                                 \
+       "{authentications: [{issuer: 'https://a.example', jwksUri: 'https://a.example/k'}]}")
+#define TOGGLE(handler)                                                                            \
+    "apiVersion: v1\n"                                                                             \
+    "kind: ConfigMap\n"                                                                            \
+    "metadata: {name: api-gateway-config, namespace: kyma-system}\n"                               \
+    "data: {api-gateway-config: 'jwtHandler: " handler "'}\n"
+
+/* ory and istio are rules of both forms; a form in force keeps the handler it was valid under. */
+static void the_toggle_takes_no_rule_away(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *file, *text; /* NULL: removed */
+        const char *want;
+    } steps[] = {
+        {"ory without a toggle", "x", "", "istio:n: ory:c:/a two:c:/t"},
+        {"to istio", "toggle.yaml", TOGGLE("istio"), "istio:c:/b ory:g:/a two:c:/t"},
+        {"and back", "toggle.yaml", TOGGLE("ory"), "istio:g:/b ory:c:/a two:c:/t"},
+        {"no handler at all", "toggle.yaml", TOGGLE("envoy"), "istio:g:/b ory:g:/a two:g:/t"},
+        {"to istio again", "toggle.yaml", TOGGLE("istio"), "istio:c:/b ory:g:/a two:c:/t"},
+        {"an edit of what isn't valid now", "b-ory.yaml", ORY("ory", "/aa"),
+         "istio:c:/b ory:g:/a two:c:/t"},
+        {"an edit of what is", "a-istio.yaml", ISTIO("istio", "/bb"),
+         "istio:c:/bb ory:g:/a two:c:/t"},
+        {"the toggle gone", "toggle.yaml", NULL, "istio:g:/bb ory:c:/aa two:c:/t"},
+    };
+    struct place p;
+    char got[256], path[128];
+    set_up(&p);
+    put(&p, "a-istio.yaml", ISTIO("istio", "/b"));
+    put(&p, "b-ory.yaml", ORY("ory", "/a"));
+    put(&p, "c-two.yaml", RULE("two", "/t"));
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(steps); i++) {
+        snprintf(path, sizeof(path), "%s/%s", p.rules, steps[i].file);
+        if (steps[i].text != NULL)
+            put(&p, steps[i].file, steps[i].text);
+        else
+            unlink(path);
+        for (int restarts = 0; restarts < 2; restarts++) {
+            read_all(&p, got);
+            EXPECT_STR(steps[i].name, brama_str_c(got), brama_str_c(steps[i].want));
+            close_place(&p);
+            open_place(&p);
+        }
+    }
+    tear_down(&p);
+}
+
 static void a_damaged_good_form_is_none(void **state)
 {
     (void)state;
@@ -280,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_renamed_file_keeps_its_rules_while_it_is_broken),
         cmocka_unit_test(a_root_that_vanishes_keeps_its_rules),
         cmocka_unit_test(a_host_stays_with_whom_it_is_served_for),
+        cmocka_unit_test(the_toggle_takes_no_rule_away),
         cmocka_unit_test(a_damaged_good_form_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
