@@ -189,14 +189,28 @@ static const struct brama_apirule *named(const struct brama_world *world, brama_
     return NULL;
 }
 
+/* Whoever the rule asks gives the test's answers in turn; when they are used up, nobody answers,
+ * and the rule refuses with "call_needed". *asked: how many were used. */
 static void decide(struct brama_test_bench *b, struct brama_decision *d,
-                   const struct brama_request *request, struct brama_arena *arena,
-                   struct brama_trace *trace)
+                   const struct brama_request *request, const struct brama_test_case *test,
+                   struct brama_arena *arena, struct brama_trace *trace, size_t *asked)
 {
     struct brama_engine engine = {
         .policy = &b->policy, .facts = &b->facts, .memory = b->memory, .any_upstream = true};
+    struct brama_call_answer answers[BRAMA_CALLS_MAX];
 
-    brama_decide(d, &engine, request, arena, trace);
+    engine.answers = answers;
+    for (;;) {
+        engine.may_call = engine.answer_count < test->answer_count;
+        if (trace != NULL)
+            brama_trace_init(trace, arena);
+        brama_decide(d, &engine, request, arena, trace);
+        if (d->verdict != BRAMA_VERDICT_CALL)
+            break;
+        answers[engine.answer_count] = test->answers[engine.answer_count];
+        answers[engine.answer_count++].key = d->call.key;
+    }
+    *asked = engine.answer_count;
 }
 
 /* The request as it is sent. The rule that it belongs to says whose token, and where. */
@@ -206,11 +220,12 @@ static enum brama_err prepare(struct brama_request *out, struct brama_test_bench
 {
     struct brama_decision d;
     brama_str token;
+    size_t asked;
 
     *out = test->request;
     if (test->token == NULL)
         return BRAMA_OK;
-    decide(b, &d, &test->request, arena, NULL);
+    decide(b, &d, &test->request, test, arena, NULL, &asked);
     const struct brama_apirule *apirule = d.apirule.n != 0 ? named(b->world, d.apirule) : NULL;
     struct brama_test_signer signer =
         brama_test_signer(b->world, apirule, d.rule_index, test->token);
@@ -345,15 +360,18 @@ enum brama_err brama_test_run(struct brama_test_result *out, struct brama_test_b
     struct brama_request request;
     struct brama_trace trace;
     struct brama_decision d;
+    size_t asked;
     int64_t before = clock_us();
 
     *out = (struct brama_test_result){.test = test};
     enum brama_err err = prepare(&request, b, test, arena, diag);
     if (err != BRAMA_OK)
         return err;
-    brama_trace_init(&trace, arena);
-    decide(b, &d, &request, arena, &trace);
+    decide(b, &d, &request, test, arena, &trace, &asked);
     compare(&c, b, test, &d);
+    if (asked < test->answer_count)
+        differs(&c, "answers", brama_arena_printf(arena, "%zu asked for", test->answer_count),
+                brama_arena_printf(arena, "%zu", asked));
     out->passed = c.problem.n == 0;
     out->problem = c.problem;
     out->got = got_text(arena, &d);

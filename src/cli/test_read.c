@@ -261,10 +261,67 @@ static void read_expectation(struct reading *r, brama_str at, const struct brama
                                     : "headers, service and path are of requests that are allowed");
 }
 
+/* Also "timeout" and "failed", for one who isn't there. */
+static void read_answer(struct reading *r, brama_str at, const struct brama_node *node,
+                        struct brama_call_answer *out)
+{
+    static const char *const names[] = {"status", "headers", "body"};
+    int64_t status = 0;
+    size_t count = 0;
+
+    if (node->kind == BRAMA_NODE_STR && brama_str_eq(node->text, BRAMA_STR("timeout"))) {
+        out->end = BRAMA_CALL_TIMEOUT;
+        return;
+    }
+    if (node->kind == BRAMA_NODE_STR && brama_str_eq(node->text, BRAMA_STR("failed"))) {
+        out->end = BRAMA_CALL_FAILED;
+        return;
+    }
+    if (node->kind != BRAMA_NODE_MAP) {
+        brama_field_complain(&r->f, node->where, at,
+                             "a map with a status, timeout or failed is wanted here");
+        return;
+    }
+    BRAMA_FIELDS_ONLY(&r->f, at, node, names);
+    if (!read_number(r, at, node, "status", 599, &status) || status < 200)
+        brama_field_complain(&r->f, node->where, at, "a status from 200 on is wanted here");
+    const struct brama_test_header *list = read_headers(r, at, node, "headers", false, &count);
+    struct brama_header *headers = brama_arena_array(r->f.arena, count + 1, sizeof(*headers));
+    if (headers == NULL)
+        return;
+    for (size_t i = 0; i < count; i++)
+        headers[i] = (struct brama_header){list[i].name, list[i].value};
+    *out = (struct brama_call_answer){.end = BRAMA_CALL_ANSWERED,
+                                      .status = (uint16_t)status,
+                                      .headers = headers,
+                                      .header_count = count,
+                                      .body = brama_field_text(&r->f, at, node, "body")};
+}
+
+static void read_answers(struct reading *r, brama_str at, const struct brama_node *test,
+                         struct brama_test_case *one)
+{
+    const struct brama_node *list = brama_field(&r->f, at, test, "answers", BRAMA_NODE_LIST);
+    struct brama_call_answer *out =
+        list != NULL ? brama_arena_array(r->f.arena, list->count + 1, sizeof(*out)) : NULL;
+
+    if (out == NULL)
+        return;
+    at = brama_field_path(&r->f, at, list->key);
+    if (list->count > BRAMA_CALLS_MAX)
+        brama_field_complain(&r->f, list->where, at, "more than %d", BRAMA_CALLS_MAX);
+    for (const struct brama_node *n = list->first; n != NULL && one->answer_count < BRAMA_CALLS_MAX;
+         n = n->next, one->answer_count++)
+        read_answer(r,
+                    brama_arena_printf(r->f.arena, "%.*s[%zu]", BRAMA_FMT(at), one->answer_count),
+                    n, &out[one->answer_count]);
+    one->answers = out;
+}
+
 static void read_case(struct reading *r, struct brama_test_suite *suite, size_t index,
                       const struct brama_node *node)
 {
-    static const char *const names[] = {"name", "request", "token", "expect"};
+    static const char *const names[] = {"name", "request", "token", "answers", "expect"};
     brama_str at = brama_arena_printf(r->f.arena, ".spec.tests[%zu]", index);
     struct brama_test_case *one = brama_arena_alloc(r->f.arena, sizeof(*one));
 
@@ -283,6 +340,7 @@ static void read_case(struct reading *r, struct brama_test_suite *suite, size_t 
     read_request(r, at, node, &one->request);
     one->request.now_s = suite->now_s;
     one->token = case_token(r, at, node);
+    read_answers(r, at, node, one);
     read_expectation(r, at, node, &one->expect);
     if (suite->last != NULL)
         suite->last->next = one;

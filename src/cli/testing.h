@@ -61,6 +61,9 @@ struct brama_test_case {
     struct brama_where where;
     struct brama_request request;         /* without token */
     const struct brama_test_token *token; /* NULL: none */
+    /* Of whomever the rule asks, one after the other: an authorizer, an introspection endpoint. */
+    const struct brama_call_answer *answers;
+    size_t answer_count;
     struct brama_test_expectation expect;
 };
 

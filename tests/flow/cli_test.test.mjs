@@ -165,6 +165,41 @@ describe('expectations', () => {
   });
 });
 
+describe('rules that ask somebody: the test says what he answers', () => {
+  const asking = apiRuleV1({ rules: [{ path: '/a', accessStrategies: [{ handler: 'oauth2_introspection', config: { introspection_url: 'https://idp.example/introspect', required_scope: ['read'] } }] }] });
+  const active = (more) => ({ status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ active: true, sub: 'alice', scope: 'read', ...more }) });
+  const one = (answers, expect, token = { raw: 'opaque' }) => documents(asking, suite([{ name: 'one', request: 'GET /a', token, answers, expect }]));
+  const rows = [
+    ['active', [active()], 'allow allowed'],
+    ['not active', [active({ active: false })], 'deny 401 '],
+    ['another scope', [active({ scope: 'write' })], 'deny 403 scope_missing'],
+    ['an error', [{ status: 500 }], 'deny 50'],
+    ['no answer in time', ['timeout'], 'deny 50'],
+    ['nobody there', ['failed'], 'deny 50'],
+    ['not said', undefined, 'deny 50'],
+  ];
+  for (const [name, answers, answer] of rows)
+    test(`${name}: ${answer}`, async () => {
+      const { code, tests } = await json(one(answers, answer.split(' ')[0]));
+      assert.equal(code, 0, JSON.stringify(tests));
+      assert.ok(tests[0].answer.startsWith(answer), tests[0].answer);
+    });
+
+  test('an answer that nobody asked for is a failure', async () => {
+    const { code, tests } = await json(one([active()], 'deny', null));
+    assert.equal(code, 1);
+    assert.equal(tests[0].problem, 'answers: expected 1 asked for, got 0');
+  });
+
+  test('what is no answer is 2', async () => {
+    for (const [answers, message] of [[[{}], 'a status from 200 on is wanted here'], [['never'], 'a map with a status, timeout or failed is wanted here'], [[{ status: 200, boby: '' }], 'unknown field "boby", did you mean "body"?']]) {
+      const end = await run(one(answers, 'deny'));
+      assert.equal(end.code, 2, end.out);
+      assert.ok(end.err.includes(`.spec.tests[0].answers[0]`) && end.err.includes(message), end.err);
+    }
+  });
+});
+
 describe('mistakes in a test file: 2, with place and what was meant', () => {
   const yaml = (body) => `apiVersion: brama.dev/v1\nkind: APIRuleTest\nmetadata: {name: t}\nspec:\n  host: httpbin.localhost\n  tokens: {reader: {scopes: [read]}}\n  tests:\n  - name: a\n${body}`;
   const head = '    request: GET /a\n    expect: deny\n';
