@@ -83,6 +83,15 @@ static void ory_config(struct brama_buf *out, const struct invent *from)
                      ONE_OF(from, more));
 }
 
+static void introspection(struct brama_buf *out, const struct invent *from)
+{
+    static const char *const places[] = {"", ", token_from: {header: " INVENT_HEADER_NAME "}"};
+    brama_buf_printf(out,
+                     "{handler: oauth2_introspection, config: {introspection_url: "
+                     "\"http://a.example/introspect\"%s}}",
+                     ONE_OF(from, places));
+}
+
 static void v1_strategies(struct brama_buf *out, const struct invent *from, bool istio,
                           const char *place)
 {
@@ -92,16 +101,29 @@ static void v1_strategies(struct brama_buf *out, const struct invent *from, bool
         brama_buf_printf(out, "{handler: %s}]", plain[invent_pick(from, istio ? 3 : 5)]);
         return;
     }
+    if (invent_pick(from, 4) == 0) {
+        introspection(out, from);
+        put(out, "]");
+        return;
+    }
     put(out, "{handler: jwt, config: ");
     if (istio)
         istio_config(out, from, place);
     else
         ory_config(out, from);
     put(out, "}");
-    if (!istio && invent_pick(from, 4) == 0) { /* a chain */
+    switch (istio ? 4 : invent_pick(from, 6)) {
+    case 0: /* a chain */
         put(out, ", {handler: jwt, config: ");
         ory_config(out, from);
         put(out, "}");
+        break;
+    case 1:
+        put(out, ", ");
+        introspection(out, from);
+        break;
+    default:
+        break;
     }
     put(out, "]");
 }
@@ -112,8 +134,17 @@ static void v2_strategy(struct brama_buf *out, const struct invent *from, const 
         put(out, "noAuth: true");
         return;
     }
-    put(out, "jwt: ");
-    istio_config(out, from, place);
+    if (invent_pick(from, 6) != 0) {
+        put(out, "jwt: ");
+        istio_config(out, from, place);
+        return;
+    }
+    put(out, "extAuth: {authorizers: [door]");
+    if (invent_pick(from, 2) != 0) {
+        put(out, ", restrictions: ");
+        istio_config(out, from, place);
+    }
+    put(out, "}");
 }
 
 static void one_rule(struct brama_buf *out, const struct invent *from, const char *path)
@@ -168,6 +199,10 @@ void invent_rules(struct brama_buf *out, const struct invent *from)
                      "metadata: {name: api-gateway-config, namespace: kyma-system}\n"
                      "data: {api-gateway-config: 'jwtHandler: %s'}\n",
                      istio ? "istio" : "ory");
+    put(out, "---\napiVersion: v1\nkind: ConfigMap\n"
+             "metadata: {name: istio, namespace: istio-system}\n"
+             "data:\n  mesh: |\n    extensionProviders:\n    - name: door\n"
+             "      envoyExtAuthzHttp: {service: door.auth.svc.cluster.local, port: 80}\n");
     if (invent_pick(from, 2) != 0) /* app and twin are one workload then */
         put(out, "---\napiVersion: v1\nkind: Service\nmetadata: {name: app}\n"
                  "spec: {selector: {app: pods}, ports: [{port: 80}]}\n"

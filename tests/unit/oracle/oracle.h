@@ -23,6 +23,8 @@ struct oracle_request {
     brama_str value;     /* of that header */
     const char *param;   /* name of the query parameter with a token; NULL: none */
     brama_str param_value;
+    bool authorizer_allows; /* what every authorizer answers that is asked about it */
+    bool token_is_active;   /* what every introspection answers about its token */
 };
 
 struct oracle {

@@ -133,7 +133,12 @@ static enum outcome authenticate(const struct oracle *o, const struct oracle_req
     }
     if (brama_str_eq(handler, BRAMA_STR("jwt")))
         return jwt(o, r, oracle_at(authenticator, "config"));
-    return NO; /* unauthorized; all others ask somebody */
+    if (brama_str_eq(handler, BRAMA_STR("oauth2_introspection"))) {
+        if (token_of(r, oracle_at(authenticator, "config")).n == 0)
+            return NOT_RESPONSIBLE;
+        return r->token_is_active ? YES : NO;
+    }
+    return NO; /* unauthorized */
 }
 
 const char *oracle_ask_oathkeeper(const struct oracle *o, const struct oracle_request *request,

@@ -257,22 +257,39 @@ static bool rule_fits(const struct brama_node *rule, const struct oracle_request
            conditions_fit(oracle_at(rule, "when"), claims);
 }
 
+static bool is_custom(const struct brama_node *policy)
+{
+    return brama_str_eq(oracle_text(policy, "spec.action"), BRAMA_STR("CUSTOM"));
+}
+
+static bool policy_fits(const struct brama_node *policy, const struct oracle_request *r,
+                        const struct brama_node *claims)
+{
+    for (const struct brama_node *n = oracle_at(policy, "spec.rules")->first; n != NULL;
+         n = n->next)
+        if (rule_fits(n, r, claims))
+            return true;
+    return false;
+}
+
+/* 3.2: CUSTOM before tokens are looked at, then ALLOW as a union. */
 const char *oracle_ask_sidecar(const struct oracle *o, const struct oracle_request *request,
                                brama_str ns, const struct brama_node *labels)
 {
     const struct brama_node *claims;
-    bool any = false;
+    bool any = false, yes = false;
 
+    for (const struct brama_node *ap = o->objects->first; ap != NULL; ap = ap->next)
+        if (oracle_is_kind(ap, "AuthorizationPolicy") && is_custom(ap) && selects(ap, ns, labels) &&
+            policy_fits(ap, request, NULL) && !request->authorizer_allows)
+            return "an authorizer says no";
     if (!authenticate(o, request, ns, labels, &claims))
         return "a bad token";
     for (const struct brama_node *ap = o->objects->first; ap != NULL; ap = ap->next) {
-        if (!oracle_is_kind(ap, "AuthorizationPolicy") || !selects(ap, ns, labels))
+        if (!oracle_is_kind(ap, "AuthorizationPolicy") || is_custom(ap) || !selects(ap, ns, labels))
             continue;
         any = true;
-        for (const struct brama_node *r = oracle_at(ap, "spec.rules")->first; r != NULL;
-             r = r->next)
-            if (rule_fits(r, request, claims))
-                return NULL;
+        yes = yes || policy_fits(ap, request, claims);
     }
-    return any ? "no policy allows it" : NULL;
+    return any && !yes ? "no policy allows it" : NULL;
 }

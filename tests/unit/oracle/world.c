@@ -5,6 +5,8 @@
 
 struct oracle_world_counts oracle_world_counts;
 
+#define HEADER(kid) "{\"alg\":\"RS256\",\"kid\":\"" kid "\"}"
+
 /* by: 0 nobody, 1 the key of issuer A, 2 that of issuer B */
 static const struct {
     int by;
@@ -39,7 +41,7 @@ void oracle_world_init(struct oracle_world *w)
         t->jwks_uri = drafts[i].by == 2 ? INVENT_KEYS_B : INVENT_KEYS_A;
         t->text = brama_arena_copy(
             &w->tokens_arena,
-            fixture_token(&w->f, key, "{\"alg\":\"RS256\",\"kid\":\"k1\"}", t->claims));
+            fixture_token(&w->f, key, drafts[i].by == 2 ? HEADER("k2") : HEADER("k1"), t->claims));
     }
 }
 
@@ -53,7 +55,7 @@ void oracle_world_deinit(struct oracle_world *w)
 /* Issuer B's key set, where the rules name it. */
 static void load_keys(struct oracle_world *w)
 {
-    brama_str jwk = fixture_jwk(&w->f, w->f.stranger, BRAMA_ALG_RS256, "k1");
+    brama_str jwk = fixture_jwk(&w->f, w->f.stranger, BRAMA_ALG_RS256, "k2");
     brama_str set = brama_arena_printf(&w->f.arena, "{\"keys\":[%.*s]}", BRAMA_FMT(jwk));
     const struct fixture_set sets[] = {{INVENT_KEYS_B, set.p}};
     fixture_facts(&w->f, sets, BRAMA_ARRAY_LEN(sets));
@@ -195,6 +197,30 @@ static brama_str destination(const struct oracle_world *w, const struct brama_de
                                     BRAMA_FMT(brama_pack_text(&w->f.policy.pack, u->ns)), u->port);
 }
 
+/* The engine's word, with an answer to everything that it asks. */
+static void decide(struct oracle_world *w, struct brama_decision *d, const struct question *q)
+{
+    struct brama_call_answer answers[8];
+    struct brama_engine engine = {.policy = &w->f.policy,
+                                  .facts = &w->f.facts,
+                                  .memory = w->f.memory,
+                                  .any_upstream = true,
+                                  .may_call = true,
+                                  .answers = answers};
+
+    brama_decide(d, &engine, &q->request, &w->arena, NULL);
+    while (d->verdict == BRAMA_VERDICT_CALL && engine.answer_count < BRAMA_ARRAY_LEN(answers)) {
+        bool introspects = brama_str_eq(d->call.target, BRAMA_STR("/introspect"));
+        answers[engine.answer_count++] = (struct brama_call_answer){
+            .key = d->call.key,
+            .end = BRAMA_CALL_ANSWERED,
+            .status = introspects || q->asked.authorizer_allows ? 200 : 403,
+            .body = q->asked.token_is_active ? BRAMA_STR("{\"active\":true,\"sub\":\"me\"}")
+                                             : BRAMA_STR("{\"active\":false}")};
+        brama_decide(d, &engine, &q->request, &w->arena, NULL);
+    }
+}
+
 const char *oracle_world_compare(struct oracle_world *w, const struct invent *from)
 {
     struct question q;
@@ -204,9 +230,7 @@ const char *oracle_world_compare(struct oracle_world *w, const struct invent *fr
     pose(w, &q, from);
     struct oracle o = {&w->arena, &w->f.world, w->objects, w->tokens, ORACLE_TOKENS, NOW};
     struct oracle_answer want = oracle_ask(&o, &q.asked);
-    struct brama_engine engine = {
-        .policy = &w->f.policy, .facts = &w->f.facts, .memory = w->f.memory};
-    brama_decide(&d, &engine, &q.request, &w->arena, NULL);
+    decide(w, &d, &q);
 
     bool yes = d.verdict == BRAMA_VERDICT_ALLOW;
     brama_str to = yes ? destination(w, &d, &w->arena) : BRAMA_NIL;
