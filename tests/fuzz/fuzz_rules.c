@@ -36,13 +36,29 @@ static void check_strategy(const struct brama_apirule *rule, const struct brama_
         check_istio(&s->istio);
         return;
     }
-    FUZZ_CHECK(s->ory.jwks_urls.n != 0 && s->ory.allowed_algorithms.n != 0);
+    FUZZ_CHECK(s->ory.jwks_urls.n != 0 ||
+               brama_node_get(s->config, BRAMA_STR("jwks_urls")) == NULL);
+    FUZZ_CHECK(s->ory.allowed_algorithms.n != 0);
     FUZZ_CHECK(s->ory.scope_strategy != BRAMA_SCOPES_NONE || s->ory.required_scope.n == 0);
+}
+
+/* Whoever reaches it, does so under its own host or a narrower one. */
+static void check_entries(const struct brama_apirule *rule)
+{
+    brama_str full = rule->full_host;
+    for (size_t i = 0; i < rule->entry_count; i++) {
+        const struct brama_entry *e = &rule->entries[i];
+        FUZZ_CHECK(brama_str_eq(e->host, full) ||
+                   (brama_str_starts(full, BRAMA_STR("*.")) &&
+                    brama_str_ends(e->host, brama_str_from(full, 1))));
+        FUZZ_CHECK((e->plain || e->tls) && (e->plain || !e->redirect));
+    }
 }
 
 static void check_valid(const struct brama_apirule *rule)
 {
     FUZZ_CHECK(rule->full_host.n != 0 && rule->rule_count != 0 && rule->name.n != 0);
+    check_entries(rule);
     for (size_t i = 0; i < rule->rule_count; i++) {
         const struct brama_rule *one = &rule->rules[i];
         struct brama_service_ref service = brama_rule_service(rule, one);
@@ -53,10 +69,23 @@ static void check_valid(const struct brama_apirule *rule)
     }
 }
 
-static bool is_open(const struct brama_apirule *rule)
+/* An authorizer that can't be asked, and lets everybody in then. */
+static bool fails_open(const struct brama_world *world, const struct brama_strategy *s)
+{
+    for (size_t i = 0; i < s->authorizers.n; i++) {
+        const struct brama_authorizer *a = brama_world_authorizer(world, s->authorizers.p[i]);
+        if (a != NULL && a->fail_open)
+            return true;
+    }
+    return false;
+}
+
+static bool is_open(const struct brama_world *world, const struct brama_apirule *rule)
 {
     for (size_t i = 0; i < rule->rule_count; i++) {
         for (size_t k = 0; k < rule->rules[i].strategy_count; k++) {
+            if (fails_open(world, &rule->rules[i].strategies[k]))
+                return true;
             switch (rule->rules[i].strategies[k].kind) {
             case BRAMA_STRATEGY_ALLOW:
             case BRAMA_STRATEGY_NO_AUTH:
@@ -147,7 +176,7 @@ static void enforce(struct brama_world *world)
         FUZZ_CHECK(brama_policy_verify(&policy) == BRAMA_OK);
         err = brama_policy_lint(world, &policy);
         FUZZ_CHECK(err == BRAMA_OK || err == BRAMA_ERR_NOMEM);
-        if (rule != NULL && rule->next == NULL && rule->judged.valid && !is_open(rule))
+        if (rule != NULL && rule->next == NULL && rule->judged.valid && !is_open(world, rule))
             ask_with_nothing(&policy, rule, world->arena);
     }
     brama_buf_deinit(&bytes);
