@@ -9,7 +9,8 @@ import { curl } from './lib/curl.mjs';
 import { expectExchange, recorded } from './lib/expect.mjs';
 import { gateway } from './lib/gateway.mjs';
 import { jwks, makeKey, makeToken } from './lib/keys.mjs';
-import { until } from './lib/place.mjs';
+import { brama, until } from './lib/place.mjs';
+import { run } from './lib/process.mjs';
 import { apiRule, documents, istioJwt } from './lib/rules.mjs';
 import { pageServer } from './lib/servers.mjs';
 import { recorder } from './lib/upstream.mjs';
@@ -78,6 +79,16 @@ describe('explain --request', () => {
     assert.deepEqual([said.status, said.reason, said.body], [403, 'scope_missing', 'RBAC: access denied']);
     assert.ok(said.policy > 0 && said.facts > 0 && said.now > 0);
     assert.deepEqual(said.token.claims_left_out, ['email']);
+  });
+
+  test('colours on a terminal only, and not where somebody said NO_COLOR', async () => {
+    const line = `${brama} explain --admin ${gw.admin} --request ${response.header('x-request-id')}`;
+    const seen = async (env) => (await run('script', ['-qec', line, '/dev/null'], { env: { ASAN_OPTIONS: 'exitcode=99', TERM: 'xterm', ...env } })).out;
+    const coloured = await seen({});
+    assert.ok(coloured.includes('\x1b[31mDENY') || coloured.includes('\x1b[1m\x1b[31mDENY'), JSON.stringify(coloured.slice(0, 80)));
+    const plain = await seen({ NO_COLOR: '1' });
+    assert.match(plain, /^DENY 403 scope_missing/);
+    assert.ok(!plain.includes('\x1b'), JSON.stringify(plain.slice(0, 80)));
   });
 
   test('an id that nobody refused is 1, one that is none 64, no gateway 69', async () => {
