@@ -3,6 +3,8 @@ import { apiRule, apiRuleV1 } from '../../flow/lib/rules.mjs';
 
 export const title = 'workers are killed: only what was under way on them is cut';
 
+const SOON_MS = 500;
+
 export async function play(stage) {
   await stage.build(['one', 'two']);
   await stage.open({
@@ -11,12 +13,16 @@ export async function play(stage) {
   });
   const kinds = [...stage.kinds('one'), ...stage.kinds('two', { ory: true })];
   stage.crowd(kinds.map((kind) => ({ ...kind, delay: 150 })));
+  const took = [];
   while (stage.more()) {
     await stage.pause(100, 400);
     const pid = await stage.killWorker();
     const begun = Date.now();
     await until('another worker', async () => !(await stage.workers()).includes(pid));
     await stage.gateway.ready();
-    stage.event(`replaced and ready after ${Date.now() - begun} ms`);
+    took.push(Date.now() - begun);
+    stage.event(`replaced and ready after ${took.at(-1)} ms`);
   }
+  // The best of many: how long the others took is a busy machine's matter.
+  if (took.length >= 10 && Math.min(...took) > SOON_MS) throw new Error(`replaced after ${took} ms`);
 }
