@@ -106,9 +106,11 @@ static bool add_headers(struct brama__case *c, struct brama_call *call,
         if (!brama__call_header(c, call, name, data->headers[i].value))
             return false;
     }
+    brama_str credentials = basic ? brama__basic_plain(c, user, password) : BRAMA_NIL;
+    if (basic && credentials.n == 0)
+        return fail(c, "no memory");
     return brama__call_header(c, call, BRAMA_STR("Content-Type"), BRAMA_STR("application/json")) &&
-           (!basic || brama__call_header(c, call, BRAMA_STR("Authorization"),
-                                         brama__basic_plain(c, user, password)));
+           (!basic || brama__call_header(c, call, BRAMA_STR("Authorization"), credentials));
 }
 
 static const struct brama_call_answer *ask(struct brama__case *c, const struct brama_p_oauth2 *row,

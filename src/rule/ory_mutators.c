@@ -16,7 +16,7 @@ static void judge_pair(struct brama__judging *j, brama_str at, const struct bram
     else if (pair->kind != BRAMA_NODE_STR)
         why =
             brama_arena_printf(j->arena, "%s \"%.*s\" without a text", what, BRAMA_FMT(pair->key));
-    else if (brama_template_check(pair->text, &diag) != BRAMA_OK)
+    else if (brama_template_check(j->arena, pair->text, &diag) != BRAMA_OK)
         why = brama_arena_printf(j->arena, "the template of %s \"%.*s\" (%s)", what,
                                  BRAMA_FMT(pair->key), diag.what);
     if (why.n != 0)

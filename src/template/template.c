@@ -432,15 +432,12 @@ static enum brama_err walk(struct brama__run *run, bool live)
     return run->err;
 }
 
-enum brama_err brama_template_check(brama_str text, struct brama_diag *diag)
+enum brama_err brama_template_check(struct brama_arena *arena, brama_str text,
+                                    struct brama_diag *diag)
 {
-    struct brama_arena arena;
-    struct brama__run run = {.text = text, .arena = &arena, .diag = diag};
+    struct brama__run run = {.text = text, .arena = arena, .diag = diag};
 
-    brama_arena_init(&arena, NULL, (size_t)1 << 24);
-    enum brama_err err = walk(&run, false);
-    brama_arena_deinit(&arena);
-    return err;
+    return walk(&run, false);
 }
 
 enum brama_err brama_template_render(struct brama_buf *out, struct brama_arena *arena,

@@ -1,7 +1,7 @@
 /* The part of Go's text/template that Oathkeeper's mutators are documented with: what a header or a
  * cookie is to hold, made of the caller's session and of the request. oathkeeper.md 3.4.
  *
- *     if (brama_template_check(text, &diag) != BRAMA_OK)
+ *     if (brama_template_check(&arena, text, &diag) != BRAMA_OK)
  *         complain(diag.what);                                       // when a rule is judged
  *     brama_buf_init(&out, NULL, 8192);
  *     err = brama_template_render(&out, &arena, text, &data, &diag); // at a request
@@ -38,8 +38,9 @@ struct brama_template_data {
 };
 
 /* BRAMA_ERR_INVALID: not a template, or nothing that we can render; diag says what, and at which
- * byte of it. */
-BRAMA_MUST_USE enum brama_err brama_template_check(brama_str text, struct brama_diag *diag);
+ * byte of it. Also where memory ran out: then the arena has failed. */
+BRAMA_MUST_USE enum brama_err brama_template_check(struct brama_arena *arena, brama_str text,
+                                                   struct brama_diag *diag);
 
 /* Appends to out, whose ceiling bounds the result. Where Go would stop with an error (an index out
  * of range, a field of nothing) it is BRAMA_ERR_INVALID: nobody may use what is in out then. */

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     brama_arena_init(&arena, NULL, 1 << 22);
     if (brama_json_parse(&extra, &arena, json, &brama_json_limits_token, NULL) != BRAMA_OK)
         extra = NULL;
-    enum brama_err check = brama_template_check(text, NULL);
+    enum brama_err check = brama_template_check(&arena, text, NULL);
     FUZZ_CHECK(check == BRAMA_OK || check == BRAMA_ERR_INVALID);
     enum brama_err err = render(&first, &arena, text, extra);
     FUZZ_CHECK(check == BRAMA_OK || err != BRAMA_OK);

@@ -34,6 +34,15 @@ static const char rules[] =
     "{jwks_urls: [\"https://idp.example/k\"], required_scope: [read],\n"
     "      trusted_issuers: [\"https://idp.example\"]}}]\n"
     "  - {path: /b, methods: [GET], accessStrategies: [{handler: noop}]}\n"
+    "  - path: /told/(.*)\n    methods: [GET]\n    accessStrategies: [{handler: jwt, config: "
+    "{jwks_urls: [\"https://idp.example/k\"]}}]\n    mutators:\n"
+    "    - {handler: header, config: {headers: {X-A: '{{ .Subject }} {{ .Extra.scp | join \",\" }} "
+    "{{ upper \"a\" }} {{ index .MatchContext.RegexpCaptureGroups 2 }}'}}}\n"
+    "    - {handler: cookie, config: {cookies: {a: '{{ print .Extra.aud }}'}}}\n"
+    "  - path: /question\n    methods: [GET]\n    accessStrategies: [{handler: "
+    "oauth2_introspection, "
+    "config: {introspection_url: 'http://idp/i', required_scope: [read], target_audience: [me]}}]\n"
+    "    mutators: [{handler: header, config: {headers: {X-A: '{{ .Subject }} {{ .Extra.k }}'}}}]\n"
     "---\n"
     "apiVersion: v1\nkind: Service\nmetadata: {name: old, namespace: shop}\n"
     "spec: {selector: {app: old}, ports: [{port: 80}]}\n";
@@ -180,7 +189,8 @@ struct asking {
     struct brama_request request;
     const char *name;
     bool may_pass;
-    bool again; /* the token is remembered */
+    bool again;                      /* the token is remembered */
+    struct brama_call_answer answer; /* to the one call */
     size_t allowed;
 };
 
@@ -210,6 +220,8 @@ static void ask(void *ctx)
     if (brama_memory_new(&memory, &options) == BRAMA_OK) {
         struct brama_engine engine = {
             .policy = &a->f->policy, .facts = &a->f->facts, .memory = memory};
+        engine.answers = &a->answer;
+        engine.answer_count = 1;
         for (int i = 0; i <= a->again; i++) {
             brama_decide(&d, &engine, &a->request, &arena, NULL);
             check(a, &d);
@@ -241,10 +253,19 @@ static void a_decision_without_memory_is_a_refusal(void **state)
         {"Oathkeeper, a scope is missing", "old.kyma.example", "/ab", CLAIMS("x"), false, false},
         {"Oathkeeper, a stranger's token", "old.kyma.example", "/ab", CLAIMS("read"), false, true},
         {"Oathkeeper, noop", "old.kyma.example", "/b", NULL, true, false},
+        {"Oathkeeper, mutators", "old.kyma.example", "/told/x", CLAIMS("read"), true, false},
+        {"Oathkeeper, an answer", "old.kyma.example", "/question", CLAIMS("read"), true, false},
         {"Oathkeeper, no rule", "old.kyma.example", "/c", NULL, false, false},
     };
+    static const struct brama_call_answer answer = {
+        .end = BRAMA_CALL_ANSWERED,
+        .status = 200,
+        .body = BRAMA_LIT("{\"active\":true,\"sub\":\"me\",\"scope\":\"a read\",\"aud\":[\"me\"],"
+                          "\"ext\":{\"k\":\"v\"}}")};
     struct fixture f;
     fixture_init(&f, rules);
+    f.answers = &answer;
+    f.answer_count = 1;
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         brama_str token =
             rows[i].scopes != NULL
@@ -253,7 +274,8 @@ static void a_decision_without_memory_is_a_refusal(void **state)
         /* with all memory, through the fixture: what is compared with */
         const struct brama_decision *d =
             fixture_ask_with(&f, "GET", rows[i].host, rows[i].target, token);
-        EXPECT(rows[i].name, (d->verdict == BRAMA_VERDICT_ALLOW) == rows[i].may_pass);
+        if ((d->verdict == BRAMA_VERDICT_ALLOW) != rows[i].may_pass)
+            fail_msg("%s: %s", rows[i].name, brama_reason_name(d->reason));
         struct brama_header header = {
             BRAMA_STR("Authorization"),
             brama_arena_printf(&f.arena, "Bearer %.*s", BRAMA_FMT(token))};
@@ -268,6 +290,8 @@ static void a_decision_without_memory_is_a_refusal(void **state)
                            .name = rows[i].name,
                            .may_pass = rows[i].may_pass,
                            .again = token.n != 0};
+        a.answer = answer;
+        a.answer.key = f.call_count != 0 ? f.calls[0].key : BRAMA_NIL;
         EXPECT(rows[i].name, walk(ask, &a) > 10);
         EXPECT(rows[i].name, (a.allowed != 0) == rows[i].may_pass);
     }

@@ -148,7 +148,7 @@ static void what_go_renders(void **state)
     bench_init(&b);
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         struct brama_diag diag = {0};
-        if (brama_template_check(brama_str_c(rows[i].text), &diag) != BRAMA_OK)
+        if (brama_template_check(&b.arena, brama_str_c(rows[i].text), &diag) != BRAMA_OK)
             fail_msg("%s: %s", rows[i].text, diag.what);
         if (render(&b, rows[i].text) != BRAMA_OK)
             fail_msg("%s: %s", rows[i].text, b.diag.what);
@@ -177,7 +177,7 @@ static void what_go_stops_at(void **state)
     struct bench b;
     bench_init(&b);
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
-        EXPECT(rows[i], brama_template_check(brama_str_c(rows[i]), NULL) == BRAMA_OK);
+        EXPECT(rows[i], brama_template_check(&b.arena, brama_str_c(rows[i]), NULL) == BRAMA_OK);
         EXPECT(rows[i], render(&b, rows[i]) == BRAMA_ERR_INVALID);
     }
     bench_deinit(&b);
@@ -214,7 +214,7 @@ static void what_isnt_known_is_said_at_its_place(void **state)
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         struct brama_diag diag = {0};
         brama_str exact = expect_exact(brama_str_c(rows[i].text));
-        EXPECT(rows[i].text, brama_template_check(exact, &diag) == BRAMA_ERR_INVALID);
+        EXPECT(rows[i].text, brama_template_check(&b.arena, exact, &diag) == BRAMA_ERR_INVALID);
         EXPECT_STR(rows[i].text, brama_str_c(diag.what), brama_str_c(rows[i].want));
         EXPECT(rows[i].text, render(&b, rows[i].text) == BRAMA_ERR_INVALID);
         expect_free(exact);
