@@ -414,6 +414,8 @@ bool brama_explain_within(struct brama_buf *out, const struct brama_explanation 
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(tries); i++) {
         brama_buf_reset(out);
         write_all(out, e, &tries[i], summary_n);
+        if (brama_arena_failed(e->arena))
+            return false; /* a text may be missing anywhere */
         if (brama_buf_err(out) == BRAMA_OK && out->n <= max)
             return true;
     }
@@ -421,5 +423,5 @@ bool brama_explain_within(struct brama_buf *out, const struct brama_explanation 
     brief.why_brief = "they are too long for a record";
     brama_buf_reset(out);
     write_all(out, &brief, &tries[BRAMA_ARRAY_LEN(tries) - 1], summary_n);
-    return brama_buf_err(out) == BRAMA_OK && out->n <= max;
+    return brama_buf_err(out) == BRAMA_OK && !brama_arena_failed(e->arena) && out->n <= max;
 }

@@ -5,6 +5,7 @@
 
 #include "rule/judge.h"
 #include "json/read.h"
+#include "policy/explain.h"
 
 #define RUNS_MAX 100000
 #define HEADER "{\"alg\":\"RS256\",\"kid\":\"k1\"}"
@@ -208,6 +209,31 @@ static void check(struct asking *a, const struct brama_decision *d)
     a->allowed++;
 }
 
+/* With a trace the answer is the same, and what is told of it is whole or nothing. */
+static void tell(struct asking *a, struct brama_engine engine, struct brama_arena *arena)
+{
+    struct brama_decision d;
+    struct brama_trace trace;
+    struct brama_buf out;
+
+    engine.replay = true;
+    brama_trace_init(&trace, arena);
+    brama_decide(&d, &engine, &a->request, arena, &trace);
+    EXPECT(a->name, d.verdict == BRAMA_VERDICT_DENY || a->may_pass);
+    struct brama_explanation e = {.request = &a->request,
+                                  .decision = &d,
+                                  .trace = &trace,
+                                  .arena = arena,
+                                  .in_force = &a->f->policy};
+    brama_buf_init(&out, NULL, 1 << 20);
+    if (brama_explain_within(&out, &e, 2000, NULL)) {
+        brama_str text = brama_buf_str(&out);
+        EXPECT(a->name, text.n <= 2000 && text.p[0] == '{' && text.p[text.n - 1] == '}');
+        EXPECT(a->name, brama_str_find_str(text, BRAMA_STR("\"verdict\":")) != text.n);
+    }
+    brama_buf_deinit(&out);
+}
+
 static void ask(void *ctx)
 {
     struct asking *a = ctx;
@@ -227,6 +253,7 @@ static void ask(void *ctx)
             check(a, &d);
             brama_arena_reset(&arena);
         }
+        tell(a, engine, &arena);
     }
     brama_memory_free(memory);
     brama_arena_deinit(&arena);
