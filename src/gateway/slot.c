@@ -185,37 +185,43 @@ static void claim_page(struct brama_slot *slot, struct brama_worker_page *page)
     sign_page(slot);
 }
 
+enum try { TRY_MINE, TRY_TAKEN, TRY_NO_ROOM };
+
 /* A page that is a hole in a file would be a crash when the disk is full and it is written to. */
-static bool try_slot(struct brama_slot *slot, unsigned index)
+static enum try try_slot(struct brama_slot *slot, unsigned index)
 {
     char path[NGX_MAX_PATH];
+    enum try result = TRY_TAKEN;
+    void *bytes = MAP_FAILED;
     u_char *end = ngx_snprintf((u_char *)path, sizeof(path) - 1, "%V/" BRAMA_STATE_WORKERS "/%ui",
                                &slot->state_dir, (ngx_uint_t)index);
 
     *end = '\0';
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd == -1)
-        return false;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && posix_fallocate(fd, 0, BRAMA_PAGE_BYTES) == 0) {
-        void *bytes = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (bytes != MAP_FAILED) {
-            slot->page_fd = fd;
-            slot->index = index;
-            claim_page(slot, bytes);
-            return true;
-        }
+        return TRY_TAKEN; /* somebody else's */
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        result = TRY_NO_ROOM;
+        if (posix_fallocate(fd, 0, BRAMA_PAGE_BYTES) == 0)
+            bytes = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     }
-    (void)close(fd);
-    return false;
+    if (bytes == MAP_FAILED) {
+        (void)close(fd);
+        return result;
+    }
+    slot->page_fd = fd;
+    slot->index = index;
+    claim_page(slot, bytes);
+    return TRY_MINE;
 }
 
 static bool find_slot(struct brama_slot *slot)
 {
-    for (unsigned i = 0; i < BRAMA_WORKER_SLOTS; i++) {
-        if (try_slot(slot, i))
-            return true;
-    }
-    return false;
+    enum try result = TRY_TAKEN;
+
+    for (unsigned i = 0; result == TRY_TAKEN && i < BRAMA_WORKER_SLOTS; i++)
+        result = try_slot(slot, i);
+    return result == TRY_MINE;
 }
 
 /* Without a free one, serve all the same, unseen by the agent and by /readyz, and try again. */
@@ -232,14 +238,39 @@ static bool open_page(struct brama_slot *slot)
     return true;
 }
 
+/* What lies beside the page, under its number. False: no memory; what was there stays. */
+static bool open_records(struct brama_slot *slot)
+{
+    struct brama_recorder *recorder = brama_recorder_open(slot);
+
+    if (recorder == NULL)
+        return false;
+    brama_recorder_close(slot->recorder);
+    slot->recorder = recorder;
+    slot->counts = brama_shared_own(&slot->counts_fd, slot, BRAMA_STATE_COUNTS,
+                                    sizeof(*slot->counts), sizeof(*slot->counts));
+    if (slot->counts != NULL)
+        brama_counts_claim(slot->counts);
+    return true;
+}
+
+/* It began without one. */
+static void try_page_again(struct brama_slot *slot)
+{
+    if (!find_slot(slot))
+        return;
+    brama_poke_open(slot);
+    (void)open_records(slot);
+}
+
 static void on_timer(ngx_event_t *ev)
 {
     struct brama_slot *slot = ev->data;
 
     map_control(slot);
     brama_slot_refresh(slot);
-    if (slot->page_fd == -1 && find_slot(slot))
-        brama_poke_open(slot);
+    if (slot->page_fd == -1)
+        try_page_again(slot);
     sign_page(slot);
     /* nginx tells idle connections of its exit once. An HTTP/2 one whose handshake was under way
      * just then isn't among them, and would be served until --drain cuts it. */
@@ -260,12 +291,7 @@ static bool open_memory(struct brama_slot *slot)
     brama_slot_random(slot, options.seed, sizeof(options.seed));
     slot->pool = brama_pool_new();
     slot->park = brama_park_new(slot);
-    slot->recorder = brama_recorder_open(slot);
-    slot->counts = brama_shared_own(&slot->counts_fd, slot, BRAMA_STATE_COUNTS,
-                                    sizeof(*slot->counts), sizeof(*slot->counts));
-    if (slot->counts != NULL)
-        brama_counts_claim(slot->counts);
-    return slot->pool != NULL && slot->park != NULL && slot->recorder != NULL &&
+    return slot->pool != NULL && slot->park != NULL && open_records(slot) &&
            brama_memory_new(&slot->memory, &options) == BRAMA_OK;
 }
 

@@ -63,7 +63,9 @@ test('a full disk', { skip: !mountable() && 'a file system of its own can not be
   await heldUp(fill, () => rmSync(filler), /what is in force stays: can't \w+ a new file in .*: No space left on device/);
 
   // A worker that starts while there is no room has no page to write to, and must not die of it.
-  for (const name of readdirSync(path.join(p.gw.state, 'workers'))) rmSync(path.join(p.gw.state, 'workers', name));
+  const folder = path.join(p.gw.state, 'workers');
+  const names = readdirSync(folder);
+  for (const name of names) rmSync(path.join(folder, name));
   const [before] = p.workers();
   process.kill(p.master(), 'SIGSTOP');
   try {
@@ -80,6 +82,7 @@ test('a full disk', { skip: !mountable() && 'a file system of its own can not be
   rmSync(filler);
   await p.gw.ready();
   assert.deepEqual(p.workers(), [now]);
+  assert.deepEqual(readdirSync(folder), names);
 });
 
 const reachable = spawnSync(brama, ['version'], unprivileged).status === 0;
