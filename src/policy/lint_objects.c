@@ -43,9 +43,30 @@ static bool reaches(const struct brama__lint *l, const struct brama_p_ap *ap,
     return brama__policy_reaches(l->policy, ap, &at, l->regexes);
 }
 
-static bool is_reached(const struct brama__lint *l, const void *ap, const struct brama__example *e)
+/* Has somebody else to say yes, whatever the union of policies says? */
+static bool is_guarded(const struct brama__lint *l, const struct brama_p_route *route,
+                       const struct brama__example *e)
 {
-    return reaches(l, ap, e);
+    const struct brama_p_ap *ap;
+
+    for (uint32_t i = 0; (ap = policy_at(l, route, i)) != NULL; i++)
+        if (ap->from == BRAMA_AP_CUSTOM && reaches(l, ap, e))
+            return true;
+    return false;
+}
+
+/* A policy, and the route that it may open. */
+struct opening {
+    const struct brama_p_route *route;
+    const struct brama_p_ap *ap;
+};
+
+static bool is_open(const struct brama__lint *l, const void *opening,
+                    const struct brama__example *e)
+{
+    const struct opening *o = opening;
+
+    return reaches(l, o->ap, e) && !is_guarded(l, o->route, e);
 }
 
 static bool no_policy_reaches(const struct brama__lint *l, const void *route,
@@ -71,7 +92,7 @@ bool brama__lint_passes(const struct brama__lint *l, const void *route,
         return w != NULL;
     for (uint32_t i = 0; (ap = policy_at(l, row, i)) != NULL; i++)
         if (ap->from == BRAMA_AP_INGRESS && reaches(l, ap, e))
-            return true;
+            return !is_guarded(l, row, e);
     return false;
 }
 
@@ -147,10 +168,11 @@ static void find_union(struct brama__lint *l, const struct brama__lint_route *ro
         const struct brama_p_rule *other = rule_at(l, ap->rule);
         const struct brama_apirule *owner = other != NULL ? l->apirules[other->apirule] : NULL;
         struct brama_pattern path = pattern_of(l, &ap->path);
+        struct opening opening = {route->row, ap};
         if (ap->from != BRAMA_AP_INGRESS || owner == NULL ||
             !brama__lint_example(l, &e, route, &path,
-                                 (brama_methods)(route->rule->methods & ap->methods), is_reached,
-                                 ap) ||
+                                 (brama_methods)(route->rule->methods & ap->methods), is_open,
+                                 &opening) ||
             !brama__lint_is_new(l, BRAMA_CODE_POLICY_UNION, route->rule, other))
             continue;
         brama__lint_warn(
