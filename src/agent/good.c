@@ -29,10 +29,12 @@ static bool path_of(char *path, size_t size, brama_str ns, brama_str name)
 struct brama__good *brama__goods_find(const struct brama__goods *g, brama_str ns, brama_str name)
 {
     char key[512];
-    int n = snprintf(key, sizeof(key), "%.*s/%.*s", BRAMA_FMT(ns), BRAMA_FMT(name));
-    if (n <= 0 || (size_t)n >= sizeof(key))
+    if (ns.n >= sizeof(key) || name.n >= sizeof(key) - ns.n)
         return NULL;
-    const uint32_t *at = brama_map_get(&g->map, (brama_str){key, (size_t)n});
+    memcpy(key, ns.n != 0 ? ns.p : "", ns.n);
+    key[ns.n] = '/';
+    memcpy(key + ns.n + 1, name.n != 0 ? name.p : "", name.n);
+    const uint32_t *at = brama_map_get(&g->map, (brama_str){key, ns.n + 1 + name.n});
     return at != NULL && !g->good[*at].gone ? &g->good[*at] : NULL;
 }
 

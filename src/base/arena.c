@@ -123,13 +123,16 @@ brama_str brama_arena_copy(struct brama_arena *a, brama_str s)
 
 brama_str brama_arena_printf(struct brama_arena *a, const char *fmt, ...)
 {
+    char small[256]; /* most texts fit, and are made once only */
     va_list args, again;
     va_start(args, fmt);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(small, sizeof(small), fmt, args);
     va_end(args);
     char *p = n >= 0 ? brama_arena_alloc(a, (size_t)n + 1) : NULL;
-    if (p != NULL)
+    if (p != NULL && (size_t)n < sizeof(small))
+        memcpy(p, small, (size_t)n);
+    else if (p != NULL)
         vsnprintf(p, (size_t)n + 1, fmt, again);
     va_end(again);
     return p != NULL ? (brama_str){p, (size_t)n} : BRAMA_NIL;

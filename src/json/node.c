@@ -5,7 +5,7 @@ const struct brama_node *brama_node_get(const struct brama_node *map, brama_str 
     if (map == NULL || map->kind != BRAMA_NODE_MAP)
         return NULL;
     for (const struct brama_node *member = map->first; member != NULL; member = member->next)
-        if (brama_str_eq(member->key, key))
+        if (member->key.n == key.n && brama_str_eq(member->key, key))
             return member;
     return NULL;
 }

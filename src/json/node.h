@@ -28,18 +28,18 @@ enum brama_node_kind {
     BRAMA_NODE_MAP
 };
 
-struct brama_node {
+struct brama_node {           /* what a search goes through comes first, in one cache line */
+    brama_str key;            /* of a member of a MAP */
+    struct brama_node *next;  /* sibling */
+    struct brama_node *first; /* members of LIST and MAP, in order */
+    brama_str text;           /* STR: its value; YAML scalars of other kinds: as written */
     enum brama_node_kind kind;
     bool truth;               /* BOOL */
     int64_t integer;          /* INT */
     double real;              /* INT (rounded) and REAL */
-    brama_str text;           /* STR: its value; YAML scalars of other kinds: as written */
-    brama_str key;            /* of a member of a MAP */
+    size_t count;             /* members */
     struct brama_where where; /* of the value; YAML only, else line 0 */
     struct brama_where key_where;
-    struct brama_node *first; /* members of LIST and MAP, in order */
-    struct brama_node *next;  /* sibling */
-    size_t count;             /* members */
 };
 
 /* The member of that name; NULL if there is none, or map is NULL or no MAP. */
