@@ -136,7 +136,8 @@ static enum brama_err take_lock(struct brama__state *s, struct brama_diag *diag)
         return BRAMA_ERR_EXISTS;
     }
     int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-    if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, text, (size_t)n, 0) != n)
+    /* Cut behind it, not before it: on a full disk the file keeps its block. */
+    if (pwrite(s->lock_fd, text, (size_t)n, 0) != n || ftruncate(s->lock_fd, n) != 0)
         return complain(diag, "can't write", BRAMA_STATE_LOCK);
     return BRAMA_OK;
 }

@@ -83,6 +83,18 @@ test('a full disk', { skip: !mountable() && 'a file system of its own can not be
   await p.gw.ready();
   assert.deepEqual(p.workers(), [now]);
   assert.deepEqual(readdirSync(folder), names);
+
+  // An agent that starts while there is no room takes nginx over as soon as there is some.
+  await p.killAgent();
+  fill();
+  p.gw.write('rule.yaml', rule('/later', '/last'));
+  await p.next({ wait: false });
+  await until('the agent to say it', () => p.said(/what is in force stays: can't \w+ a new file/).length === 1);
+  assert.equal((await p.get('/x')).status, 200);
+  rmSync(filler);
+  await p.gw.ready();
+  await p.passes('/last');
+  assert.deepEqual(p.workers(), [now]);
 });
 
 const reachable = spawnSync(brama, ['version'], unprivileged).status === 0;
