@@ -1,6 +1,7 @@
 // extAuth of v2: authorizers of the mesh configuration, asked as nginx subrequests (istio-jwt.md 5).
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { curl } from './lib/curl.mjs';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway } from './lib/gateway.mjs';
 import { makeKey, makeToken } from './lib/keys.mjs';
@@ -116,6 +117,19 @@ describe('an external authorizer', () => {
     await expect({ target: '/both' }, { ...failed, status: 503 });
     await expect({ target: '/free' }, OK);
     assert.equal(door.seen.length, 0);
+  });
+  test('whose client has gone is asked for nobody', async () => {
+    let closed;
+    const gone = new Promise((resolve) => (closed = resolve));
+    say = (req) => req.socket.on('close', closed);
+    door.answer = (...all) => say(...all);
+    const before = upstream.seen.length;
+    const impatient = await curl(gw.url('httpbin', '/guarded'), { resolve: gw.resolve('httpbin'), timeout: 0.4 });
+    assert.equal(impatient.status, 0);
+    await gone;
+    assert.equal(upstream.seen.length, before);
+    answer(200);
+    await expect({ target: '/guarded' }, OK);
   });
   test('with restrictions a token is needed as well', async () => {
     const bearer = (claims) => [`Authorization: Bearer ${makeToken(key, { iss: ISSUER, sub: 'me', ...claims })}`];
