@@ -26,6 +26,7 @@ import yaml
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BRAMA = "build/brama"
 DOMAIN = "localhost"
+DEFAULT_ADMIN = 9901  # brama's own
 
 
 def arguments():
@@ -33,7 +34,7 @@ def arguments():
     parser.add_argument("--examples", default="examples/first", help="the rule files")
     parser.add_argument("--dir", default=".run", help="where key and tokens go")
     parser.add_argument("--port", type=int, default=8080, help="of the gateway; another if it is taken")
-    parser.add_argument("--admin-port", type=int, default=9901)
+    parser.add_argument("--admin-port", type=int, default=DEFAULT_ADMIN)
     parser.add_argument("--httpbin-port", type=int, default=8000)
     return parser.parse_args()
 
@@ -139,9 +140,10 @@ def wait_for(url, children):
     sys.exit(f"demo: {url} doesn't answer")
 
 
-def print_lines(rules, port, token, wrong, run_args):
+def print_lines(rules, port, admin, token, wrong, run_args):
     open_url, guarded_url = rules.url(rules.open, port), rules.url(rules.guarded, port)
     scopes = " ".join(rules.scopes)
+    admin_args = "" if admin == DEFAULT_ADMIN else f" --admin 127.0.0.1:{admin}"
     bearer = lambda file: f'-H "Authorization: Bearer $(cat {shlex.quote(file)})"'
     print(f"""
 # the open path: 200
@@ -156,7 +158,10 @@ curl -i {guarded_url}
 # wrong scope: 403
 curl -i {guarded_url} {bearer(wrong)}
 
-# explain that refusal
+# why? paste the x-request-id of a refusal
+{BRAMA} explain --request ID{admin_args}
+
+# or ask beforehand, with the rule files alone
 {BRAMA} explain {run_args} \\
     GET {guarded_url} {bearer(wrong)}
 
@@ -211,7 +216,7 @@ def main():
             start_new_session=True))
         wait_for(f"http://127.0.0.1:{httpbin}/get", children)
         wait_for(f"http://127.0.0.1:{admin}/readyz", children)
-        print_lines(rules, port, token, wrong, inputs + mapped)
+        print_lines(rules, port, admin, token, wrong, inputs + mapped)
         children[1].wait()
     finally:
         end(children)

@@ -5,6 +5,7 @@
 
 #include "agent/offline.h"
 #include "base/url.h"
+#include "cli/admin.h"
 #include "cli/call_out.h"
 #include "cli/findings.h"
 #include "cli/pretty.h"
@@ -19,20 +20,19 @@
 static const struct brama_usage usage = {
     .synopsis = "brama explain -f PATH.. [METHOD] URL [FLAGS]\n"
                 "       brama explain --admin HOST:PORT [METHOD] URL [FLAGS]\n"
-                "       brama explain --admin HOST:PORT --request ID [FLAGS]",
+                "       brama explain --request ID [--admin HOST:PORT] [FLAGS]",
     .about = "Say why a request is let in or refused, and what would have to change.\n"
              "-f: by these rule files alone; key sets are fetched, nothing else is sent. A rule\n"
              "that asks somebody else is refused with call_needed then; --ask: he is asked.\n"
              "Without --service, where a workload is doesn't matter.\n"
-             "--admin: by the gateway that listens there; with --request, what it did with the\n"
-             "request whose answer had this x-request-id.\n"
+             "--admin: by the gateway that listens there; --request: what it did with the request\n"
+             "whose answer had this x-request-id.\n"
              "The URL is taken as it is, byte for byte.\n"
              "Exit code: 0 allowed, 1 refused (or no such request), 2 unusable rules or URL,\n"
              "69 no gateway there, or a key set or an answer that was needed can't be had.",
     .example = "  brama explain -f rules/ GET http://httpbin.localhost/headers \\\n"
                "      -H \"Authorization: Bearer $TOKEN\"\n"
-               "  brama explain --admin 127.0.0.1:9901 \\\n"
-               "      --request 2fea7341-1aed-443d-947b-483c1278628c",
+               "  brama explain --request 2fea7341-1aed-443d-947b-483c1278628c",
     .max_args = 2,
 };
 
@@ -295,8 +295,8 @@ static int check_flags(struct brama_cli *cli, struct wish *wish, const struct fl
                                  BRAMA_FMT(flags->admin));
     if (flags->admin.n != 0 && flags->rules.paths.n != 0)
         return brama_usage_error(cli, &usage, "by files (-f) or by a gateway (--admin)?");
-    if (flags->id.n != 0 && (flags->admin.n == 0 || args->n != 0))
-        return brama_usage_error(cli, &usage, "--request goes with --admin, and without a URL");
+    if (flags->id.n != 0 && args->n != 0)
+        return brama_usage_error(cli, &usage, "by --request or by a URL?");
     wish->request.now_s = (int64_t)flags->now_s;
     return flags->id.n != 0
                ? BRAMA_EXIT_OK
@@ -311,7 +311,7 @@ int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
         brama_opt_paths(&flags.rules),
         {.name = "admin",
          .value = "HOST:PORT",
-         .help = "admin listener of a gateway that runs",
+         .help = "admin listener of a gateway that runs; --request: " BRAMA_ADMIN_DEFAULT,
          .text = &flags.admin},
         {.name = "request",
          .value = "ID",
@@ -355,6 +355,8 @@ int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
     brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
     if (args.stop)
         return args.exit_code;
+    if (flags.id.n != 0 && flags.admin.n == 0)
+        flags.admin = BRAMA_STR(BRAMA_ADMIN_DEFAULT);
     int code = check_flags(cli, &wish, &flags, &args);
     if (code != BRAMA_EXIT_OK)
         return code;

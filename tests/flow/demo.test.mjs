@@ -58,11 +58,15 @@ describe('make run', () => {
       assert.match(out, /RBAC: access denied/);
     }
   });
-  test('explain tells why, with the scope and the place of the rule', async () => {
-    const { out, code } = await paste(find(found, 'explain'));
-    assert.equal(code, 1, out);
-    assert.match(out, /read/);
-    assert.match(out, /httpbin\.yaml/);
+  test('why? is answered by the x-request-id of the refusal, and beforehand by the files', async () => {
+    const refused = await paste(find(found, 'wrong scope'));
+    const id = /^x-request-id: (\S+)/im.exec(refused.out)[1];
+    for (const line of [find(found, 'why?').replace('ID', id), find(found, 'beforehand')]) {
+      const { out, code } = await paste(line);
+      assert.equal(code, 1, out);
+      assert.match(out, /^DENY 403 scope_missing .*httpbin\.yaml:\d+\)$/m);
+      assert.match(out, /^to pass: .*read/m);
+    }
   });
   test('Ctrl-C ends all of it', async () => {
     const port = /127\.0\.0\.1:(\d+)|localhost:(\d+)/.exec(it.out);
