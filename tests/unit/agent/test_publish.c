@@ -149,6 +149,25 @@ static void litter_of_a_crash_is_removed_and_its_numbers_are_used_up(void **stat
     tear_down(&p);
 }
 
+static void litter_beside_small_files_is_removed(void **state)
+{
+    (void)state;
+    static const char *const litter[] = {
+        BRAMA_STATE_NGINX_CONF ".tmp", BRAMA_STATE_GOOD "/shop.a.json.tmp",
+        BRAMA_STATE_KEYS "/0.json.tmp", BRAMA__STATE_TLS "/0.pem.tmp"};
+    struct place p;
+    set_up(&p);
+    close_place(&p);
+    leave(&p, BRAMA_STATE_GOOD "/shop.a.json");
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(litter); i++)
+        leave(&p, litter[i]);
+    open_place(&p);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(litter); i++)
+        EXPECT(litter[i], !exists(&p, litter[i]));
+    EXPECT("what was named stays", exists(&p, BRAMA_STATE_GOOD "/shop.a.json"));
+    tear_down(&p);
+}
+
 #define MASTER 4711
 
 /* A worker's page as the module writes it; the lock says that it lives. */
@@ -363,6 +382,7 @@ int main(void)
         cmocka_unit_test(what_is_published_is_named_and_told),
         cmocka_unit_test(a_bad_file_is_never_told),
         cmocka_unit_test(litter_of_a_crash_is_removed_and_its_numbers_are_used_up),
+        cmocka_unit_test(litter_beside_small_files_is_removed),
         cmocka_unit_test(files_go_when_every_worker_has_left_them),
         cmocka_unit_test(fetches_are_told_in_the_control_page),
         cmocka_unit_test(marks_in_a_workers_page_are_taken),
