@@ -121,6 +121,16 @@ brama_str brama_arena_copy(struct brama_arena *a, brama_str s)
     return (brama_str){p, s.n};
 }
 
+brama_str brama_arena_lower(struct brama_arena *a, brama_str s)
+{
+    char *p = s.n < SIZE_MAX ? brama_arena_alloc(a, s.n + 1) : NULL;
+    if (p == NULL)
+        return BRAMA_NIL;
+    for (size_t i = 0; i < s.n; i++)
+        p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + ('a' - 'A')) : s.p[i];
+    return (brama_str){p, s.n};
+}
+
 brama_str brama_arena_printf(struct brama_arena *a, const char *fmt, ...)
 {
     char small[256]; /* most texts fit, and are made once only */

@@ -44,6 +44,8 @@ void *brama_arena_alloc(struct brama_arena *a, size_t n);
 void *brama_arena_array(struct brama_arena *a, size_t count, size_t size);
 /* A copy of s in the arena, followed by a NUL that isn't counted; {NULL, 0} if it can't be had. */
 brama_str brama_arena_copy(struct brama_arena *a, brama_str s);
+/* The same with ASCII letters in lower case. */
+brama_str brama_arena_lower(struct brama_arena *a, brama_str s);
 /* printf into the arena, NUL-terminated as above. */
 brama_str brama_arena_printf(struct brama_arena *a, const char *fmt, ...) BRAMA_PRINTF(2, 3);
 

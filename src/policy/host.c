@@ -86,15 +86,8 @@ static uint32_t server_of(const struct brama__case *c, brama_str name)
 /* In lower case, without the dot at its end. */
 static brama_str server_name(struct brama__case *c)
 {
-    brama_str sni = c->request->server_name;
-    char *p = sni.n <= BRAMA__HOST_MAX ? brama_arena_alloc(c->arena, sni.n + 1) : NULL;
-    if (p == NULL)
-        return BRAMA_NIL;
-    for (size_t i = 0; i < sni.n; i++)
-        p[i] = sni.p[i] >= 'A' && sni.p[i] <= 'Z' ? (char)(sni.p[i] + 32) : sni.p[i];
-    if (sni.n > 1 && p[sni.n - 1] == '.')
-        sni.n--;
-    return (brama_str){p, sni.n};
+    brama_str sni = brama_arena_lower(c->arena, c->request->server_name);
+    return sni.n > 1 && sni.p[sni.n - 1] == '.' ? brama_str_head(sni, sni.n - 1) : sni;
 }
 
 /* Whoever set up TLS with one server may not ask another one over the same connection. */

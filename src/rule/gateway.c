@@ -46,7 +46,7 @@ static bool read_host(struct brama_arena *arena, struct brama_gateway_host *out,
     size_t slash = brama_str_find(text, '/');
     brama_str ns = brama_str_head(text, slash < text.n ? slash : 0);
 
-    out->host = brama__lower(arena, slash < text.n ? brama_str_from(text, slash + 1) : text);
+    out->host = brama_arena_lower(arena, slash < text.n ? brama_str_from(text, slash + 1) : text);
     out->ns = brama_str_eq(ns, BRAMA_STR("*"))   ? BRAMA_NIL
               : brama_str_eq(ns, BRAMA_STR(".")) ? gateway_ns
                                                  : ns;

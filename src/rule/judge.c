@@ -30,17 +30,6 @@ void brama__fail(struct brama__judging *j, struct brama_where where, brama_str m
                         brama_arena_copy(j->arena, brama_str_c(text)), message);
 }
 
-brama_str brama__lower(struct brama_arena *arena, brama_str text)
-{
-    char *p = text.n != 0 ? brama_arena_alloc(arena, text.n) : NULL;
-
-    if (p == NULL)
-        return BRAMA_NIL;
-    for (size_t i = 0; i < text.n; i++)
-        p[i] = text.p[i] >= 'A' && text.p[i] <= 'Z' ? (char)(text.p[i] + ('a' - 'A')) : text.p[i];
-    return (brama_str){p, text.n};
-}
-
 /* In lower case; empty if it has none or can't have one. */
 static brama_str full_host(struct brama__judging *j)
 {
@@ -52,7 +41,7 @@ static brama_str full_host(struct brama__judging *j)
             return BRAMA_NIL;
         host = brama_arena_printf(j->arena, "%.*s.%.*s", BRAMA_FMT(host), BRAMA_FMT(domain));
     }
-    return brama__lower(j->arena, host);
+    return brama_arena_lower(j->arena, host);
 }
 
 static brama_str v1_description(struct brama_arena *arena, struct brama_buf *out,

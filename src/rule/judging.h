@@ -22,9 +22,6 @@ void brama__fail(struct brama__judging *j, struct brama_where where, brama_str m
                  const char *path, ...) BRAMA_PRINTF(4, 5);
 
 bool brama__is_v1(const struct brama_apirule *rule);
-/* {NULL, 0}: no memory. */
-brama_str brama__lower(struct brama_arena *arena, brama_str text);
-
 /* Fill gateway and built_in. */
 void brama__find_gateway(struct brama__judging *j);
 /* Of a short host: by the Gateway that the rule names (v2*), or Kyma's own (v1*). Empty: none. */

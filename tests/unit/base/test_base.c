@@ -102,6 +102,8 @@ static void an_arena_ends_where_it_was_told_to(void **state)
     EXPECT("failure sticks", brama_arena_alloc(&a, 1) == NULL && brama_arena_failed(&a));
     brama_arena_reset(&a);
     EXPECT("a reset forgets it", brama_arena_alloc(&a, 1) != NULL);
+    EXPECT_STR("letters of ASCII alone are lowered",
+               brama_arena_lower(&a, BRAMA_STR("Az09[\xc3\x84")), BRAMA_STR("az09[\xc3\x84"));
     EXPECT("an overflow is a failure", brama_arena_array(&a, SIZE_MAX / 2, 4) == NULL);
     brama_arena_deinit(&a);
 }
