@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define TRACES_A_SECOND 1000
+#define RULES_TRACED 32             /* that were tried in vain: a record has no room for more */
 #define ROOM_RECORDS 64             /* so many get their blocks of the disk at once */
 #define TEXT_MAX_BYTES (256u << 10) /* before it is cut to a record */
 
@@ -128,11 +129,13 @@ static void decide_again(struct brama_trace *trace, const struct brama_engine *e
     again.may_park = false;
     again.replay = true;
     brama_trace_init(trace, arena);
+    trace->vain_max = RULES_TRACED;
     brama_decide(&second, &again, request, arena, trace);
     if (second.reason == d->reason)
         return;
     again.replay = false;
     brama_trace_init(trace, arena);
+    trace->vain_max = RULES_TRACED;
     brama_decide(&second, &again, request, arena, trace);
 }
 

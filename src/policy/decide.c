@@ -2,6 +2,8 @@
 
 #include "policy/inner.h"
 
+#define ROUTES_SEARCHED 1000 /* for a change that would help */
+
 bool brama__text(const struct brama__case *c, struct brama_span span, uint32_t index,
                  brama_str *out)
 {
@@ -51,7 +53,7 @@ static void trace_route(struct brama__case *c, const struct brama_p_route *route
         return;
     const struct brama_p_rule *rule =
         BRAMA_ROW(c->policy, BRAMA_T_RULE, route->rule, struct brama_p_rule);
-    if (rule == NULL)
+    if (rule == NULL || (!matched && !brama_trace_vain(c->trace)))
         return;
     struct brama_pattern p = {(enum brama_pattern_kind)route->path.kind,
                               brama_pack_text(c->policy, route->path.text)};
@@ -117,24 +119,26 @@ static bool all_readings_lead_to(struct brama__case *c, const struct brama_p_hos
     return true;
 }
 
-/* Another method of a rule of this path, or the path with or without its last slash. */
+/* Another method of a rule of this path, or the path with or without its last slash. Not looked for
+ * among very many rules: whoever is refused must not cost much more than whoever isn't. */
 static void change_route(struct brama__case *c, const struct brama_p_host *host)
 {
     brama_methods asked = c->method;
     brama_str path = c->path.path;
 
-    if (c->trace == NULL)
+    if (c->trace == NULL || host->routes.count > ROUTES_SEARCHED)
         return;
-    for (unsigned bit = 0; bit < 9; bit++) {
-        c->method = (brama_methods)(1u << bit);
-        if (find_route(c, host, path, false) == BRAMA_NO_ROW)
-            continue;
-        c->method = asked;
+    c->method = BRAMA_METHOD_ALL;
+    uint32_t row = find_route(c, host, path, false);
+    c->method = asked;
+    const struct brama_p_route *r =
+        row != BRAMA_NO_ROW ? BRAMA_ROW(c->policy, BRAMA_T_ROUTE, row, struct brama_p_route) : NULL;
+    if (r != NULL) {
+        brama_methods first = (brama_methods)(r->methods & (~r->methods + 1)); /* its lowest bit */
         brama_trace_change(c->trace, BRAMA_CHANGE_METHOD, NULL, BRAMA_CHANGE_TEXT,
-                           brama_str_c(brama_method_name((brama_methods)(1u << bit))));
+                           brama_str_c(brama_method_name(first)));
         return;
     }
-    c->method = asked;
     path = brama_str_ends(path, BRAMA_STR("/"))
                ? brama_str_head(path, path.n - 1)
                : brama_arena_printf(c->arena, "%.*s/", BRAMA_FMT(path));

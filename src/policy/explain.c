@@ -244,8 +244,9 @@ static void write_steps(struct writer *w)
         write_step(w, s);
     }
     brama_json_end(&w->json);
-    if (routes > w->limits->routes)
-        member_int(w, "rules_left_out", (int64_t)(routes - w->limits->routes));
+    size_t written = routes < w->limits->routes ? routes : w->limits->routes;
+    if (w->e->trace->vain > written)
+        member_int(w, "rules_left_out", (int64_t)(w->e->trace->vain - written));
 }
 
 static bool is_one_of(brama_str name, const brama_str *list, size_t n)

@@ -41,6 +41,12 @@ void brama_trace_at(struct brama_trace *trace, brama_str file, uint32_t line)
     trace->last->where.line = line;
 }
 
+bool brama_trace_vain(struct brama_trace *trace)
+{
+    trace->vain++;
+    return trace->vain_max == 0 || trace->vain <= trace->vain_max;
+}
+
 void brama_trace_token(struct brama_trace *trace, const struct brama_jwt *jwt, brama_str place)
 {
     if (trace == NULL)

@@ -56,6 +56,8 @@ struct brama_jwt;
 struct brama_trace {
     struct brama_arena *arena; /* of all texts; must outlive the policy that was decided on */
     struct brama_trace_step *first, *last;
+    /* Of the rules that were tried in vain so many are recorded, 0: all; and so many there were. */
+    size_t vain_max, vain;
     /* The token that the answer rests on, NULL: none was found. Valid until the next decision with
      * the same memory. */
     const struct brama_jwt *jwt;
@@ -70,6 +72,8 @@ void brama_trace_add(struct brama_trace *trace, const char *step, enum brama_tra
     BRAMA_PRINTF(6, 7);
 /* Name the place of the step just added. */
 void brama_trace_at(struct brama_trace *trace, brama_str file, uint32_t line);
+/* One rule more was tried in vain: is it to be recorded? trace isn't NULL. */
+bool brama_trace_vain(struct brama_trace *trace);
 /* The answer rests on this token, found there. */
 void brama_trace_token(struct brama_trace *trace, const struct brama_jwt *jwt, brama_str place);
 /* One member more of the change that would have let the step just added pass; all of one kind. */

@@ -124,6 +124,33 @@ static void a_record_always_fits(void **state)
     }
 }
 
+static void of_many_rules_some_are_recorded(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct brama_arena arena;
+    size_t routes = 0;
+    brama_arena_init(&arena, NULL, 1 << 20);
+    fixture_init(&f, many_rules(&arena, 300, 4).p);
+    struct brama_request request = {.method = BRAMA_STR("GET"),
+                                    .authority = BRAMA_STR("mesh.kyma.example"),
+                                    .target = BRAMA_STR("/x"),
+                                    .now_s = NOW};
+    struct brama_engine engine = {.policy = &f.policy, .facts = &f.facts, .memory = f.memory};
+    brama_trace_init(&f.trace, &f.arena);
+    f.trace.vain_max = 7;
+    brama_decide(&f.decision, &engine, &request, &f.arena, &f.trace);
+    for (const struct brama_trace_step *s = f.trace.first; s != NULL; s = s->next)
+        routes += strcmp(s->step, "route") == 0;
+    EXPECT("seven, and the one that matches", routes == 8);
+    EXPECT("all are counted", f.trace.vain == 300);
+    const struct brama_node *left =
+        brama_node_get(record_of(&f, "many", false, &request), BRAMA_STR("rules_left_out"));
+    EXPECT("and said to be left out", left != NULL && left->integer >= 293);
+    fixture_deinit(&f);
+    brama_arena_deinit(&arena);
+}
+
 static void what_is_cut_says_so(void **state)
 {
     (void)state;
@@ -176,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_always_fits),
+        cmocka_unit_test(of_many_rules_some_are_recorded),
         cmocka_unit_test(what_is_cut_says_so),
         cmocka_unit_test(claims_that_decide_are_kept_and_others_named),
     };
