@@ -75,7 +75,7 @@ static bool no_policy_reaches(const struct brama__lint *l, const void *route,
     const struct brama_p_ap *ap;
 
     for (uint32_t i = 0; (ap = policy_at(l, route, i)) != NULL; i++)
-        if (reaches(l, ap, e))
+        if (ap->from != BRAMA_AP_CUSTOM && reaches(l, ap, e))
             return false;
     return true;
 }

@@ -121,8 +121,6 @@ static const char *const reach_codes[] = {"BRAMA1201", "BRAMA1203"};
 static const char *const example_codes[] = {"BRAMA1202", "BRAMA1204", "BRAMA1205",
                                             "BRAMA1206", "BRAMA1210", "BRAMA1212"};
 
-#define RARE 5 /* BRAMA1212 needs three unlikely things at once */
-
 static bool is_one_of(brama_str code, const char *const *codes, size_t count, size_t *seen)
 {
     for (size_t i = 0; i < count; i++)
@@ -173,7 +171,7 @@ static void what_the_linter_claims_is_so(void **state)
     }
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(example_codes); i++) {
         printf("%s: %zu claims\n", example_codes[i], example_seen[i]);
-        EXPECT(example_codes[i], example_seen[i] != 0 || i == RARE);
+        EXPECT(example_codes[i], example_seen[i] != 0);
     }
     brama_buf_deinit(&yaml);
     oracle_world_deinit(&w);
