@@ -23,6 +23,7 @@ struct brama_watch {
     brama_watch_changed *changed;
     void *ctx;
     uint64_t signature;
+    bool sure; /* that something was written, and not only beside what is read */
     unsigned closing;
     size_t count;
     struct root *roots;
@@ -38,6 +39,8 @@ static uint64_t mix_stat(uint64_t hash, int dir, const char *name)
     struct stat st;
     if (fstatat(dir, name, &st, 0) != 0)
         return hash * 31 + 1;
+    if (S_ISDIR(st.st_mode)) /* what changes in it are its entries */
+        st.st_size = st.st_mtim.tv_sec = st.st_mtim.tv_nsec = 0;
     const uint64_t what[] = {(uint64_t)st.st_dev,          (uint64_t)st.st_ino,
                              (uint64_t)st.st_size,         (uint64_t)st.st_mtim.tv_sec,
                              (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_mode};
@@ -70,12 +73,17 @@ static uint64_t look_at_all(const struct brama_watch *w)
 static void on_settled(uv_timer_t *timer)
 {
     struct brama_watch *w = timer->data;
-    w->signature = look_at_all(w);
-    w->changed(w->ctx);
+    uint64_t now = look_at_all(w);
+    bool tell = w->sure || now != w->signature;
+    w->signature = now;
+    w->sure = false;
+    if (tell)
+        w->changed(w->ctx);
 }
 
-static void notice(struct brama_watch *w)
+static void notice(struct brama_watch *w, bool sure)
 {
+    w->sure = w->sure || sure;
     if (!uv_is_active((uv_handle_t *)&w->settle))
         uv_timer_start(&w->settle, on_settled, SETTLE_MS, 0);
 }
@@ -83,10 +91,10 @@ static void notice(struct brama_watch *w)
 static void on_event(uv_fs_event_t *event, const char *name, int events, int status)
 {
     struct root *r = event->data;
-    (void)name;
     (void)events;
     (void)status;
-    notice(r->watch);
+    /* An editor's own files, and the folders behind "..data": what is read may be the same. */
+    notice(r->watch, name == NULL || name[0] != '.');
 }
 
 /* A root may go and come back as another folder: then its inode differs. */
@@ -116,7 +124,7 @@ static void on_look(uv_timer_t *timer)
     for (size_t i = 0; i < w->count; i++)
         arm(&w->roots[i]);
     if (look_at_all(w) != w->signature)
-        notice(w);
+        notice(w, true);
 }
 
 static void on_closed(uv_handle_t *handle)

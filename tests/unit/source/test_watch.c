@@ -84,6 +84,9 @@ static void an_edit_is_told_promptly_and_once(void **state)
         put(s.file, "22");
         EXPECT("an edit", is_told_within(&s, PROMPT_MS));
         EXPECT("told once", !is_told_within(&s, 1200));
+        snprintf(other, sizeof(other), "%s/.a.swp", s.root);
+        put(other, "an editor's own");
+        EXPECT("a hidden file is nobody's", !is_told_within(&s, 1200));
         snprintf(other, sizeof(other), "%s/new", s.root);
         put(other, "333");
         assert_int_equal(rename(other, s.file), 0);
