@@ -105,7 +105,7 @@ void fixture_init(struct fixture *f, const char *yaml)
     assert_int_equal(brama_pkey_generate(&f->stranger, BRAMA_ALG_RS256, 0, NULL), BRAMA_OK);
     fixture_facts(f, NULL, 0);
     struct brama_memory_options options = {
-        .tokens_max = 64, .regexes_max = 16, .keys_max = 16, .answers_max = 64};
+        .tokens_max = 64, .regexes_max = 16, .keys_max = 16, .answers_max = 4};
     assert_int_equal(brama_memory_new(&f->memory, &options), BRAMA_OK);
 }
 
