@@ -112,7 +112,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     record.began = performance.now();
     for (record.tries = 1; ; record.tries++) {
       if (!held.one?.usable) {
-        it.dropped += !isFresh(lane) && held.one?.isDropped === true;
+        it.dropped += !isFresh(lane) && held.one?.isDropped === true && !held.one.mayEnd;
         retire(held.one, lane);
         held.one = connect(lane);
       }
@@ -122,6 +122,7 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
       const end = await (isH2(lane) ? onH2 : onH1)(connection, record, token);
       if (isFresh(lane)) drop(connection);
       record.excused ??= connection.excused;
+      connection.mayEnd ||= record.excused !== undefined; // with an answer that is broken off
       // Between two requests a server may close what is kept (RFC 9112 section 9.3.1, RFC 9113 section 8.7).
       const repeatable = end.how === 'unanswered' && (reused || isH2(lane)) && !record.excused && record.tries < TRIES;
       if (!repeatable) return end;
