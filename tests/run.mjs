@@ -51,8 +51,8 @@ function need(dir) {
     built.set(
       dir,
       dir === 'build-clang'
-        ? build(dir, { CC: 'clang', CXX: 'clang++' }, [...SANITIZED, '-Dfuzz=true', '-Dc_args=-fsanitize=fuzzer-no-link'])
-        : build(dir, { CC: 'gcc', CXX: 'g++' }, SANITIZED),
+        ? build(dir, { CC: 'clang' }, [...SANITIZED, '-Dfuzz=true', '-Dc_args=-fsanitize=fuzzer-no-link'])
+        : build(dir, { CC: 'gcc' }, SANITIZED),
     );
   }
   return built.get(dir);

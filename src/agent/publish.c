@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 #include "agent/step.h"
 #include "policy/facts.h"
 #include "policy/policy.h"
@@ -201,18 +203,6 @@ static void poke(const struct brama__publisher *p)
     close(dir);
 }
 
-static bool write_all(int fd, brama_str bytes)
-{
-    while (bytes.n != 0) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            bytes = brama_str_from(bytes, (size_t)n);
-    }
-    return true;
-}
-
 static enum brama_err verify(const void *bytes, size_t size, enum brama_pack_kind kind,
                              uint64_t number)
 {
@@ -273,7 +263,7 @@ static enum brama_err write_aside(const struct brama__publisher *p, const char *
     if (fd < 0)
         return cannot(diag, p, "make", strerror(errno));
     brama__step();
-    bool done = write_all(fd, bytes) && brama__state_give(p->state, fd);
+    bool done = brama_write_all(fd, bytes) && brama__state_give(p->state, fd);
     brama__step();
     done = done && fsync(fd) == 0;
     int why = errno;

@@ -14,6 +14,7 @@
 
 #include "agent/step.h"
 #include "base/buf.h"
+#include "base/write_all.h"
 #include "policy/pages.h"
 
 #define WORKER_USER "www-data"
@@ -207,18 +208,6 @@ bool brama__state_give(const struct brama__state *s, int fd)
     return fchmod(fd, s->as_root ? 0440 : 0400) == 0;
 }
 
-static bool write_all(int fd, brama_str text)
-{
-    while (text.n != 0) {
-        ssize_t n = write(fd, text.p, text.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            text = brama_str_from(text, (size_t)n);
-    }
-    return true;
-}
-
 static bool write_file(const struct brama__state *s, const char *name, brama_str text, mode_t mode,
                        bool durable)
 {
@@ -233,7 +222,7 @@ static bool write_file(const struct brama__state *s, const char *name, brama_str
     if (fd < 0)
         return false;
     brama__step();
-    bool done = write_all(fd, text) && (!durable || fsync(fd) == 0);
+    bool done = brama_write_all(fd, text) && (!durable || fsync(fd) == 0);
     brama__step();
     done = close(fd) == 0 && done && renameat(s->dir_fd, temporary, s->dir_fd, name) == 0;
     if (!done) {

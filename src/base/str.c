@@ -1,10 +1,22 @@
 #include "base/str.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 brama_str brama_str_c(const char *s)
 {
     return (brama_str){s, s != NULL ? strlen(s) : 0};
+}
+
+char *brama_str_dup(brama_str s)
+{
+    char *p = malloc(s.n + 1);
+    if (p != NULL) {
+        if (s.n != 0)
+            memcpy(p, s.p, s.n);
+        p[s.n] = '\0';
+    }
+    return p;
 }
 
 bool brama_str_eq(brama_str a, brama_str b)

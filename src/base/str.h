@@ -28,6 +28,9 @@ typedef struct brama_str {
 /* The slice over a C string; {NULL, 0} for NULL. */
 brama_str brama_str_c(const char *s);
 
+/* A NUL-terminated copy, to be freed with free(); NULL: no memory. */
+char *brama_str_dup(brama_str s);
+
 bool brama_str_eq(brama_str a, brama_str b);
 bool brama_str_eq_nocase(brama_str a, brama_str b); /* ASCII only */
 bool brama_str_starts(brama_str s, brama_str prefix);

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 #include "cli/read_file.h"
 
 #define POLL_MS 20
@@ -42,17 +44,6 @@ enum brama_rules_has brama_rules_look(const struct brama_state *state,
                                                                : BRAMA_RULES_OTHER;
 }
 
-static bool write_all(int fd, brama_str text)
-{
-    while (text.n != 0) {
-        ssize_t n = write(fd, text.p, text.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        text = brama_str_from(text, n > 0 ? (size_t)n : 0);
-    }
-    return fsync(fd) == 0;
-}
-
 /* A Secret may be among them: for the owner of the folder alone, whoever we are. */
 static bool write_unfinished(const struct brama_state *state, const struct brama_object *object,
                              const struct stat *folder)
@@ -63,7 +54,7 @@ static bool write_unfinished(const struct brama_state *state, const struct brama
     if (fd < 0)
         return false;
     bool done = geteuid() != 0 || fchown(fd, folder->st_uid, folder->st_gid) == 0;
-    done = done && write_all(fd, object->text);
+    done = done && brama_write_all_synced(fd, object->text);
     int why = errno;
     close(fd);
     errno = why;

@@ -20,17 +20,6 @@
 
 #define PROBLEM(f, ...) snprintf((f)->problem, sizeof((f)->problem), __VA_ARGS__)
 
-static char *copy(brama_str s)
-{
-    char *p = malloc(s.n + 1);
-    if (p != NULL) {
-        if (s.n != 0)
-            memcpy(p, s.p, s.n);
-        p[s.n] = '\0';
-    }
-    return p;
-}
-
 /* libcurl takes "Name:" for "leave it out", and "Name;" for an empty one. */
 static bool copy_headers(struct fetch *f, const struct brama_http_options *options)
 {
@@ -59,12 +48,12 @@ struct fetch *brama__fetch_new(brama_str url, const struct brama_http_options *o
     struct fetch *f = calloc(1, sizeof(*f));
     if (f == NULL)
         return NULL;
-    f->url = copy(brama_str_head(url, URL_BYTES + 1));
-    f->ca_file = options->ca_file.n != 0 ? copy(options->ca_file) : NULL;
+    f->url = brama_str_dup(brama_str_head(url, URL_BYTES + 1));
+    f->ca_file = options->ca_file.n != 0 ? brama_str_dup(options->ca_file) : NULL;
     brama_str post = options->method.n != 0 ? options->body : options->post_json;
-    f->post = post.n != 0 ? copy(post) : NULL;
+    f->post = post.n != 0 ? brama_str_dup(post) : NULL;
     f->post_bytes = post.n;
-    f->method = options->method.n != 0 ? copy(options->method) : NULL;
+    f->method = options->method.n != 0 ? brama_str_dup(options->method) : NULL;
     bool headers = copy_headers(f, options);
     f->resolver = options->resolver;
     f->total_ms = options->total_ms != 0 ? options->total_ms : TOTAL_MS;

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 #include "crypto/cert.h"
 #include "crypto/digest.h"
 #include "jose/b64url.h"
@@ -133,19 +135,6 @@ done:
     return err;
 }
 
-static bool write_all(int fd, brama_str text)
-{
-    while (text.n != 0) {
-        ssize_t n = write(fd, text.p, text.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        text = brama_str_from(text, (size_t)n);
-    }
-    return fsync(fd) == 0;
-}
-
 /* A new file of mode 0600 with that text, or no file. */
 static bool create(const char *path, brama_str text)
 {
@@ -153,7 +142,7 @@ static bool create(const char *path, brama_str text)
 
     if (fd < 0)
         return false;
-    bool written = write_all(fd, text);
+    bool written = brama_write_all_synced(fd, text);
     int why = errno;
     if (close(fd) != 0 && written) {
         written = false;

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 /* The name is the key set's id (brama_keyset_id() of policy/policy.h) in hex. */
 static bool path_of(char path[PATH_MAX], brama_str dir, brama_str url, const char *suffix)
 {
@@ -36,18 +38,6 @@ bool brama__kept_read(struct brama_buf *out, int64_t *at_s, brama_str dir, brama
     return n == 0 && brama_buf_err(out) == BRAMA_OK;
 }
 
-static bool write_all(int fd, brama_str text)
-{
-    while (text.n != 0) {
-        ssize_t n = write(fd, text.p, text.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            text = brama_str_from(text, (size_t)n);
-    }
-    return fsync(fd) == 0;
-}
-
 bool brama__kept_write(brama_str dir, brama_str url, brama_str text)
 {
     char path[PATH_MAX], temporary[PATH_MAX];
@@ -59,7 +49,7 @@ bool brama__kept_write(brama_str dir, brama_str url, brama_str text)
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
-    bool done = write_all(fd, text);
+    bool done = brama_write_all_synced(fd, text);
     done = close(fd) == 0 && done && rename(temporary, path) == 0;
     if (!done)
         unlink(temporary);

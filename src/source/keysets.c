@@ -47,17 +47,6 @@ struct brama_keysets {
 
 static void run_due(struct brama_keysets *sets);
 
-static char *copy(brama_str s)
-{
-    char *p = malloc(s.n + 1);
-    if (p != NULL) {
-        if (s.n != 0)
-            memcpy(p, s.p, s.n);
-        p[s.n] = '\0';
-    }
-    return p;
-}
-
 static void free_entry(struct entry *e)
 {
     brama_jwks_free(e->set);
@@ -304,8 +293,8 @@ enum brama_err brama_keysets_new(struct brama_keysets **out,
     sets->options.http.max_body = BRAMA_JWKS_MAX_BYTES;
     if (sets->options.stale_s == 0)
         sets->options.stale_s = BRAMA_KEYSET_STALE_S;
-    sets->dir = options->dir.n != 0 ? copy(options->dir) : NULL;
-    sets->ca_file = copy(options->http.ca_file);
+    sets->dir = options->dir.n != 0 ? brama_str_dup(options->dir) : NULL;
+    sets->ca_file = brama_str_dup(options->http.ca_file);
     if (sets->ca_file == NULL || (options->dir.n != 0 && sets->dir == NULL) ||
         brama_http_new(&sets->http, options->loop) != BRAMA_OK) {
         free(sets->dir);
@@ -365,7 +354,7 @@ static void load_kept(struct entry *e)
 static struct entry *new_entry(struct brama_keysets *sets, brama_str url)
 {
     struct entry *e = calloc(1, sizeof(*e));
-    char *p = copy(url);
+    char *p = brama_str_dup(url);
     if (e == NULL || p == NULL) {
         free(e);
         free(p);
