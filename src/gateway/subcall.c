@@ -118,12 +118,22 @@ static void take_headers(ngx_http_request_t *sr, struct brama_call_answer *answe
     answer->headers = headers;
 }
 
-/* Did a whole answer come? A body that was cut short leaves a rest of its announced length. */
+/* Did a whole answer come? Its head was read to the end, or it wouldn't have been handed on; a body
+ * that was cut short leaves a rest of its announced length. */
 static bool is_whole(const ngx_http_request_t *sr)
 {
     const ngx_http_upstream_t *u = sr->upstream;
 
-    return u != NULL && u->headers_in.status_n != 0 && u->length <= 0;
+    return u != NULL && u->header_sent && u->length <= 0;
+}
+
+/* Its head filled nginx's buffer, and went on. */
+static bool head_is_too_big(const ngx_http_request_t *sr)
+{
+    const ngx_http_upstream_t *u = sr->upstream;
+
+    return u != NULL && !u->header_sent && u->buffer.start != NULL &&
+           u->buffer.last == u->buffer.end;
 }
 
 /* nginx has done with the subrequest. What the client is to be told is the engine's to say, so that
@@ -140,7 +150,7 @@ static ngx_int_t on_end(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         ngx_del_timer(&call->deadline);
     if (rc == NGX_ERROR || rc == NGX_HTTP_REQUEST_TIME_OUT || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
         return rc;
-    answer->end = call->too_big                                        ? BRAMA_CALL_TOO_BIG
+    answer->end = call->too_big || head_is_too_big(sr)                 ? BRAMA_CALL_TOO_BIG
                   : call->failed                                       ? BRAMA_CALL_FAILED
                   : call->timed_out || rc == NGX_HTTP_GATEWAY_TIME_OUT ? BRAMA_CALL_TIMEOUT
                   : is_whole(sr)                                       ? BRAMA_CALL_ANSWERED

@@ -24,7 +24,7 @@ describe('an external authorizer', () => {
     door = await recorder();
     gw = await gateway({
       tls: true,
-      services: { 'httpbin.shop': upstream.port, 'door.auth': door.port, 'gone.auth': '127.0.0.1:1', 'lenient.auth': '127.0.0.1:1' },
+      services: { 'httpbin.shop': upstream.port, 'door.auth': door.port, 'gone.auth': '127.0.0.1:1', 'lenient.auth': '127.0.0.1:1', 'wordy.auth': door.port },
       files: {
         'rule.yaml': documents(
           mesh([
@@ -35,12 +35,14 @@ describe('an external authorizer', () => {
             }),
             http('gone', { statusOnError: '503' }),
             http('lenient', { failOpen: true }),
+            http('wordy', { failOpen: true }),
           ]),
           apiRule({
             rules: [
               { path: '/guarded', methods: ['GET', 'POST'], extAuth: { authorizers: ['door'] } },
               { path: '/gone', extAuth: { authorizers: ['gone'] } },
               { path: '/lenient', extAuth: { authorizers: ['lenient'] } },
+              { path: '/wordy', extAuth: { authorizers: ['wordy'] } },
               { path: '/both', extAuth: { authorizers: ['door', 'gone'] } },
               { path: '/token', extAuth: { authorizers: ['door'], restrictions: istioJwt(ISSUER, `${keys.url}/jwks`, { scopes: ['read'] }) } },
               { path: '/free', noAuth: true },
@@ -113,10 +115,18 @@ describe('an external authorizer', () => {
     await expect({ target: '/guarded' }, { ...failed, status: 403 });
     await expect({ target: '/gone' }, { ...failed, status: 503 });
     await expect({ target: '/lenient' }, OK);
+    answer(302, { location: `https://login.example/?to=${'x'.repeat(40_000)}` });
+    await expect({ target: '/wordy' }, { ...failed, status: 403, explains: false }); // curl takes larger heads
     answer(200);
     await expect({ target: '/both' }, { ...failed, status: 503 });
     await expect({ target: '/free' }, OK);
     assert.equal(door.seen.length, 0);
+  });
+  test('that is cut within its head has said nothing', async () => {
+    for (const head of ['HTTP/1.1 200 OK\r\n', 'HTTP/1.1 200 OK\r\nX-User: ali', `HTTP/1.1 200 OK\r\nSet-Cookie: a=${'x'.repeat(40_000)}\r\nX-User: alice\r\n\r\n`]) {
+      say = (req, res) => res.socket.end(head);
+      await expect({ target: '/guarded', headers: ['X-User: admin'] }, { reason: 'ext_auth_failed', status: 403, body: '', explains: false }); // to curl that is an answer
+    }
   });
   test('whose client has gone is asked for nobody', async () => {
     let closed;
