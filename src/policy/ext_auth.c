@@ -139,12 +139,13 @@ static bool deny(struct brama__case *c, const struct brama_p_authorizer *a,
     return false;
 }
 
-/* No answer, or 5xx. Istio's failOpen is somebody's explicit word that this lets in; an answer that
- * is too large for us never does. */
+/* No answer, none that is final, or 5xx. Istio's failOpen is somebody's explicit word that this
+ * lets in; an answer that is too large for us, or still to come, never does. */
 static bool fail(struct brama__case *c, const struct brama_p_authorizer *a,
                  const struct brama_call_answer *answer)
 {
-    bool open = a->fail_open && answer->end != BRAMA_CALL_TOO_BIG;
+    bool open = a->fail_open && answer->end != BRAMA_CALL_TOO_BIG &&
+                (answer->end != BRAMA_CALL_ANSWERED || answer->status >= 500);
 
     brama_trace_add(c->trace, "authorizer", open ? BRAMA_TRACE_INFO : BRAMA_TRACE_FAIL,
                     BRAMA_STR("an answer"), BRAMA_NIL, "%.*s has failed%s",
@@ -211,7 +212,7 @@ static bool satisfy(struct brama__case *c, uint32_t row)
     const struct brama_call_answer *answer = ask(c, a);
     if (answer == NULL)
         return false;
-    if (answer->end != BRAMA_CALL_ANSWERED || answer->status >= 500)
+    if (answer->end != BRAMA_CALL_ANSWERED || answer->status < 200 || answer->status >= 500)
         return fail(c, a, answer);
     if (answer->status != 200)
         return deny(c, a, answer);
