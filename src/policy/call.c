@@ -153,12 +153,24 @@ bool brama__call_to(struct brama__case *c, struct brama_call *out, uint32_t targ
     return true;
 }
 
+/* Whoever wrote it, it stays on its line. RFC 9110 section 5.5. */
+static bool is_header(brama_str name, brama_str value)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] <= 0x20 || name.p[i] >= 0x7f || name.p[i] == ':')
+            return false;
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
+            return false;
+    return name.n != 0;
+}
+
 bool brama__call_header(struct brama__case *c, struct brama_call *call, brama_str name,
                         brama_str value)
 {
     struct brama_header *more = brama_arena_array(c->arena, call->header_count + 1, sizeof(*more));
 
-    if (more == NULL || call->header_count == HEADERS_MAX) {
+    if (more == NULL || call->header_count == HEADERS_MAX || !is_header(name, value)) {
         brama__deny(c, dialect_of(c), BRAMA_REASON_INTERNAL);
         return false;
     }

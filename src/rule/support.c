@@ -203,8 +203,7 @@ bool brama__is_token(brama_str s)
     return s.n != 0;
 }
 
-/* Would the value end the header, or the line? */
-static bool has_control(brama_str s)
+bool brama__has_control(brama_str s)
 {
     for (size_t i = 0; i < s.n; i++)
         if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7f)
@@ -238,7 +237,7 @@ static void check_pairs(struct brama__judging *j, size_t i, const struct brama_n
         const char *why = NULL;
         if (!brama__is_token(name) || (!cookies && brama__is_of_the_connection(name)))
             why = "setting";
-        else if (has_control(pairs[k].value))
+        else if (brama__has_control(pairs[k].value))
             why = "a control character in";
         else if (pairs[k].expression)
             why = "an Envoy expression in";

@@ -159,6 +159,15 @@ static const struct {
      503,
      BRAMA_REASON_EXT_AUTH_FAILED,
      ""},
+    {"nor where it says nothing final",
+     "GET",
+     "/open",
+     NULL,
+     {ANSWER(103, "")},
+     1,
+     503,
+     BRAMA_REASON_EXT_AUTH_FAILED,
+     ""},
     {"with restrictions a token is needed too",
      "GET",
      "/token",
@@ -268,14 +277,9 @@ static void headers_cross_as_the_mesh_says(void **state)
                                        .status = 200,
                                        .headers = said,
                                        .header_count = BRAMA_ARRAY_LEN(said)};
-    static const char *const headers[] = {"Authorization: Basic outer",
-                                          "Cookie: a=1",
-                                          "X-Ask-A: 1",
-                                          "x-ask-a: 2",
-                                          "X-Ask-Who: admin",
-                                          "X-Me-Too: 3",
-                                          "X-Other: 4",
-                                          NULL};
+    static const char *const headers[] = {
+        "Authorization: Basic outer", "Cookie: a=1", "X-Ask-A: 1", "x-ask-a: 2",
+        "X-Ask-Who: admin",           "X-Me-Too: 3", "X-Other: 4", NULL};
     struct fixture f;
     fixture_init(&f, rules);
     f.answers = &answer;
@@ -313,9 +317,43 @@ static void headers_cross_as_the_mesh_says(void **state)
     fixture_deinit(&f);
 }
 
+static void a_header_never_ends_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *header;
+        size_t asked;
+    } sorts[] = {{"a value", "{x-a: b}", 1},
+                 {"one with a line's end", "{x-a: \\\"b\\\\nx-c: d\\\"}", 0},
+                 {"a name with one", "{\\\"x-a: b\\\\r\\\\nx-c\\\": d}", 0}};
+    struct brama_call_answer answer = ANSWER(200, "");
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(sorts); i++) {
+        struct fixture f;
+        char text[2048];
+        (void)snprintf(
+            text, sizeof(text),
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\n"
+            "data: {mesh: \"extensionProviders: [{name: door, envoyExtAuthzHttp: {service: "
+            "door.auth.svc.cluster.local, port: 80, includeAdditionalHeadersInCheck: %s}}]\"}\n"
+            "---\napiVersion: gateway.kyma-project.io/v2\nkind: APIRule\n"
+            "metadata: {name: orders}\nspec:\n  gateway: kyma-system/kyma-gateway\n"
+            "  hosts: [orders]\n  service: {name: orders, port: 80}\n  rules:\n"
+            "  - {path: /one, methods: [GET], extAuth: {authorizers: [door]}}\n",
+            sorts[i].header);
+        fixture_init(&f, text);
+        f.answers = &answer;
+        f.answer_count = 1;
+        const struct brama_decision *d = fixture_ask(&f, "GET", HOST, "/one", NULL);
+        EXPECT(sorts[i].name, f.call_count == sorts[i].asked);
+        EXPECT(sorts[i].name, (d->verdict == BRAMA_VERDICT_ALLOW) == (sorts[i].asked != 0));
+        fixture_deinit(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_header_never_ends_its_line),
         cmocka_unit_test(authorizers_are_asked_and_obeyed),
         cmocka_unit_test(headers_cross_as_the_mesh_says),
     };
