@@ -169,6 +169,20 @@ static void write_summary(struct writer *w)
     member_or_null(w, "cause", summary_cause(e, w->cause));
 }
 
+/* Of a header of ours, no query, which may hold a token; of an authorizer's nothing, as it may be a
+ * session's. A record's reader needn't be whom they were sent to. */
+static brama_str kept_value(const struct writer *w, brama_str value)
+{
+    if (w->e->all_claims)
+        return value;
+    if (w->e->decision->reason == BRAMA_REASON_EXT_AUTH_DENIED)
+        return BRAMA_STR("... (not kept)");
+    size_t n = brama_str_find(value, '?');
+    return n == value.n ? value
+                        : brama_arena_printf(w->e->arena, "%.*s?... (%zu bytes not kept)", (int)n,
+                                             value.p, value.n - n - 1);
+}
+
 static void write_header(struct writer *w, brama_str name, brama_str value)
 {
     brama_json_map(&w->json);
@@ -187,7 +201,7 @@ static void write_answer(struct writer *w)
     brama_json_key(&w->json, BRAMA_STR("headers"));
     brama_json_list(&w->json);
     for (size_t i = 0; i < d->response_header_count; i++)
-        write_header(w, d->response_headers[i].name, d->response_headers[i].value);
+        write_header(w, d->response_headers[i].name, kept_value(w, d->response_headers[i].value));
     if (!allowed && d->content_type.n != 0)
         write_header(w, BRAMA_STR("content-type"), d->content_type);
     brama_json_end(&w->json);

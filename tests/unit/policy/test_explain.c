@@ -199,9 +199,52 @@ static void claims_that_decide_are_kept_and_others_named(void **state)
     brama_arena_deinit(&arena);
 }
 
+static const struct brama_node *header_in(const struct brama_node *root, const char *name)
+{
+    const struct brama_node *list = brama_node_get(root, BRAMA_STR("headers"));
+    for (const struct brama_node *h = list != NULL ? list->first : NULL; h != NULL; h = h->next)
+        if (brama_str_eq(brama_node_get_str(h, BRAMA_STR("name")), brama_str_c(name)))
+            return brama_node_get(h, BRAMA_STR("value"));
+    return NULL;
+}
+
+static void no_query_and_no_word_of_an_authorizer_is_kept(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct brama_arena arena;
+    static const struct brama_header cookie = {BRAMA_LIT("set-cookie"), BRAMA_LIT("id=secret")};
+    static const struct {
+        const char *name;
+        bool all;
+    } rows[] = {{"a record", false}, {"whoever asks", true}};
+    brama_arena_init(&arena, NULL, 1 << 20);
+    fixture_init(&f, many_rules(&arena, 1, 4).p);
+    struct brama_request request = {.target = BRAMA_STR("/x?access_token=secret"), .now_s = NOW};
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        fixture_ask_with(&f, "GET", "mesh.kyma.example", "/x?access_token=secret",
+                         BRAMA_STR("bad"));
+        const struct brama_node *root = record_of(&f, rows[i].name, rows[i].all, &request);
+        const struct brama_node *challenge = header_in(root, "www-authenticate");
+        EXPECT(rows[i].name, challenge != NULL);
+        EXPECT(rows[i].name, (brama_str_find_str(challenge->text, BRAMA_STR("secret")) !=
+                              challenge->text.n) == rows[i].all);
+        EXPECT(rows[i].name, brama_str_starts(challenge->text, BRAMA_STR("Bearer realm=\"")));
+        f.decision.reason = BRAMA_REASON_EXT_AUTH_DENIED;
+        f.decision.response_headers = &cookie;
+        f.decision.response_header_count = 1;
+        root = record_of(&f, rows[i].name, rows[i].all, &request);
+        EXPECT(rows[i].name,
+               brama_str_eq(header_in(root, "set-cookie")->text, cookie.value) == rows[i].all);
+    }
+    fixture_deinit(&f);
+    brama_arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_query_and_no_word_of_an_authorizer_is_kept),
         cmocka_unit_test(a_record_always_fits),
         cmocka_unit_test(of_many_rules_some_are_recorded),
         cmocka_unit_test(what_is_cut_says_so),
