@@ -86,13 +86,22 @@ static void end_with_call(struct brama__case *c, const struct brama_call *call)
     c->out->call = *call;
 }
 
+/* One that stays within its request line, whatever a mesh configuration has for a prefix. */
+static bool is_target(brama_str target)
+{
+    for (size_t i = 0; i < target.n; i++)
+        if (target.p[i] <= 0x20 || target.p[i] >= 0x7f)
+            return false;
+    return target.n != 0;
+}
+
 const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_call *call,
                                            bool keepable)
 {
     static const struct brama_call_answer unreachable = {.end = BRAMA_CALL_FAILED};
 
     call->key = make_key(c, call);
-    if (call->key.n == 0) {
+    if (call->key.n == 0 || !is_target(call->target)) {
         brama__deny(c, dialect_of(c), BRAMA_REASON_INTERNAL);
         return NULL;
     }

@@ -78,8 +78,7 @@ static bool add_headers(struct brama__case *c, struct brama_call *call,
         bool wanted = brama_str_eq_nocase(name, BRAMA_STR("authorization")) ||
                       named_by(c, a->check_headers, name);
         if (!wanted || brama__is_of_the_message(name) || is_fixed(c, a, name) ||
-            came_before(c->request, i) ||
-            brama_str_eq_nocase(name, BRAMA_STR("x-envoy-auth-partial-body")))
+            came_before(c->request, i) || brama__is_hidden(c->request, name))
             continue;
         if (!brama__call_header(c, call, name, joined(c, name)))
             return false;

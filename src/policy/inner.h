@@ -163,6 +163,10 @@ bool brama__call_header(struct brama__case *c, struct brama_call *call, brama_st
 brama_str brama__answer_header(const struct brama_call_answer *answer, brama_str name);
 /* One pair of a form (application/x-www-form-urlencoded), with what parts it from the last. */
 void brama__form_add(struct brama_buf *form, brama_str name, brama_str value);
+/* Headers that the workload won't see, or sees with the gateway's own values, whatever the client
+ * wrote (as in gateway/forward.c, attacks.md P19): a template that quoted them would launder them,
+ * and an authorizer believe them. And those that Connection names. */
+bool brama__is_hidden(const struct brama_request *r, brama_str name);
 /* Headers that frame a message or belong to one connection, Host among them: never anybody else's.
  */
 bool brama__is_of_the_message(brama_str name);

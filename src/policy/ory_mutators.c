@@ -13,27 +13,6 @@ static bool fail(struct brama__case *c, brama_str name, const char *why)
     return false;
 }
 
-/* Headers that the workload won't see, or sees with the gateway's own values, whatever the client
- * wrote: a template that quoted them would launder them. The same names as in gateway/forward.c's
- * prefixes; and those that Connection names go before Oathkeeper looks (oathkeeper.md 6.4). */
-static bool is_hidden(const struct brama_request *r, brama_str name)
-{
-    if (brama_str_eq_nocase(brama_str_head(name, 12), BRAMA_STR("x-forwarded-")) ||
-        brama_str_eq_nocase(brama_str_head(name, 8), BRAMA_STR("x-envoy-")) ||
-        brama_str_eq_nocase(name, BRAMA_STR("forwarded")) ||
-        brama_str_eq_nocase(name, BRAMA_STR("connection")))
-        return true;
-    for (size_t i = 0; i < r->header_count; i++) {
-        brama_str rest = r->headers[i].value, token;
-        if (!brama_str_eq_nocase(r->headers[i].name, BRAMA_STR("connection")))
-            continue;
-        while (brama_str_next(&rest, ',', &token))
-            if (brama_str_eq_nocase(brama_str_trim(token), name))
-                return true;
-    }
-    return false;
-}
-
 static bool visible_headers(struct brama__case *c, struct brama_template_data *data)
 {
     const struct brama_request *r = c->request;
@@ -43,7 +22,7 @@ static bool visible_headers(struct brama__case *c, struct brama_template_data *d
     if (pairs == NULL)
         return false;
     for (size_t i = 0; i < r->header_count; i++)
-        if (!is_hidden(r, r->headers[i].name))
+        if (!brama__is_hidden(r, r->headers[i].name))
             pairs[data->header_count++] =
                 (struct brama_template_pair){r->headers[i].name, r->headers[i].value};
     data->headers = pairs;

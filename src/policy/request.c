@@ -91,6 +91,33 @@ static bool connection_ok(const struct brama_request *request)
     return true;
 }
 
+bool brama__is_hidden(const struct brama_request *r, brama_str name)
+{
+    static const brama_str exact[] = {BRAMA_LIT("forwarded"),
+                                      BRAMA_LIT("connection"),
+                                      BRAMA_LIT("x-original-url"),
+                                      BRAMA_LIT("x-rewrite-url"),
+                                      BRAMA_LIT("x-http-method-override"),
+                                      BRAMA_LIT("x-http-method"),
+                                      BRAMA_LIT("x-method-override")};
+
+    if (brama_str_eq_nocase(brama_str_head(name, 12), BRAMA_STR("x-forwarded-")) ||
+        brama_str_eq_nocase(brama_str_head(name, 8), BRAMA_STR("x-envoy-")))
+        return true;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(exact); i++)
+        if (brama_str_eq_nocase(exact[i], name))
+            return true;
+    for (size_t i = 0; i < r->header_count; i++) {
+        brama_str rest = r->headers[i].value, token;
+        if (!brama_str_eq_nocase(r->headers[i].name, BRAMA_STR("connection")))
+            continue;
+        while (brama_str_next(&rest, ',', &token))
+            if (brama_str_eq_nocase(brama_str_trim(token), name))
+                return true;
+    }
+    return false;
+}
+
 bool brama__check_request(struct brama__case *c)
 {
     const struct brama_request *r = c->request;

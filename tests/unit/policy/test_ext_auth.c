@@ -277,9 +277,18 @@ static void headers_cross_as_the_mesh_says(void **state)
                                        .status = 200,
                                        .headers = said,
                                        .header_count = BRAMA_ARRAY_LEN(said)};
-    static const char *const headers[] = {
-        "Authorization: Basic outer", "Cookie: a=1", "X-Ask-A: 1", "x-ask-a: 2",
-        "X-Ask-Who: admin",           "X-Me-Too: 3", "X-Other: 4", NULL};
+    static const char *const headers[] = {"Authorization: Basic outer",
+                                          "Cookie: a=1",
+                                          "X-Ask-A: 1",
+                                          "x-ask-a: 2",
+                                          "X-Ask-Who: admin",
+                                          "X-Me-Too: 3",
+                                          "X-Forwarded-For-Too: 10.0.0.1",
+                                          "X-Envoy-Too: 1",
+                                          "X-Named-Too: 1",
+                                          "Connection: x-named-too",
+                                          "X-Other: 4",
+                                          NULL};
     struct fixture f;
     fixture_init(&f, rules);
     f.answers = &answer;
@@ -297,6 +306,9 @@ static void headers_cross_as_the_mesh_says(void **state)
     EXPECT_STR("by a suffix", sent(call, "x-me-too"), BRAMA_STR("3"));
     EXPECT_STR("the mesh's own stand over the client's", sent(call, "x-ask-who"),
                BRAMA_STR("brama"));
+    EXPECT("none that only the gateway may write",
+           sent(call, "x-forwarded-for-too").p == NULL && sent(call, "x-envoy-too").p == NULL);
+    EXPECT("none that goes on the way", sent(call, "x-named-too").p == NULL);
     EXPECT("no others", sent(call, "x-other").p == NULL && call->header_count == 5);
     EXPECT_STR("for the workload", fixture_upstream_header(&f, "x-user"), BRAMA_STR("alice"));
     EXPECT_STR("over the client's", fixture_upstream_header(&f, "authorization"),
@@ -325,6 +337,7 @@ static void a_header_never_ends_its_line(void **state)
         size_t asked;
     } sorts[] = {{"a value", "{x-a: b}", 1},
                  {"one with a line's end", "{x-a: \\\"b\\\\nx-c: d\\\"}", 0},
+                 {"a prefix with one", "{}, pathPrefix: \\\"/a HTTP/1.1\\\\r\\\\nx-c: d\\\"", 0},
                  {"a name with one", "{\\\"x-a: b\\\\r\\\\nx-c\\\": d}", 0}};
     struct brama_call_answer answer = ANSWER(200, "");
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(sorts); i++) {
