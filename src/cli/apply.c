@@ -1,5 +1,4 @@
 #include "cli/findings.h"
-#include "cli/rule_args.h"
 #include "cli/rules_dir.h"
 #include "cli/verbs.h"
 #include "policy/compile.h"
@@ -207,47 +206,23 @@ static int put(const struct brama_state *state, const struct brama_objects *obje
     return code == BRAMA_EXIT_OK ? look_for_refused(state, number, &objects->world) : code;
 }
 
-static int apply(const struct brama_state *state, const struct brama_inputs *inputs)
+int brama_cmd_apply(struct brama_cli *cli, int argc, char **argv)
 {
     struct brama_objects objects;
+    struct brama_state state;
+    int code;
 
-    int code = brama_rules_need_agent(state);
-    if (code == BRAMA_EXIT_OK)
-        code = brama_objects_read(&objects, state->cli, inputs);
-    if (code != BRAMA_EXIT_OK)
+    if (!brama_rules_begin(&state, &objects, cli, &usage, argc, argv, &code))
         return code;
     if (objects.world.skipped != 0)
-        brama_say(state->cli, "%.*s left alone",
-                  BRAMA_FMT(brama_count_text(state->cli->arena, objects.world.skipped,
+        brama_say(cli, "%.*s left alone",
+                  BRAMA_FMT(brama_count_text(cli->arena, objects.world.skipped,
                                              "object of another kind was",
                                              "objects of other kinds were")));
     if (objects.count == 0 && objects.world.findings.errors == 0) {
-        brama_say(state->cli, "nothing to do");
+        brama_say(cli, "nothing to do");
         return BRAMA_EXIT_OK;
     }
-    code = judge(state, &objects.world);
-    return code == BRAMA_EXIT_OK ? put(state, &objects) : code;
-}
-
-int brama_cmd_apply(struct brama_cli *cli, int argc, char **argv)
-{
-    struct brama_rule_args rules = {0};
-    brama_str dir = BRAMA_NIL;
-    const struct brama_opt opts[] = {
-        brama_opt_paths(&rules),
-        brama_opt_ns(&rules),
-        {.name = "state", .value = "DIR", .help = BRAMA_HELP_STATE, .text = &dir},
-    };
-    struct brama_args args;
-    struct brama_inputs inputs;
-    struct brama_state state;
-
-    brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
-    if (args.stop)
-        return args.exit_code;
-    int code = brama_rule_inputs(&inputs, cli, &usage, &rules);
-    if (code != BRAMA_EXIT_OK)
-        return code;
-    brama_state_init(&state, cli, dir);
-    return apply(&state, &inputs);
+    code = judge(&state, &objects.world);
+    return code == BRAMA_EXIT_OK ? put(&state, &objects) : code;
 }

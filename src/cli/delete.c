@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cli/rule_args.h"
 #include "cli/rules_dir.h"
 #include "cli/verbs.h"
 
@@ -43,29 +42,11 @@ static int take_out(const struct brama_state *state, const struct brama_objects 
 
 int brama_cmd_delete(struct brama_cli *cli, int argc, char **argv)
 {
-    struct brama_rule_args rules = {0};
-    brama_str dir = BRAMA_NIL;
-    const struct brama_opt opts[] = {
-        brama_opt_paths(&rules),
-        brama_opt_ns(&rules),
-        {.name = "state", .value = "DIR", .help = BRAMA_HELP_STATE, .text = &dir},
-    };
-    struct brama_args args;
-    struct brama_inputs inputs;
     struct brama_objects objects;
     struct brama_state state;
+    int code;
 
-    brama_args_read(&args, cli, &usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
-    if (args.stop)
-        return args.exit_code;
-    int code = brama_rule_inputs(&inputs, cli, &usage, &rules);
-    if (code != BRAMA_EXIT_OK)
-        return code;
-    brama_state_init(&state, cli, dir);
-    code = brama_rules_need_agent(&state);
-    if (code == BRAMA_EXIT_OK)
-        code = brama_objects_read(&objects, cli, &inputs);
-    if (code != BRAMA_EXIT_OK)
+    if (!brama_rules_begin(&state, &objects, cli, &usage, argc, argv, &code))
         return code;
     if (objects.count == 0) {
         brama_say(cli, "nothing to do");

@@ -10,6 +10,7 @@
 #include "base/write_all.h"
 
 #include "cli/read_file.h"
+#include "cli/rule_args.h"
 
 #define POLL_MS 20
 
@@ -23,13 +24,41 @@ static brama_str path_of(const struct brama_state *state, brama_str file, bool u
                                            BRAMA_STATE_RULES, BRAMA_FMT(file));
 }
 
-int brama_rules_need_agent(const struct brama_state *state)
+static int need_agent(const struct brama_state *state)
 {
     if (brama_state_is_locked(state, BRAMA_STATE_LOCK))
         return BRAMA_EXIT_OK;
     brama_say(state->cli, "no gateway is running with this state directory: %.*s",
               BRAMA_FMT(state->dir));
     return BRAMA_EXIT_UNAVAILABLE;
+}
+
+bool brama_rules_begin(struct brama_state *state, struct brama_objects *objects,
+                       struct brama_cli *cli, const struct brama_usage *usage, int argc,
+                       char **argv, int *code)
+{
+    struct brama_rule_args rules = {0};
+    brama_str dir = BRAMA_NIL;
+    const struct brama_opt opts[] = {
+        brama_opt_paths(&rules),
+        brama_opt_ns(&rules),
+        {.name = "state", .value = "DIR", .help = BRAMA_HELP_STATE, .text = &dir},
+    };
+    struct brama_args args;
+    struct brama_inputs inputs;
+
+    brama_args_read(&args, cli, usage, opts, BRAMA_ARRAY_LEN(opts), argc, argv);
+    *code = args.exit_code;
+    if (args.stop)
+        return false;
+    *code = brama_rule_inputs(&inputs, cli, usage, &rules);
+    if (*code != BRAMA_EXIT_OK)
+        return false;
+    brama_state_init(state, cli, dir);
+    *code = need_agent(state);
+    if (*code == BRAMA_EXIT_OK)
+        *code = brama_objects_read(objects, cli, &inputs);
+    return *code == BRAMA_EXIT_OK;
 }
 
 enum brama_rules_has brama_rules_look(const struct brama_state *state,

@@ -3,13 +3,16 @@
 #define BRAMA_CLI_RULES_DIR_H
 
 #include "cli/objects.h"
+#include "cli/options.h"
 #include "cli/state.h"
 
 #define BRAMA_IN_FORCE_MS 10000 /* how long apply and delete wait */
 
-/* Is there somebody to take what is written? BRAMA_EXIT_OK or, having said so,
- * BRAMA_EXIT_UNAVAILABLE. */
-int brama_rules_need_agent(const struct brama_state *state);
+/* How apply and delete begin: their flags (-f, -n, --state), a gateway that takes what is written,
+ * and the objects of the files. False: the verb ends with *code, and why has been said. */
+bool brama_rules_begin(struct brama_state *state, struct brama_objects *objects,
+                       struct brama_cli *cli, const struct brama_usage *usage, int argc,
+                       char **argv, int *code);
 
 /* What the folder has of an object. */
 enum brama_rules_has { BRAMA_RULES_ABSENT, BRAMA_RULES_OTHER, BRAMA_RULES_SAME };
