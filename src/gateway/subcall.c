@@ -148,15 +148,20 @@ static ngx_int_t on_end(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     call->over = true;
     if (call->deadline.timer_set)
         ngx_del_timer(&call->deadline);
-    if (rc == NGX_ERROR || rc == NGX_HTTP_REQUEST_TIME_OUT || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+    /* An error that isn't the client's is the other side's: what it said can't be read. */
+    if ((rc == NGX_ERROR && sr->connection->error) || rc == NGX_HTTP_REQUEST_TIME_OUT ||
+        rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
         return rc;
     answer->end = call->too_big || head_is_too_big(sr)                 ? BRAMA_CALL_TOO_BIG
                   : call->failed                                       ? BRAMA_CALL_FAILED
                   : call->timed_out || rc == NGX_HTTP_GATEWAY_TIME_OUT ? BRAMA_CALL_TIMEOUT
                   : is_whole(sr)                                       ? BRAMA_CALL_ANSWERED
                                                                        : BRAMA_CALL_FAILED;
-    if (answer->end == BRAMA_CALL_ANSWERED) {
+    if (sr->upstream != NULL)
         answer->status = (uint16_t)sr->upstream->headers_in.status_n;
+    if (rc == NGX_ERROR && answer->end == BRAMA_CALL_ANSWERED)
+        answer->end = BRAMA_CALL_FAILED;
+    if (answer->end == BRAMA_CALL_ANSWERED) {
         answer->body = (brama_str){(const char *)call->body, call->body_bytes};
         take_headers(sr, answer);
     }

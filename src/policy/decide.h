@@ -69,7 +69,7 @@ enum brama_call_end {
 struct brama_call_answer {
     brama_str key; /* of the call */
     enum brama_call_end end;
-    uint16_t status; /* ANSWERED: and the rest */
+    uint16_t status; /* of what came, also if it isn't whole; 0: nothing. ANSWERED: and the rest */
     const struct brama_header *headers;
     size_t header_count;
     brama_str body;

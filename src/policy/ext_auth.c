@@ -139,12 +139,13 @@ static bool deny(struct brama__case *c, const struct brama_p_authorizer *a,
 }
 
 /* No answer, none that is final, or 5xx. Istio's failOpen is somebody's explicit word that this
- * lets in; an answer that is too large for us, or still to come, never does. */
+ * lets in; an answer that is too large for us, or that began with another status, never does. */
 static bool fail(struct brama__case *c, const struct brama_p_authorizer *a,
                  const struct brama_call_answer *answer)
 {
-    bool open = a->fail_open && answer->end != BRAMA_CALL_TOO_BIG &&
-                (answer->end != BRAMA_CALL_ANSWERED || answer->status >= 500);
+    bool open =
+        a->fail_open && answer->end != BRAMA_CALL_TOO_BIG &&
+        (answer->status >= 500 || (answer->status == 0 && answer->end != BRAMA_CALL_ANSWERED));
 
     brama_trace_add(c->trace, "authorizer", open ? BRAMA_TRACE_INFO : BRAMA_TRACE_FAIL,
                     BRAMA_STR("an answer"), BRAMA_NIL, "%.*s has failed%s",

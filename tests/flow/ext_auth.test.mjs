@@ -128,6 +128,20 @@ describe('an external authorizer', () => {
       await expect({ target: '/guarded', headers: ['X-User: admin'] }, { reason: 'ext_auth_failed', status: 403, body: '', explains: false }); // to curl that is an answer
     }
   });
+  test('that has begun to say no is one that answers', async () => {
+    const heads = {
+      'a body cut': 'HTTP/1.1 403 No\r\nContent-Length: 10\r\n\r\nab',
+      'a chunk cut': 'HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nab',
+      'no chunk': 'HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      'a head cut': 'HTTP/1.1 403 No\r\nX-Why: ',
+    };
+    for (const [what, text] of Object.entries(heads)) {
+      say = (req, res) => res.socket.end(text);
+      door.answer = (...all) => say(...all);
+      const response = await curl(gw.url('httpbin', '/wordy'), { resolve: gw.resolve('httpbin') });
+      assert.equal(response.status, 403, what);
+    }
+  });
   test('whose client has gone is asked for nobody', async () => {
     let closed;
     const gone = new Promise((resolve) => (closed = resolve));
