@@ -12,7 +12,7 @@
 struct entry {
     char *text; /* key, then body; NULL: free */
     size_t key_bytes, body_bytes;
-    int64_t until_s;
+    int64_t since_s, until_s;
     struct brama_call_answer answer;
 };
 
@@ -54,14 +54,14 @@ void brama__answers_free(struct brama__answers *answers)
 }
 
 const struct brama_call_answer *brama__answers_find(struct brama__answers *answers, uint64_t hash,
-                                                    brama_str key, int64_t now_s)
+                                                    brama_str key, int64_t now_s, int64_t max_age_s)
 {
     for (size_t i = 0; answers->sets != 0 && i < WAYS; i++) {
         struct entry *e = &answers->entries[hash % answers->sets * WAYS + i];
         if (e->text == NULL || !brama_str_eq((brama_str){e->text, e->key_bytes}, key))
             continue;
         if (now_s < e->until_s)
-            return &e->answer;
+            return now_s - e->since_s < max_age_s ? &e->answer : NULL;
         forget(e);
     }
     return NULL;
@@ -94,6 +94,7 @@ void brama__answers_keep(struct brama__answers *answers, uint64_t hash,
     *place = (struct entry){.text = text,
                             .key_bytes = answer->key.n,
                             .body_bytes = answer->body.n,
+                            .since_s = now_s,
                             .until_s = until_s,
                             .answer = {.key = {text, answer->key.n},
                                        .end = answer->end,

@@ -96,7 +96,7 @@ static bool is_target(brama_str target)
 }
 
 const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_call *call,
-                                           bool keepable)
+                                           int64_t max_age_s)
 {
     static const struct brama_call_answer unreachable = {.end = BRAMA_CALL_FAILED};
 
@@ -111,10 +111,10 @@ const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_c
         trace_answer(c, answer, "answered");
         return answer;
     }
-    if (keepable)
+    if (max_age_s > 0)
         answer = brama__answers_find(brama__memory_answers(c->engine->memory),
                                      brama__memory_hash(c->engine->memory, call->key), call->key,
-                                     c->request->now_s);
+                                     c->request->now_s, max_age_s);
     if (answer != NULL) {
         trace_call(c, call, "asked before");
         trace_answer(c, answer, "kept:");

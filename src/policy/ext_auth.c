@@ -107,7 +107,7 @@ static const struct brama_call_answer *ask(struct brama__case *c,
                            c->path.has_query ? "?" : "", BRAMA_FMT(c->path.query));
     call.timeout_ms =
         a->timeout_ms != 0 && a->timeout_ms < TIMEOUT_MAX_MS ? a->timeout_ms : TIMEOUT_MAX_MS;
-    return brama__ask(c, &call, false);
+    return brama__ask(c, &call, 0);
 }
 
 /* Its own status and body; of its headers those that the configuration lets through. */

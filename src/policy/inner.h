@@ -146,9 +146,9 @@ bool brama__ask_sidecar(struct brama__case *c);
 bool brama__ask_oathkeeper(struct brama__case *c);
 
 /* call.c: the answer to a call, whose key is yet to be made; NULL: the case has ended, with CALL or
- * a refusal. keepable: one that brama__keep_answer() kept will do. */
+ * a refusal. One that brama__keep_answer() kept within max_age_s will do; 0: none. */
 const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_call *call,
-                                           bool keepable);
+                                           int64_t max_age_s);
 /* The answer was good: it may be used for this many seconds. One that was kept is kept no longer.
  */
 void brama__keep_answer(struct brama__case *c, const struct brama_call_answer *answer,
@@ -198,7 +198,7 @@ struct brama__grant {
 };
 void brama__ask_for_token(struct brama__case *c, struct brama__grant *out,
                           const struct brama_p_oauth2 *row, brama_str user, brama_str password,
-                          bool keepable);
+                          int64_t max_age_s);
 /* Not responsible, for there is no token at its place. */
 enum brama__authn brama__no_ory_token(struct brama__case *c, const struct brama__place *place);
 /* Of the trace step with which an authenticator says that: the last one's is the cause. */
@@ -286,9 +286,11 @@ struct brama__answers;
 struct brama__answers *brama__memory_answers(struct brama_memory *memory);
 struct brama__answers *brama__answers_new(size_t max); /* NULL: no memory */
 void brama__answers_free(struct brama__answers *answers);
-/* NULL: none, or it is too old. Borrowed until the next keep. */
+/* NULL: none, or it is too old, for whoever kept it or for whoever asks. Borrowed until the next
+ * keep. */
 const struct brama_call_answer *brama__answers_find(struct brama__answers *answers, uint64_t hash,
-                                                    brama_str key, int64_t now_s);
+                                                    brama_str key, int64_t now_s,
+                                                    int64_t max_age_s);
 void brama__answers_keep(struct brama__answers *answers, uint64_t hash,
                          const struct brama_call_answer *answer, int64_t now_s, int64_t until_s);
 

@@ -61,7 +61,7 @@ static bool read_grant(struct brama__case *c, struct brama__grant *out)
 
 void brama__ask_for_token(struct brama__case *c, struct brama__grant *out,
                           const struct brama_p_oauth2 *row, brama_str user, brama_str password,
-                          bool keepable)
+                          int64_t max_age_s)
 {
     struct brama_call call;
 
@@ -77,7 +77,7 @@ void brama__ask_for_token(struct brama__case *c, struct brama__grant *out,
         brama__deny(c, BRAMA__ORY, BRAMA_REASON_INTERNAL);
         return;
     }
-    out->answer = brama__ask(c, &call, keepable);
+    out->answer = brama__ask(c, &call, max_age_s);
     if (out->answer == NULL || out->answer->end != BRAMA_CALL_ANSWERED ||
         out->answer->status != 200)
         return;
@@ -159,7 +159,8 @@ enum brama__authn brama__ask_client_credentials(struct brama__case *c,
         brama__deny(c, BRAMA__ORY, BRAMA_REASON_CREDENTIALS_REFUSED);
         return BRAMA__AUTHN_ENDED;
     }
-    brama__ask_for_token(c, &grant, row, user, password, row->cached);
+    int64_t ttl = row->cache_ms != 0 ? (int64_t)(row->cache_ms / 1000) : NO_TTL_S;
+    brama__ask_for_token(c, &grant, row, user, password, row->cached ? ttl : 0);
     if (grant.answer == NULL)
         return BRAMA__AUTHN_ENDED;
     if (grant.readable && !grant.granted) {
@@ -168,7 +169,6 @@ enum brama__authn brama__ask_client_credentials(struct brama__case *c,
     }
     if (!grant.granted)
         return refuse(c, grant.answer);
-    int64_t ttl = row->cache_ms != 0 ? (int64_t)(row->cache_ms / 1000) : NO_TTL_S;
     /* With a ttl Oathkeeper keeps no token that says no end. */
     int64_t life = grant.expires_in_s >= 0 ? grant.expires_in_s : row->cache_ms != 0 ? 0 : NO_TTL_S;
     if (row->cached)

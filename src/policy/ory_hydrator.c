@@ -113,6 +113,11 @@ static bool add_headers(struct brama__case *c, struct brama_call *call,
            (!basic || brama__call_header(c, call, BRAMA_STR("Authorization"), credentials));
 }
 
+static int64_t ttl_of(const struct brama_p_oauth2 *row)
+{
+    return row->cache_ms != 0 ? (int64_t)(row->cache_ms / 1000) : DEFAULT_TTL_S;
+}
+
 static const struct brama_call_answer *ask(struct brama__case *c, const struct brama_p_oauth2 *row,
                                            const struct brama_template_data *data)
 {
@@ -129,7 +134,7 @@ static const struct brama_call_answer *ask(struct brama__case *c, const struct b
         fail(c, "the session is too large to be sent");
         return NULL;
     }
-    return brama__ask(c, &call, row->cached != 0);
+    return brama__ask(c, &call, row->cached ? ttl_of(row) : 0);
 }
 
 /* The first value of each header. */
@@ -182,7 +187,6 @@ bool brama__hydrate(struct brama__case *c, uint32_t row_number, struct brama_tem
     data->subject = c->session.subject;
     data->extra = c->session.extra;
     if (row->cached)
-        brama__keep_answer(c, answer,
-                           row->cache_ms != 0 ? (int64_t)(row->cache_ms / 1000) : DEFAULT_TTL_S);
+        brama__keep_answer(c, answer, ttl_of(row));
     return true;
 }

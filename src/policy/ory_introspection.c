@@ -244,7 +244,7 @@ static bool pre_authorize(struct brama__case *c, const struct brama_p_oauth2 *ro
     if (pre == NULL)
         return refuse(c, BRAMA_REASON_INTERNAL, 0);
     brama__ask_for_token(c, &grant, pre, brama_pack_text(c->policy, pre->client_id),
-                         brama_pack_text(c->policy, pre->client_secret), true);
+                         brama_pack_text(c->policy, pre->client_secret), NO_TTL_S);
     if (grant.answer == NULL)
         return false;
     if (!grant.granted) {
@@ -260,7 +260,7 @@ static bool pre_authorize(struct brama__case *c, const struct brama_p_oauth2 *ro
 }
 
 static const struct brama_call_answer *
-introspect(struct brama__case *c, const struct brama_p_oauth2 *row, brama_str token, bool keepable)
+introspect(struct brama__case *c, const struct brama_p_oauth2 *row, brama_str token, int64_t ttl_s)
 {
     struct brama_call call;
     brama_str bearer;
@@ -274,12 +274,12 @@ introspect(struct brama__case *c, const struct brama_p_oauth2 *row, brama_str to
         refuse(c, BRAMA_REASON_INTERNAL, 0);
         return NULL;
     }
-    return brama__ask(c, &call, keepable);
+    return brama__ask(c, &call, ttl_s);
 }
 
 /* Kept answers are judged anew each time, against the rule in hand. */
 static bool use_answer(struct brama__case *c, const struct brama_p_oauth2 *row,
-                       const struct brama_call_answer *answer, bool keepable)
+                       const struct brama_call_answer *answer, int64_t ttl_s)
 {
     struct answer a;
 
@@ -292,9 +292,7 @@ static bool use_answer(struct brama__case *c, const struct brama_p_oauth2 *row,
     }
     if (!check(c, row, &a) || !take_session(c, &a))
         return false;
-    int64_t ttl = row->cache_ms != 0 ? (int64_t)(row->cache_ms / 1000) : NO_TTL_S;
-    if (keepable)
-        brama__keep_answer(c, answer, ttl);
+    brama__keep_answer(c, answer, ttl_s);
     return true;
 }
 
@@ -305,6 +303,8 @@ enum brama__authn brama__ask_introspection(struct brama__case *c, const struct b
     bool several = false;
     bool keepable =
         row->cached && (row->scope_strategy != BRAMA_SCOPES_NONE || row->scopes.count == 0);
+    int64_t ttl = row->cache_ms != 0 ? (int64_t)(row->cache_ms / 1000) : NO_TTL_S;
+    int64_t ttl_s = keepable ? ttl : 0;
 
     c->scopes_wanted = row->scopes;
     brama_str token = brama__find_ory_token(c, &place, &several);
@@ -314,8 +314,8 @@ enum brama__authn brama__ask_introspection(struct brama__case *c, const struct b
     }
     if (token.n == 0)
         return brama__no_ory_token(c, &place);
-    const struct brama_call_answer *answer = introspect(c, row, token, keepable);
-    if (answer == NULL || !use_answer(c, row, answer, keepable))
+    const struct brama_call_answer *answer = introspect(c, row, token, ttl_s);
+    if (answer == NULL || !use_answer(c, row, answer, ttl_s))
         return BRAMA__AUTHN_ENDED;
     return BRAMA__AUTHN_PASSED;
 }

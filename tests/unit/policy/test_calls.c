@@ -22,6 +22,9 @@ static const char rules[] =
     "'i d', client_secret: 's:t', token_url: 'http://idp/token', scope: [foo, bar]}}}]\n"
     "  - path: /kept\n    methods: [GET]\n    accessStrategies: [{handler: oauth2_introspection, "
     "config: {introspection_url: 'http://idp/i', cache: {enabled: true, ttl: 60s}}}]\n"
+    "  - path: /kept-briefly\n    methods: [GET]\n    accessStrategies: [{handler: "
+    "oauth2_introspection, config: {introspection_url: 'http://idp/i', cache: {enabled: true, ttl: "
+    "5s}}}]\n"
     "  - path: /kept-scoped\n    methods: [GET]\n    accessStrategies: [{handler: "
     "oauth2_introspection, config: {introspection_url: 'http://idp/i', required_scope: [b], cache: "
     "{enabled: true, ttl: 60s}}}]\n"
@@ -321,6 +324,14 @@ static void kept_answers_are_for_the_same_call_alone(void **state)
     EXPECT("without a cache always", asked(&f, "/plain", BEARER) && asked(&f, "/plain", BEARER));
     EXPECT("another rule judges it by its own scopes", !asked(&f, "/kept-scoped", BEARER));
     EXPECT("with its own answer", f.decision.reason == BRAMA_REASON_SCOPE_MISSING);
+    EXPECT("while it is as young as that rule wants it", !asked(&f, "/kept-briefly", BEARER));
+    f.later_s = 6;
+    EXPECT("and no longer", asked(&f, "/kept-briefly", BEARER));
+    fixture_deinit(&f);
+    fixture_init(&f, rules);
+    f.answers = &yes;
+    f.answer_count = 1;
+    EXPECT("anew", asked(&f, "/kept", BEARER));
     f.later_s = 30;
     EXPECT("its end holds", !asked(&f, "/kept", BEARER));
     EXPECT("as a refusal", f.decision.reason == BRAMA_REASON_TOKEN_EXPIRED);
