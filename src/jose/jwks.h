@@ -10,8 +10,8 @@
 #ifndef BRAMA_JOSE_JWKS_H
 #define BRAMA_JOSE_JWKS_H
 
-#include "crypto/key.h"
 #include "base/diag.h"
+#include "crypto/key.h"
 
 #define BRAMA_JWKS_MAX_BYTES (256 * 1024) /* attacks.md J23 */
 #define BRAMA_JWKS_MAX_KEYS 100
@@ -25,7 +25,7 @@ struct brama_jwk {
     enum brama_alg alg; /* BRAMA_ALG_INVALID: not said */
     bool has_kid;
     brama_str kid;
-    brama_str use;      /* as said: "sig", "enc", or empty */
+    brama_str use; /* as said: "sig", "enc", or empty */
     unsigned bits;
     uint8_t thumbprint[BRAMA_THUMBPRINT_BYTES]; /* RFC 7638, SHA-256 */
 };
@@ -62,8 +62,8 @@ void brama_jwks_free(struct brama_jwks *set);
 BRAMA_MUST_USE enum brama_err brama_thumbprint(uint8_t out[BRAMA_THUMBPRINT_BYTES],
                                                const struct brama_pkey_parts *parts);
 
-/* A public JWK as JSON object text: kty, parts, kid, alg and use if not empty; x5c, x5t and x5t#S256
- * (RFC 7517 sections 4.7 to 4.9) if cert_der isn't empty. */
+/* A public JWK as JSON object text: kty, parts, kid, alg and use if not empty; x5c, x5t and
+ * x5t#S256 (RFC 7517 sections 4.7 to 4.9) if cert_der isn't empty. */
 struct brama_jwk_wish {
     brama_str kid, use;
     enum brama_alg alg;

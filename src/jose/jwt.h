@@ -52,9 +52,9 @@ struct brama_jwt {
 
 /* Everything that can be said of the token alone, in Envoy's order (istio-jwt.md 2.4), with the
  * stricter answers of attacks.md J1 and J10 to J16: exactly three non-empty parts, strict base64url
- * and JSON, no crit, no b64, no zip or enc, caps. All memory is the arena's; token must outlive *out.
- * Out of memory is BRAMA_JWT_BAD_FORMAT with a detail: a refusal, as it must be. crit, b64, zip and
- * enc are BRAMA_JWT_HEADER_ALG_NOT_SUPPORTED with a detail: the nearest that Envoy has.
+ * and JSON, no crit, no b64, no zip or enc, caps. All memory is the arena's; token must outlive
+ * *out. Out of memory is BRAMA_JWT_BAD_FORMAT with a detail: a refusal, as it must be. crit, b64,
+ * zip and enc are BRAMA_JWT_HEADER_ALG_NOT_SUPPORTED with a detail: the nearest that Envoy has.
  *
  * An empty kid is kept (has_kid), though Envoy chooses keys as if there were none.
  *

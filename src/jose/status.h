@@ -39,7 +39,8 @@ enum brama_jwt_status {
 
 /* Envoy's body text, static. */
 const char *brama_jwt_status_text(enum brama_jwt_status status);
-/* The name of the status in Envoy's library, as "JwtExpired", static: for logs, traces and tests. */
+/* The name of the status in Envoy's library, as "JwtExpired", static: for logs, traces and tests.
+ */
 const char *brama_jwt_status_name(enum brama_jwt_status status);
 
 #endif

@@ -7,8 +7,8 @@
  *     brama_json_int(&out, 401);
  *     brama_json_end(&out);
  *
- * Strings come out as valid UTF-8 whatever went in: a byte that isn't part of a well-formed sequence
- * becomes U+FFFD; controls are escaped.
+ * Strings come out as valid UTF-8 whatever went in: a byte that isn't part of a well-formed
+ * sequence becomes U+FFFD; controls are escaped.
  */
 #ifndef BRAMA_JSON_WRITE_H
 #define BRAMA_JSON_WRITE_H

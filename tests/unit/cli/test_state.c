@@ -319,7 +319,8 @@ static void apply_says_what_became_of_it(void **state)
         {"another one's host", BRAMA_LIT(SAME_HOST), true, BRAMA_EXIT_NO, "",
          "host one.x.test is served for shop/one", false},
         {"no YAML", BRAMA_LIT("a: [b"), true, BRAMA_EXIT_INPUT, "", "in.yaml:", false},
-        {"nothing of ours", BRAMA_LIT("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\n"), true,
+        {"nothing of ours",
+         BRAMA_LIT("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\n"), true,
          BRAMA_EXIT_OK, "", "nothing to do", false},
     };
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {

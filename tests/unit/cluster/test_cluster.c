@@ -130,8 +130,7 @@ static const struct {
                      "      authorizers: [oauth2-proxy]\n"
                      "      restrictions: {authentications: [" AUTH "]}\n",
      VS_BEGIN MATCH_METHOD
-     "{\"regex\":\"^/login$\"}" TO_SERVICE V2_TAIL
-     "AuthorizationPolicy shop "
+     "{\"regex\":\"^/login$\"}" TO_SERVICE V2_TAIL "AuthorizationPolicy shop "
      "{\"action\":\"CUSTOM\",\"provider\":{\"name\":\"oauth2-proxy\"}," SELECTOR
      "\"rules\":[{\"to\":[{\"operation\":{\"hosts\":[\"orders.kyma.example\"],"
      "\"methods\":[\"GET\"],\"paths\":[\"/login\"]}}]}]}\n" AP FROM(

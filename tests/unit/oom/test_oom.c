@@ -3,9 +3,9 @@
 #include "../policy/fixture.h"
 #include "fail.h"
 
+#include "policy/explain.h"
 #include "rule/judge.h"
 #include "json/read.h"
-#include "policy/explain.h"
 
 #define RUNS_MAX 100000
 #define HEADER "{\"alg\":\"RS256\",\"kid\":\"k1\"}"

@@ -2,6 +2,6 @@
 
 int main(void)
 {
-    return test_files() + test_decide() + test_ory() + test_advice() +
-           test_attacks() + test_trace() + test_vectors();
+    return test_files() + test_decide() + test_ory() + test_advice() + test_attacks() +
+           test_trace() + test_vectors();
 }

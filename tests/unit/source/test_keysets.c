@@ -1,3 +1,5 @@
+/* What becomes of a key set: fetched, refreshed, failing, kept, forced, let go. Longer than others,
+ * since all of it needs the one loop with its real server below. */
 #include "expect.h"
 
 #include <arpa/inet.h>

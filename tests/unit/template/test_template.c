@@ -62,97 +62,98 @@ static enum brama_err render(struct bench *b, const char *text)
     return err;
 }
 
+static const struct {
+    const char *text, *want;
+} rendered[] = {
+    /* plain text, and the documented forms */
+    {"", ""},
+    {"plain } text { }}", "plain } text { }}"},
+    {"{{ print .Subject }}", "alice"},
+    {"{{.Subject}}", "alice"},
+    {"realm:resources:users:{{ print .Subject }}", "realm:resources:users:alice"},
+    {"{{ .Subject }} {{ .Extra.iss }} {{ .Extra.aud }}", "alice issuer audience"},
+    {"{{ $.Subject }}", "alice"},
+    {"{{ .Extra.html }}", "<&>"},
+    /* what isn't there */
+    {"{{ .Extra.missing }}", "<no value>"},
+    {"{{ print .Extra.missing }}", ""},
+    {"{{ index .Extra \"missing\" }}", "<no value>"},
+    {"{{ .Extra.n.null }}", "<no value>"},
+    {"{{ if .Extra.missing }}yes{{ else }}no{{ end }}", "no"},
+    {"{{ default \"x\" .Extra.missing }}", "x"},
+    /* numbers are JSON's, printed as Go prints a float64 */
+    {"{{ print .Extra.n.int }}", "10"},
+    {"{{ .Extra.n.pi }}", "3.14159"},
+    {"{{ .Extra.n.yes }}", "true"},
+    {"{{ .Extra.big }}", "1.7e+09"},
+    {"{{ .Extra.seven }}", "1.234567e+06"},
+    {"{{ .Extra.six }}", "100000"},
+    {"{{ .Extra.small }}", "1e-05"},
+    {"{{ int .Extra.big }}", "1700000000"},
+    {"{{ .Extra.list }}", "[a 1.5 true]"},
+    {"{{ .Extra.map }}", "map[a:1 k:v]"},
+    /* the match */
+    {"{{ index .MatchContext.RegexpCaptureGroups 2 }}", "7"},
+    {"{{ printIndex .MatchContext.RegexpCaptureGroups (sub 2 1 | int) }}", "users/7"},
+    {"{{ printIndex .MatchContext.RegexpCaptureGroups 9 }}", ""},
+    {"{{ printIndex .MatchContext.RegexpCaptureGroups -1 }}", ""},
+    {"{{ len .MatchContext.RegexpCaptureGroups }}", "3"},
+    {"{{ .MatchContext.Method }} {{ .MatchContext.URL.Scheme }} {{ .MatchContext.URL.Host }}",
+     "GET http h.example"},
+    {"{{ .MatchContext.URL.Path }}?{{ .MatchContext.URL.RawQuery }}", "/users/7?a=b"},
+    {"{{ .MatchContext.Header.Get \"x-tenant\" }}", "blue"},
+    {"{{ .MatchContext.Header.Get \"X-Nobody\" }}", ""},
+    {"{{ \"X-Tenant\" | .MatchContext.Header.Get }}", "blue"},
+    {"{{ index .MatchContext.Header \"X-Tenant\" }}", "[blue red]"},
+    {"{{ .Header.Get \"X-User\" }}", "alice"},
+    /* trim markers and comments */
+    {"a {{- .Subject -}} \n b", "aaliceb"},
+    {"a{{/* nothing */}}b", "ab"},
+    {"a {{- /* nothing */ -}} b", "ab"},
+    {"{{- (index .Extra \"example.com/claims\") | join \",\" -}}", "Foo,Bar"},
+    {"{{ `raw \"text\"` }}", "raw \"text\""},
+    {"{{ \"a\\tb\" }}", "a\tb"},
+    {"{{ -3 }}", "-3"},
+    /* conditions */
+    {"{{ if eq .Subject \"bob\" }}b{{ else if eq .Subject \"alice\" }}a{{ else }}c{{ end }}", "a"},
+    {"{{ if .Extra.roles }}{{ if .Extra.empty }}x{{ else }}y{{ end }}{{ end }}", "y"},
+    {"{{ with .Extra.n }}{{ .int }}{{ end }}", "10"},
+    {"{{ with .Extra.missing }}x{{ else }}none{{ end }}", "none"},
+    {"{{ with .Extra.iss }}{{ . }}{{ end }}", "issuer"},
+    {"{{ with .Extra.n }}{{ $.Subject }}{{ end }}", "alice"},
+    /* functions */
+    {"{{ and .Subject .Extra.iss }} {{ or .Extra.empty \"d\" }} {{ not .Extra.empty }}",
+     "issuer d true"},
+    {"{{ if and .Extra.x .Extra.x.y }}x{{ end }}", ""},
+    {"{{ eq .Subject \"a\" \"alice\" }} {{ ne .Subject \"bob\" }} {{ eq .Extra.no \"a\" }}",
+     "true true false"},
+    {"{{ ternary \"y\" \"n\" .Extra.n.yes }}", "y"},
+    {"{{ upper .Subject }} {{ lower \"ABC\" }} {{ trim \" a \" }}", "ALICE abc a"},
+    {"{{ quote .Subject }} {{ quote \"a\\\"b\" }}", "\"alice\" \"a\\\"b\""},
+    {"{{ replace \"l\" \"L\" .Subject }}", "aLice"},
+    {"{{ contains \"lic\" .Subject }} {{ hasPrefix \"al\" .Subject }} {{ hasSuffix \"x\" "
+     ".Subject }}",
+     "true true false"},
+    {"{{ first .Extra.roles }} {{ last .Extra.roles }}", "Foo Bar"},
+    {"{{ splitList \"/\" .MatchContext.URL.Path }}", "[ users 7]"},
+    {"{{ index (splitList \"/\" .MatchContext.URL.Path) 1 }}", "users"},
+    {"{{ add 1 2 3 }} {{ sub 1 2 }} {{ int .Extra.n.int | add 1 }}", "6 -1 11"},
+    {"{{ (index .Extra \"n\").int }}", "10"},
+};
+
 static void what_go_renders(void **state)
 {
-    (void)state;
-    static const struct {
-        const char *text, *want;
-    } rows[] = {
-        /* plain text, and the documented forms */
-        {"", ""},
-        {"plain } text { }}", "plain } text { }}"},
-        {"{{ print .Subject }}", "alice"},
-        {"{{.Subject}}", "alice"},
-        {"realm:resources:users:{{ print .Subject }}", "realm:resources:users:alice"},
-        {"{{ .Subject }} {{ .Extra.iss }} {{ .Extra.aud }}", "alice issuer audience"},
-        {"{{ $.Subject }}", "alice"},
-        {"{{ .Extra.html }}", "<&>"},
-        /* what isn't there */
-        {"{{ .Extra.missing }}", "<no value>"},
-        {"{{ print .Extra.missing }}", ""},
-        {"{{ index .Extra \"missing\" }}", "<no value>"},
-        {"{{ .Extra.n.null }}", "<no value>"},
-        {"{{ if .Extra.missing }}yes{{ else }}no{{ end }}", "no"},
-        {"{{ default \"x\" .Extra.missing }}", "x"},
-        /* numbers are JSON's, printed as Go prints a float64 */
-        {"{{ print .Extra.n.int }}", "10"},
-        {"{{ .Extra.n.pi }}", "3.14159"},
-        {"{{ .Extra.n.yes }}", "true"},
-        {"{{ .Extra.big }}", "1.7e+09"},
-        {"{{ .Extra.seven }}", "1.234567e+06"},
-        {"{{ .Extra.six }}", "100000"},
-        {"{{ .Extra.small }}", "1e-05"},
-        {"{{ int .Extra.big }}", "1700000000"},
-        {"{{ .Extra.list }}", "[a 1.5 true]"},
-        {"{{ .Extra.map }}", "map[a:1 k:v]"},
-        /* the match */
-        {"{{ index .MatchContext.RegexpCaptureGroups 2 }}", "7"},
-        {"{{ printIndex .MatchContext.RegexpCaptureGroups (sub 2 1 | int) }}", "users/7"},
-        {"{{ printIndex .MatchContext.RegexpCaptureGroups 9 }}", ""},
-        {"{{ printIndex .MatchContext.RegexpCaptureGroups -1 }}", ""},
-        {"{{ len .MatchContext.RegexpCaptureGroups }}", "3"},
-        {"{{ .MatchContext.Method }} {{ .MatchContext.URL.Scheme }} {{ .MatchContext.URL.Host }}",
-         "GET http h.example"},
-        {"{{ .MatchContext.URL.Path }}?{{ .MatchContext.URL.RawQuery }}", "/users/7?a=b"},
-        {"{{ .MatchContext.Header.Get \"x-tenant\" }}", "blue"},
-        {"{{ .MatchContext.Header.Get \"X-Nobody\" }}", ""},
-        {"{{ \"X-Tenant\" | .MatchContext.Header.Get }}", "blue"},
-        {"{{ index .MatchContext.Header \"X-Tenant\" }}", "[blue red]"},
-        {"{{ .Header.Get \"X-User\" }}", "alice"},
-        /* trim markers and comments */
-        {"a {{- .Subject -}} \n b", "aaliceb"},
-        {"a{{/* nothing */}}b", "ab"},
-        {"a {{- /* nothing */ -}} b", "ab"},
-        {"{{- (index .Extra \"example.com/claims\") | join \",\" -}}", "Foo,Bar"},
-        {"{{ `raw \"text\"` }}", "raw \"text\""},
-        {"{{ \"a\\tb\" }}", "a\tb"},
-        {"{{ -3 }}", "-3"},
-        /* conditions */
-        {"{{ if eq .Subject \"bob\" }}b{{ else if eq .Subject \"alice\" }}a{{ else }}c{{ end }}",
-         "a"},
-        {"{{ if .Extra.roles }}{{ if .Extra.empty }}x{{ else }}y{{ end }}{{ end }}", "y"},
-        {"{{ with .Extra.n }}{{ .int }}{{ end }}", "10"},
-        {"{{ with .Extra.missing }}x{{ else }}none{{ end }}", "none"},
-        {"{{ with .Extra.iss }}{{ . }}{{ end }}", "issuer"},
-        {"{{ with .Extra.n }}{{ $.Subject }}{{ end }}", "alice"},
-        /* functions */
-        {"{{ and .Subject .Extra.iss }} {{ or .Extra.empty \"d\" }} {{ not .Extra.empty }}",
-         "issuer d true"},
-        {"{{ if and .Extra.x .Extra.x.y }}x{{ end }}", ""},
-        {"{{ eq .Subject \"a\" \"alice\" }} {{ ne .Subject \"bob\" }} {{ eq .Extra.no \"a\" }}",
-         "true true false"},
-        {"{{ ternary \"y\" \"n\" .Extra.n.yes }}", "y"},
-        {"{{ upper .Subject }} {{ lower \"ABC\" }} {{ trim \" a \" }}", "ALICE abc a"},
-        {"{{ quote .Subject }} {{ quote \"a\\\"b\" }}", "\"alice\" \"a\\\"b\""},
-        {"{{ replace \"l\" \"L\" .Subject }}", "aLice"},
-        {"{{ contains \"lic\" .Subject }} {{ hasPrefix \"al\" .Subject }} {{ hasSuffix \"x\" "
-         ".Subject }}",
-         "true true false"},
-        {"{{ first .Extra.roles }} {{ last .Extra.roles }}", "Foo Bar"},
-        {"{{ splitList \"/\" .MatchContext.URL.Path }}", "[ users 7]"},
-        {"{{ index (splitList \"/\" .MatchContext.URL.Path) 1 }}", "users"},
-        {"{{ add 1 2 3 }} {{ sub 1 2 }} {{ int .Extra.n.int | add 1 }}", "6 -1 11"},
-        {"{{ (index .Extra \"n\").int }}", "10"},
-    };
     struct bench b;
+    (void)state;
     bench_init(&b);
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rendered); i++) {
+        const char *text = rendered[i].text;
         struct brama_diag diag = {0};
-        if (brama_template_check(&b.arena, brama_str_c(rows[i].text), &diag) != BRAMA_OK)
-            fail_msg("%s: %s", rows[i].text, diag.what);
-        if (render(&b, rows[i].text) != BRAMA_OK)
-            fail_msg("%s: %s", rows[i].text, b.diag.what);
-        EXPECT_STR(rows[i].text, brama_buf_str(&b.out), brama_str_c(rows[i].want));
+        if (brama_template_check(&b.arena, brama_str_c(text), &diag) != BRAMA_OK)
+            fail_msg("%s: %s", text, diag.what);
+        if (render(&b, text) != BRAMA_OK)
+            fail_msg("%s: %s", text, b.diag.what);
+        EXPECT_STR(text, brama_buf_str(&b.out), brama_str_c(rendered[i].want));
     }
     bench_deinit(&b);
 }
