@@ -47,14 +47,10 @@ static void drop_sheet(struct brama__sheet *s)
 
 static bool own(brama_str *out, brama_str s)
 {
-    char *p = malloc(s.n + 1);
-    if (p == NULL)
-        return false;
-    if (s.n != 0)
-        memcpy(p, s.p, s.n);
-    p[s.n] = '\0';
-    *out = (brama_str){p, s.n};
-    return true;
+    char *p = brama_str_dup(s);
+    if (p != NULL)
+        *out = (brama_str){p, s.n};
+    return p != NULL;
 }
 
 static struct brama__sheet *new_sheet(const struct brama_file *f)

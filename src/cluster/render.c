@@ -57,6 +57,15 @@ void brama__render_texts(const struct brama__rendering *r, const char *key,
     brama_json_end(r->out);
 }
 
+brama_str brama__render_aside(const struct brama__rendering *r, const struct brama_buf *aside)
+{
+    if (brama_buf_err(aside) == BRAMA_OK)
+        return brama_buf_str(aside);
+    if (r->out->buf->err == BRAMA_OK)
+        r->out->buf->err = brama_buf_err(aside);
+    return BRAMA_NIL;
+}
+
 void brama__render_member(const struct brama__rendering *r, const char *key, const char *fmt, ...)
 {
     struct brama_arena arena;

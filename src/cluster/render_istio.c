@@ -178,7 +178,7 @@ static void from(const struct brama__rendering *r, const struct brama_rule *rule
             brama_buf_init(&name, r->out->buf->alloc, SIZE_MAX);
             brama_buf_add(&name, jwt->auths[i].issuer);
             brama_buf_add(&name, BRAMA_STR("/*"));
-            brama_json_str(r->out, brama_buf_str(&name));
+            brama_json_str(r->out, brama__render_aside(r, &name));
             brama_buf_deinit(&name);
         }
         brama_json_end(r->out);
@@ -235,9 +235,7 @@ static uint64_t hash_of(const struct brama__rendering *r, const struct brama_rul
     brama__render_selector(&aside, rule);
     to(&aside, rule);
     brama_json_end(&out);
-    uint64_t hash = brama_str_hash(brama_buf_str(&buf));
-    if (brama_buf_err(&buf) != BRAMA_OK && r->out->buf->err == BRAMA_OK)
-        r->out->buf->err = brama_buf_err(&buf);
+    uint64_t hash = brama_str_hash(brama__render_aside(r, &buf));
     brama_buf_deinit(&buf);
     return hash;
 }

@@ -53,9 +53,7 @@ static void v2_regex(const struct brama__rendering *r, brama_str path)
         }
     }
     put(&regex, "$");
-    if (brama_buf_err(&regex) != BRAMA_OK && r->out->buf->err == BRAMA_OK)
-        r->out->buf->err = brama_buf_err(&regex);
-    brama_json_member(r->out, BRAMA_STR("regex"), brama_buf_str(&regex));
+    brama_json_member(r->out, BRAMA_STR("regex"), brama__render_aside(r, &regex));
     brama_buf_deinit(&regex);
 }
 
@@ -189,9 +187,7 @@ static void request_headers(const struct brama__rendering *r, const struct brama
         brama_buf_printf(&cookies, "%s%.*s=%.*s", i != 0 ? "; " : "",
                          BRAMA_FMT(rule->cookies[i].name), BRAMA_FMT(rule->cookies[i].value));
     if (rule->cookie_count != 0)
-        brama_json_member(r->out, BRAMA_STR("Cookie"), brama_buf_str(&cookies));
-    if (brama_buf_err(&cookies) != BRAMA_OK && r->out->buf->err == BRAMA_OK)
-        r->out->buf->err = brama_buf_err(&cookies);
+        brama_json_member(r->out, BRAMA_STR("Cookie"), brama__render_aside(r, &cookies));
     brama_buf_deinit(&cookies);
     brama_json_end(r->out);
     brama_json_end(r->out);

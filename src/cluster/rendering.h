@@ -30,6 +30,8 @@ void brama__render_texts(const struct brama__rendering *r, const char *key,
 /* "key": printf text */
 void brama__render_member(const struct brama__rendering *r, const char *key, const char *fmt, ...)
     BRAMA_PRINTF(3, 4);
+/* The text of a buffer on the side, whose error is out's from here on; empty then. */
+brama_str brama__render_aside(const struct brama__rendering *r, const struct brama_buf *aside);
 /* "methods": [...], in the order of the enum. */
 void brama__render_methods(const struct brama__rendering *r, brama_methods methods);
 /* "selector": {"matchLabels": ...} of the rule's Service. */
