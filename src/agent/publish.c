@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,6 +17,7 @@
 #include "agent/step.h"
 #include "policy/facts.h"
 #include "policy/policy.h"
+#include "shm/shm.h"
 
 static const char *const prefixes[] = {[BRAMA_PACK_NONE] = "",
                                        [BRAMA_PACK_POLICY] = BRAMA_STATE_POLICY,
@@ -87,6 +87,14 @@ static bool is_litter(const struct brama__publisher *p, enum brama_pack_kind kin
     return temporary || number > atomic_load(number_of(p, kind));
 }
 
+/* A page that is written through a mapping has its blocks first: a hole is a crash when the disk is
+ * full. False: errno. */
+static bool has_room(int fd, off_t bytes)
+{
+    errno = posix_fallocate(fd, 0, bytes);
+    return errno == 0;
+}
+
 static enum brama_err make_control(const struct brama__state *state, struct brama_diag *diag)
 {
     static const char temporary[] = BRAMA_STATE_CONTROL ".tmp";
@@ -95,7 +103,7 @@ static enum brama_err make_control(const struct brama__state *state, struct bram
     unlinkat(state->dir_fd, temporary, 0);
     int fd = openat(state->dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     brama__step();
-    bool done = fd >= 0 && ftruncate(fd, BRAMA_CONTROL_BYTES) == 0 &&
+    bool done = fd >= 0 && has_room(fd, BRAMA_CONTROL_BYTES) &&
                 pwrite(fd, &page, sizeof(page), 0) == (ssize_t)sizeof(page) &&
                 brama__state_give(state, fd) && fsync(fd) == 0 &&
                 renameat(state->dir_fd, temporary, state->dir_fd, BRAMA_STATE_CONTROL) == 0;
@@ -117,30 +125,27 @@ static bool is_control(const struct brama_control *control)
 static bool map_control(struct brama__publisher *p)
 {
     const struct brama__state *state = p->state;
-    struct stat st;
-    void *page = MAP_FAILED;
     if (fchmodat(state->dir_fd, BRAMA_STATE_CONTROL, 0640, 0) != 0)
         return false;
     int fd = openat(state->dir_fd, BRAMA_STATE_CONTROL, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return false;
-    if (fstat(fd, &st) == 0 && st.st_size >= BRAMA_CONTROL_BYTES && brama__state_give(state, fd))
-        page = mmap(NULL, BRAMA_CONTROL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (page != MAP_FAILED && is_control(page)) {
+    struct brama_control *page = NULL;
+    if (brama__state_give(state, fd))
+        page = brama_shm_map(fd, BRAMA_CONTROL_BYTES, PROT_READ | PROT_WRITE);
+    if (page != NULL && is_control(page)) {
         p->control = page;
         p->control_fd = fd;
         return true;
     }
-    if (page != MAP_FAILED)
-        munmap(page, BRAMA_CONTROL_BYTES);
+    brama_shm_unmap(page, BRAMA_CONTROL_BYTES);
     close(fd);
     return false;
 }
 
 static void unmap_control(struct brama__publisher *p)
 {
-    if (p->control != NULL)
-        munmap(p->control, BRAMA_CONTROL_BYTES);
+    brama_shm_unmap(p->control, BRAMA_CONTROL_BYTES);
     if (p->control_fd >= 0)
         close(p->control_fd);
     p->control = NULL;
@@ -242,11 +247,10 @@ static enum brama_err read_back(const struct brama__publisher *p, const char *na
     if (fd < 0)
         return cannot(diag, p, "read back", strerror(errno));
     if (fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size == size) {
-        void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-        if (bytes != MAP_FAILED) {
+        const void *bytes = brama_shm_map(fd, size, PROT_READ);
+        if (bytes != NULL)
             err = verify(bytes, size, kind, number);
-            munmap(bytes, size);
-        }
+        brama_shm_unmap(bytes, size);
     }
     close(fd);
     if (err == BRAMA_OK)
@@ -295,14 +299,19 @@ static bool look_at(const struct brama__publisher *p, enum brama_pack_kind kind,
     return true;
 }
 
-/* Is the page under its name still ours? If not, a new one takes its place. */
-static bool control_is_named(struct brama__publisher *p)
+/* Is the page under its name still ours, as long as it was, and what we have mapped? If not, one
+ * that is takes its place. */
+static bool control_is_there(struct brama__publisher *p)
 {
     struct stat ours, named;
     struct brama__publisher made = {.state = p->state, .control_fd = -1};
-    if (fstatat(p->state->dir_fd, BRAMA_STATE_CONTROL, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-        fstat(p->control_fd, &ours) == 0 && named.st_ino == ours.st_ino)
+    bool same = fstatat(p->state->dir_fd, BRAMA_STATE_CONTROL, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+                fstat(p->control_fd, &ours) == 0 && named.st_ino == ours.st_ino &&
+                named.st_dev == ours.st_dev;
+    if (same && brama_shm_whole(p->control_fd, p->control, BRAMA_CONTROL_BYTES))
         return true;
+    if (same && has_room(p->control_fd, BRAMA_CONTROL_BYTES) && !brama_shm_lost(p->control))
+        return false;
     if (make_control(p->state, NULL) == BRAMA_OK && map_control(&made)) {
         unmap_control(p);
         p->control = made.control;
@@ -311,17 +320,10 @@ static bool control_is_named(struct brama__publisher *p)
     return false;
 }
 
-/* Others could cut, change or replace the page; to touch it where it is cut would be the end of us.
- * False: something wasn't right. */
+/* Others could cut, change or replace the page. False: something wasn't right. */
 static bool put_control_right(struct brama__publisher *p)
 {
-    struct stat st;
-    bool right = control_is_named(p);
-    if (fstat(p->control_fd, &st) != 0 || st.st_size < BRAMA_CONTROL_BYTES) {
-        right = false;
-        if (ftruncate(p->control_fd, BRAMA_CONTROL_BYTES) != 0)
-            return false;
-    }
+    bool right = control_is_there(p);
     if (!is_control(p->control)) {
         right = false;
         memcpy(p->control->magic, "BRAMACTL", sizeof(p->control->magic));
@@ -388,6 +390,10 @@ enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind k
         return err;
     }
     (void)put_control_right(p);
+    if (brama_shm_lost(p->control)) {
+        unlinkat(p->state->dir_fd, name, 0);
+        return cannot(diag, p, "tell", "its control page can't be made");
+    }
     (void)look_at(p, kind, number, &p->told[kind]);
     atomic_store_explicit(number_of(p, kind), number, memory_order_release);
     brama__step();
@@ -399,15 +405,12 @@ enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind k
 static void count_worker(struct brama__workers *w, const struct brama__publisher *p, int fd,
                          pid_t master)
 {
-    struct stat st;
-    if (fstat(fd, &st) != 0 || st.st_size < BRAMA_PAGE_BYTES)
-        return;
     if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
         flock(fd, LOCK_UN);
         return; /* its worker is gone */
     }
-    struct brama_worker_page *page = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-    if (page == MAP_FAILED)
+    const struct brama_worker_page *page = brama_shm_map(fd, BRAMA_PAGE_BYTES, PROT_READ);
+    if (page == NULL)
         return;
     uint64_t policy = atomic_load(&page->policy), facts = atomic_load(&page->facts);
     if (memcmp(page->magic, "BRAMAWRK", sizeof(page->magic)) == 0 &&
@@ -421,7 +424,7 @@ static void count_worker(struct brama__workers *w, const struct brama__publisher
         if (facts < w->oldest[BRAMA_PACK_FACTS])
             w->oldest[BRAMA_PACK_FACTS] = facts;
     }
-    munmap(page, BRAMA_PAGE_BYTES);
+    brama_shm_unmap(page, BRAMA_PAGE_BYTES);
 }
 
 struct brama__workers brama__publish_workers(const struct brama__publisher *p, pid_t master)

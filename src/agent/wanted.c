@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "policy/policy.h"
+#include "shm/shm.h"
 
 static enum brama_err complain(struct brama_diag *diag)
 {
@@ -106,21 +106,17 @@ void brama__wanted_take(const struct brama__wanted *w, struct brama_keysets *key
 {
     for (unsigned slot = 0; slot < BRAMA_WORKER_SLOTS; slot++) {
         char name[32];
-        struct stat st;
-        void *page = MAP_FAILED;
         snprintf(name, sizeof(name), BRAMA_STATE_WORKERS "/%u", slot);
         int fd = openat(w->publisher->state->dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)
             continue;
-        if (fstat(fd, &st) == 0 && st.st_size >= BRAMA_PAGE_BYTES)
-            page = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        struct brama_worker_page *p = brama_shm_map(fd, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE);
         close(fd);
-        if (page == MAP_FAILED)
+        if (p == NULL)
             continue;
-        struct brama_worker_page *p = page;
         if (memcmp(p->magic, "BRAMAWRK", sizeof(p->magic)) == 0 && p->format == BRAMA_PAGES_FORMAT)
             take_marks(p, keysets);
-        munmap(page, BRAMA_PAGE_BYTES);
+        brama_shm_unmap(p, BRAMA_PAGE_BYTES);
     }
 }
 

@@ -8,7 +8,7 @@
 
 struct listing {
     struct brama_gw_stream stream; /* first: it is what the stream's functions are given */
-    struct brama_mapped *pin;      /* NULL: nothing in force, an empty list */
+    struct brama_taken *pin;      /* NULL: nothing in force, an empty list */
     const struct brama_slot *slot;
     struct brama_json_out out;
     void (*write)(struct listing *list, uint32_t index);
@@ -28,7 +28,7 @@ static void write_keyset(struct listing *list, uint32_t index)
 
 static void release(struct brama_gw_stream *stream)
 {
-    brama_mapped_unpin(((struct listing *)stream)->pin);
+    brama_taken_unpin(((struct listing *)stream)->pin);
 }
 
 static void begin(struct listing *list)
@@ -65,7 +65,7 @@ static ngx_int_t start(ngx_http_request_t *r, const struct listing *of)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     *list = *of;
     list->slot = brama_gw_slot(r);
-    (void)brama_mapped_pin(list->pin);
+    (void)brama_taken_pin(list->pin);
     list->stream.slice = write_slice;
     list->stream.end = release;
     return brama_gw_stream_start(r, &list->stream, BRAMA_STR("application/json"));
@@ -73,7 +73,7 @@ static ngx_int_t start(ngx_http_request_t *r, const struct listing *of)
 
 ngx_int_t brama_gw_list_apirules(ngx_http_request_t *r)
 {
-    struct brama_mapped *policy = brama_gw_slot(r)->policy;
+    struct brama_taken *policy = brama_gw_slot(r)->policy;
     struct listing list = {.pin = policy,
                            .write = write_apirule,
                            .number_key = BRAMA_STR("policy"),
@@ -86,7 +86,7 @@ ngx_int_t brama_gw_list_apirules(ngx_http_request_t *r)
 
 ngx_int_t brama_gw_list_keysets(ngx_http_request_t *r)
 {
-    struct brama_mapped *facts = brama_gw_slot(r)->facts;
+    struct brama_taken *facts = brama_gw_slot(r)->facts;
     struct listing list = {.pin = facts,
                            .write = write_keyset,
                            .number_key = BRAMA_STR("facts"),

@@ -28,7 +28,7 @@ struct metrics {
     struct brama_gw_stream stream; /* first: it is what the stream's functions are given */
     const struct brama_slot *slot;
     struct brama_arena arena;
-    struct brama_mapped *policy, *facts; /* pinned */
+    struct brama_taken *policy, *facts; /* pinned */
     struct brama_pages pages;
     struct family requests, decisions;
     uint64_t durations[BRAMA_COUNT_VERDICTS][BRAMA_COUNT_BUCKETS + 1];
@@ -332,8 +332,8 @@ static void release(struct brama_gw_stream *stream)
 {
     struct metrics *m = (struct metrics *)stream;
 
-    brama_mapped_unpin(m->policy);
-    brama_mapped_unpin(m->facts);
+    brama_taken_unpin(m->policy);
+    brama_taken_unpin(m->facts);
     brama_arena_deinit(&m->arena);
 }
 
@@ -345,8 +345,8 @@ ngx_int_t brama_gw_metrics(ngx_http_request_t *r)
     if (m == NULL)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     m->slot = slot;
-    m->policy = brama_mapped_pin(slot->policy);
-    m->facts = brama_mapped_pin(slot->facts);
+    m->policy = brama_taken_pin(slot->policy);
+    m->facts = brama_taken_pin(slot->facts);
     brama_arena_init(&m->arena, NULL, ARENA_MAX_BYTES);
     brama_pages_read(&m->pages, slot);
     m->stream.slice = write_slice;

@@ -3,9 +3,9 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "shm/shm.h"
 
 static uint64_t load(const _Atomic uint64_t *n)
 {
@@ -32,20 +32,15 @@ static void add(struct brama_pages *out, const struct brama_worker_page *page, u
 
 static void read_one(struct brama_pages *out, int fd, unsigned index)
 {
-    struct stat st;
-
-    if (fstat(fd, &st) != 0 || (size_t)st.st_size < sizeof(struct brama_worker_page))
-        return;
     /* The lock of another description is in our way even if that one is our own. */
     bool live = flock(fd, LOCK_SH | LOCK_NB) != 0 && ngx_errno == EWOULDBLOCK;
-    void *bytes = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-    if (bytes == MAP_FAILED)
+    const struct brama_worker_page *page = brama_shm_map(fd, BRAMA_PAGE_BYTES, PROT_READ);
+    if (page == NULL)
         return;
-    const struct brama_worker_page *page = bytes;
     if (memcmp(page->magic, "BRAMAWRK", sizeof(page->magic)) == 0 &&
         page->format == BRAMA_PAGES_FORMAT)
         add(out, page, index, live);
-    (void)munmap(bytes, BRAMA_PAGE_BYTES);
+    brama_shm_unmap(page, BRAMA_PAGE_BYTES);
 }
 
 void brama_pages_read(struct brama_pages *out, const struct brama_slot *slot)

@@ -4,6 +4,7 @@
 #include "gateway/slot.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -128,8 +129,13 @@ void brama_poke_open(struct brama_slot *slot)
 
 void brama_poke_close(struct brama_slot *slot)
 {
+    struct stat st;
+
     if (slot->socket == NULL)
         return;
     ngx_close_connection(slot->socket);
-    (void)unlink(slot->socket_path);
+    slot->socket = NULL;
+    /* Where the page has lost its name, the socket's may be somebody else's. */
+    if (fstat(slot->page_fd, &st) == 0 && st.st_nlink != 0)
+        (void)unlink(slot->socket_path);
 }

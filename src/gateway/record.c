@@ -2,6 +2,7 @@
 #include "gateway/shared.h"
 #include "policy/explain.h"
 #include "policy/refusals.h"
+#include "shm/shm.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -70,6 +71,11 @@ void brama_recorder_close(struct brama_recorder *rec)
         (void)close(rec->fd);
     brama_buf_deinit(&rec->text);
     free(rec);
+}
+
+bool brama_recorder_is_whole(const struct brama_recorder *rec)
+{
+    return rec->ring == NULL || brama_shm_whole(rec->fd, rec->ring, sizeof(*rec->ring));
 }
 
 static bool may_trace(struct brama_recorder *rec)

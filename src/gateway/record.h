@@ -24,6 +24,8 @@ struct brama_recorder;
  * error log says so. NULL: no memory. */
 struct brama_recorder *brama_recorder_open(const struct brama_slot *slot);
 void brama_recorder_close(struct brama_recorder *recorder);
+/* False: somebody has cut or removed the ring's file. */
+bool brama_recorder_is_whole(const struct brama_recorder *recorder);
 
 /* The engine's own refusal. */
 void brama_gw_record_decision(ngx_http_request_t *r, const struct brama_engine *engine,

@@ -1,9 +1,9 @@
 #include "gateway/shared.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "shm/shm.h"
 
 static void path_of(char out[NGX_MAX_PATH], const struct brama_slot *slot, unsigned index,
                     const char *suffix)
@@ -16,7 +16,7 @@ void *brama_shared_own(int *fd, const struct brama_slot *slot, const char *suffi
                        size_t room_bytes)
 {
     char path[NGX_MAX_PATH];
-    void *p = MAP_FAILED;
+    void *p = NULL;
 
     *fd = -1;
     if (slot->page_fd == -1) /* no slot: nobody would look for it */
@@ -25,29 +25,25 @@ void *brama_shared_own(int *fd, const struct brama_slot *slot, const char *suffi
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (*fd != -1 && ftruncate(*fd, (off_t)bytes) == 0 &&
         posix_fallocate(*fd, 0, (off_t)room_bytes) == 0)
-        p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-    return p != MAP_FAILED ? p : NULL;
+        p = brama_shm_map(*fd, bytes, PROT_READ | PROT_WRITE);
+    return p;
 }
 
 const void *brama_shared_read(const struct brama_slot *slot, unsigned index, const char *suffix,
                               size_t bytes)
 {
     char path[NGX_MAX_PATH];
-    struct stat st;
-    void *p = MAP_FAILED;
 
     path_of(path, slot, index, suffix);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd == -1)
         return NULL;
-    if (fstat(fd, &st) == 0 && (size_t)st.st_size >= bytes)
-        p = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+    const void *p = brama_shm_map(fd, bytes, PROT_READ);
     (void)close(fd);
-    return p != MAP_FAILED ? p : NULL;
+    return p;
 }
 
 void brama_shared_unmap(const void *p, size_t bytes)
 {
-    if (p != NULL)
-        (void)munmap((void *)(uintptr_t)p, bytes);
+    brama_shm_unmap(p, bytes);
 }

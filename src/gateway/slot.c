@@ -14,6 +14,7 @@
 #include "gateway/record.h"
 #include "gateway/shared.h"
 #include "policy/counts.h"
+#include "shm/shm.h"
 
 #define LOOK_AGAIN_MS 1000      /* a lost poke costs at most this */
 #define ARENA_BYTES (4u << 20)  /* a decision over 60 KiB of headers and an 8 KiB token, ample */
@@ -43,33 +44,34 @@ void brama_slot_path(const struct brama_slot *slot, char *out, const char *name,
 
 static void unmap_control(struct brama_slot *slot)
 {
-    if (slot->control != NULL)
-        (void)munmap((void *)(uintptr_t)slot->control, sizeof(struct brama_control));
+    brama_shm_unmap(slot->control, sizeof(struct brama_control));
     slot->control = NULL;
 }
 
-/* The control page is made once. Only where somebody has removed it does the agent make another. */
+/* The control page is made once. Only where somebody has removed it does the agent make another;
+ * one that was cut is the agent's to mend. Until then what was mapped stays, or zeros: nothing
+ * newer.
+ */
 static void map_control(struct brama_slot *slot)
 {
     char path[NGX_MAX_PATH];
     struct stat st;
 
     brama_slot_path(slot, path, BRAMA_STATE_CONTROL, 0);
-    if (slot->control != NULL && (stat(path, &st) != 0 || st.st_ino == slot->control_inode))
+    if (slot->control != NULL && !brama_shm_lost(slot->control) &&
+        (stat(path, &st) != 0 || st.st_ino == slot->control_inode))
         return;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1)
         return; /* the agent hasn't made it yet */
-    void *bytes = MAP_FAILED;
-    if (fstat(fd, &st) == 0 && (size_t)st.st_size >= sizeof(struct brama_control))
-        bytes = mmap(NULL, sizeof(struct brama_control), PROT_READ, MAP_SHARED, fd, 0);
+    const struct brama_control *control = brama_shm_map(fd, sizeof(*control), PROT_READ);
+    bool known = fstat(fd, &st) == 0;
     (void)close(fd);
-    if (bytes == MAP_FAILED)
+    if (control == NULL)
         return; /* being made */
-    const struct brama_control *control = bytes;
-    if (memcmp(control->magic, CONTROL_MAGIC, sizeof(control->magic)) != 0 ||
+    if (!known || memcmp(control->magic, CONTROL_MAGIC, sizeof(control->magic)) != 0 ||
         control->format != BRAMA_PAGES_FORMAT) {
-        (void)munmap(bytes, sizeof(struct brama_control));
+        brama_shm_unmap(control, sizeof(*control));
         return;
     }
     unmap_control(slot);
@@ -78,7 +80,7 @@ static void map_control(struct brama_slot *slot)
 }
 
 /* One file moves to a newer number, or stays. */
-static void take(struct brama_slot *slot, struct brama_mapped **in_force, uint64_t number,
+static void take(struct brama_slot *slot, struct brama_taken **in_force, uint64_t number,
                  uint64_t *failed, const char *name, enum brama_pack_kind kind)
 {
     char path[NGX_MAX_PATH];
@@ -86,13 +88,13 @@ static void take(struct brama_slot *slot, struct brama_mapped **in_force, uint64
     brama_slot_path(slot, path, name, number);
     /* The first one may lie there since long ago; later ones come fresh from the agent's own look.
      */
-    struct brama_mapped *m = brama_mapped_open(path, number, kind, *in_force == NULL);
+    struct brama_taken *m = brama_taken_open(path, number, kind, *in_force == NULL);
     if (m == NULL) {
         *failed = number;
         brama_slot_problem(slot, "can't take", path);
         return;
     }
-    brama_mapped_unpin(*in_force);
+    brama_taken_unpin(*in_force);
     *in_force = m;
     if (slot->counts == NULL)
         return;
@@ -100,7 +102,7 @@ static void take(struct brama_slot *slot, struct brama_mapped **in_force, uint64
     atomic_store_explicit(&slot->counts->taken_at_s, (uint64_t)ngx_time(), memory_order_relaxed);
 }
 
-static uint64_t number_of(const struct brama_mapped *m)
+static uint64_t number_of(const struct brama_taken *m)
 {
     return m != NULL ? m->number : 0;
 }
@@ -171,16 +173,29 @@ static void sign_page(struct brama_slot *slot)
     atomic_store_explicit(&page->facts, number_of(slot->facts), memory_order_release);
 }
 
-/* The page of an earlier worker keeps its counters, so that sums never go back. */
+static void unmap_page(struct brama_slot *slot)
+{
+    if (slot->page_is_private)
+        (void)munmap(slot->page, BRAMA_PAGE_BYTES);
+    else
+        brama_shm_unmap(slot->page, BRAMA_PAGE_BYTES);
+    slot->page_is_private = false;
+}
+
+/* The page of an earlier worker keeps its counters, and one of our own takes ours along, so that
+ * sums never go back. */
 static void claim_page(struct brama_slot *slot, struct brama_worker_page *page)
 {
     if (memcmp(page->magic, PAGE_MAGIC, sizeof(page->magic)) != 0 ||
-        page->format != BRAMA_PAGES_FORMAT)
+        page->format != BRAMA_PAGES_FORMAT) {
         memset(page, 0, sizeof(*page));
+        if (slot->page != NULL)
+            memcpy(page, slot->page, sizeof(*page));
+    }
     for (size_t i = 0; i < BRAMA_PAGE_WANTED; i++)
         atomic_store_explicit(&page->wanted[i], 0, memory_order_relaxed);
     if (slot->page != NULL)
-        (void)munmap(slot->page, BRAMA_PAGE_BYTES);
+        unmap_page(slot);
     slot->page = page;
     sign_page(slot);
 }
@@ -192,7 +207,7 @@ static enum try try_slot(struct brama_slot *slot, unsigned index)
 {
     char path[NGX_MAX_PATH];
     enum try result = TRY_TAKEN;
-    void *bytes = MAP_FAILED;
+    void *bytes = NULL;
     u_char *end = ngx_snprintf((u_char *)path, sizeof(path) - 1, "%V/" BRAMA_STATE_WORKERS "/%ui",
                                &slot->state_dir, (ngx_uint_t)index);
 
@@ -203,9 +218,9 @@ static enum try try_slot(struct brama_slot *slot, unsigned index)
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         result = TRY_NO_ROOM;
         if (posix_fallocate(fd, 0, BRAMA_PAGE_BYTES) == 0)
-            bytes = mmap(NULL, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+            bytes = brama_shm_map(fd, BRAMA_PAGE_BYTES, PROT_READ | PROT_WRITE);
     }
-    if (bytes == MAP_FAILED) {
+    if (bytes == NULL) {
         (void)close(fd);
         return result;
     }
@@ -234,8 +249,25 @@ static bool open_page(struct brama_slot *slot)
     if (bytes == MAP_FAILED)
         return false;
     claim_page(slot, bytes);
+    slot->page_is_private = true;
     brama_slot_problem(slot, "can't have a worker page under", (const char *)slot->state_dir.data);
     return true;
+}
+
+static void close_counts(struct brama_slot *slot)
+{
+    brama_shared_unmap(slot->counts, sizeof(*slot->counts));
+    if (slot->counts_fd != -1)
+        (void)close(slot->counts_fd);
+    slot->counts = NULL;
+    slot->counts_fd = -1;
+}
+
+static bool records_are_whole(const struct brama_slot *slot)
+{
+    return brama_recorder_is_whole(slot->recorder) &&
+           (slot->counts == NULL ||
+            brama_shm_whole(slot->counts_fd, slot->counts, sizeof(*slot->counts)));
 }
 
 /* What lies beside the page, under its number. False: no memory; what was there stays. */
@@ -247,6 +279,7 @@ static bool open_records(struct brama_slot *slot)
         return false;
     brama_recorder_close(slot->recorder);
     slot->recorder = recorder;
+    close_counts(slot);
     slot->counts = brama_shared_own(&slot->counts_fd, slot, BRAMA_STATE_COUNTS,
                                     sizeof(*slot->counts), sizeof(*slot->counts));
     if (slot->counts != NULL)
@@ -254,10 +287,23 @@ static bool open_records(struct brama_slot *slot)
     return true;
 }
 
-/* It began without one. */
-static void try_page_again(struct brama_slot *slot)
+/* Somebody has cut or removed what we write to, or it began without: what can be had is taken,
+ * under this number or another. */
+static void have_pages(struct brama_slot *slot)
 {
-    if (!find_slot(slot))
+    bool had = slot->page_fd != -1;
+
+    if (had && brama_shm_whole(slot->page_fd, slot->page, BRAMA_PAGE_BYTES)) {
+        if (!records_are_whole(slot))
+            (void)open_records(slot);
+        return;
+    }
+    if (had) {
+        brama_poke_close(slot);
+        (void)close(slot->page_fd); /* and with it the lock: it may be had again */
+        slot->page_fd = -1;
+    }
+    if (had ? !open_page(slot) : !find_slot(slot))
         return;
     brama_poke_open(slot);
     (void)open_records(slot);
@@ -269,8 +315,7 @@ static void on_timer(ngx_event_t *ev)
 
     map_control(slot);
     brama_slot_refresh(slot);
-    if (slot->page_fd == -1)
-        try_page_again(slot);
+    have_pages(slot);
     sign_page(slot);
     /* nginx tells idle connections of its exit once. An HTTP/2 one whose handshake was under way
      * just then isn't among them, and would be served until --drain cuts it. */
@@ -327,20 +372,18 @@ void brama_slot_close(struct brama_slot *slot)
     if (slot->timer.timer_set)
         ngx_del_timer(&slot->timer);
     brama_poke_close(slot);
-    brama_mapped_unpin(slot->policy);
-    brama_mapped_unpin(slot->facts);
+    brama_taken_unpin(slot->policy);
+    brama_taken_unpin(slot->facts);
     brama_pool_free(slot->pool);
     brama_park_free(slot->park);
     brama_recorder_close(slot->recorder);
-    brama_shared_unmap(slot->counts, sizeof(*slot->counts));
-    if (slot->counts_fd != -1)
-        (void)close(slot->counts_fd);
+    close_counts(slot);
     brama_memory_free(slot->memory);
     brama_arena_deinit(&slot->arena);
     brama_buf_deinit(&slot->line);
     unmap_control(slot);
     if (slot->page != NULL)
-        (void)munmap(slot->page, BRAMA_PAGE_BYTES);
+        unmap_page(slot);
     if (slot->page_fd != -1)
         (void)close(slot->page_fd); /* and with it the lock */
     free(slot);

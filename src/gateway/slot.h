@@ -22,8 +22,8 @@ struct brama_park;
 struct brama_recorder;
 struct brama_pool;
 
-/* One mapped file; lives while it is in force or pinned. */
-struct brama_mapped {
+/* One file, in memory; lives while it is in force or pinned. */
+struct brama_taken {
     unsigned refs;
     uint64_t number;
     void *bytes;
@@ -38,12 +38,13 @@ struct brama_slot {
     const struct brama_control *control; /* NULL: not made yet */
     ino_t control_inode;
     struct brama_worker_page *page; /* never NULL: a private one if no slot was free */
-    int page_fd;                    /* holds the flock; -1: none */
+    bool page_is_private;
+    int page_fd; /* holds the flock; -1: none */
     unsigned index;
     ngx_connection_t *socket;
     char socket_path[NGX_MAX_PATH];
     ngx_event_t timer;
-    struct brama_mapped *policy, *facts;  /* in force; NULL: none */
+    struct brama_taken *policy, *facts;   /* in force; NULL: none */
     uint64_t failed_policy, failed_facts; /* couldn't be taken: not again before a poke */
     struct brama_memory *memory;
     struct brama_memory_counts counted; /* of memory, already in the page */
@@ -71,9 +72,9 @@ struct brama_engine brama_slot_engine(const struct brama_slot *slot);
 /* How far the fetches of a key set are; NULL: nobody follows them. */
 const struct brama_control_keyset *brama_slot_keyset(const struct brama_slot *slot, uint64_t id);
 
-/* Keep a file mapped over several events. Both take NULL. */
-struct brama_mapped *brama_mapped_pin(struct brama_mapped *m);
-void brama_mapped_unpin(struct brama_mapped *m);
+/* Keep a file in memory over several events. Both take NULL. */
+struct brama_taken *brama_taken_pin(struct brama_taken *m);
+void brama_taken_unpin(struct brama_taken *m);
 
 /* n random bytes. */
 void brama_slot_random(struct brama_slot *slot, uint8_t *out, size_t n);
@@ -88,9 +89,9 @@ void brama_slot_path(const struct brama_slot *slot, char *out, const char *name,
 void brama_poke_open(struct brama_slot *slot);
 void brama_poke_close(struct brama_slot *slot);
 
-/* slot_take.c: open, map and check state/NAME<number>; NULL: it can't be taken. whole: look through
+/* slot_take.c: read and check state/NAME<number>; NULL: it can't be taken. whole: look through
  * all of it. */
-struct brama_mapped *brama_mapped_open(const char *path, uint64_t number, enum brama_pack_kind kind,
-                                       bool whole);
+struct brama_taken *brama_taken_open(const char *path, uint64_t number, enum brama_pack_kind kind,
+                                     bool whole);
 
 #endif

@@ -10,6 +10,7 @@ import { buildDir, root } from '../flow/lib/place.mjs';
 // Each folder with those that it may use directly; what those may use, it may use, too.
 const ARROWS = {
   base: [],
+  shm: ['base'],
   json: ['base'],
   crypto: ['base'],
   jose: ['json', 'crypto'],
@@ -20,10 +21,10 @@ const ARROWS = {
   http: ['base'],
   source: ['http', 'rule', 'jose'],
   client: ['http'],
-  agent: ['policy', 'source'],
+  agent: ['policy', 'source', 'shm'],
   issuer: ['jose'],
   cluster: ['rule'],
-  gateway: ['policy'],
+  gateway: ['policy', 'shm'],
   cli: ['agent', 'client', 'cluster', 'issuer'], // all but gateway
 };
 // brama_random() is handed down from where the program starts; crypto only gives it a home.

@@ -1,4 +1,5 @@
-// A published file is changed, cut or removed: nobody is let in for it, it is said, and healed.
+// A published file is changed, cut or removed: nobody is let in for it, it is said, and healed. More about
+// cut ones: crash_cut.
 import assert from 'node:assert/strict';
 import { rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -35,17 +36,6 @@ for (const kind of ['policy', 'facts']) {
       await p.passes();
     });
   }
-  test(`${kind} is cut while workers have it mapped: a worker may die of it, nobody is let in, and the agent's next look heals it`, async () => {
-    await p.open({ asan: ['handle_sigbus=0'] });
-    const before = p.told(kind);
-    truncateSync(p.fileOf(kind), 0);
-    const answer = await p.get('/secret');
-    assert.ok([0, 404, 503].includes(answer.status), `${answer.status}`);
-    await until('a new number', () => p.told(kind) > before);
-    await p.gw.ready();
-    await p.passes();
-  });
-
   for (const [what, damage] of Object.entries({ ...damages, 'it is cut': (file) => truncateSync(file, statSync(file).size - 1), 'it is empty': (file) => truncateSync(file, 0) })) {
     test(`${kind}, without an agent: ${what}; a worker that starts then refuses, and says so`, async () => {
       await p.open();

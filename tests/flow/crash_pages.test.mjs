@@ -1,6 +1,7 @@
-// The pages that agent and workers share are overwritten, cut or removed: put right by whoever's they are.
+// The pages that agent and workers share are overwritten or removed: put right by whoever's they are. Cut
+// ones: crash_cut.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { patient, poke, rule } from './lib/patient.mjs';
@@ -50,16 +51,27 @@ for (const [what, damage] of Object.entries(controlDamages)) {
   });
 }
 
-test('a worker\'s page that becomes noise or is cut: put right', async () => {
-  await p.open({ asan: ['handle_sigbus=0'] });
+test('a worker\'s page that becomes noise: signed again', async () => {
+  await p.open();
   const page = path.join(p.gw.state, 'workers/0');
   poke(page, 0, Buffer.alloc(64, 0xa5));
   await until('it to be signed again', () => readFileSync(page).subarray(0, 8).toString() === 'BRAMAWRK');
   await p.gw.ready();
   await p.passes();
-  truncateSync(page, 0);
-  await p.get('/x'); // the worker may die of it: its counters are there
-  await until('a whole page', () => statSync(page).size >= 4096);
+});
+
+test('all that a worker writes to is removed: it makes it anew', async () => {
+  await p.open({ args: ['--workers', '2'] });
+  await p.passes();
+  const folder = path.join(p.gw.state, 'workers');
+  const names = readdirSync(folder).sort();
+  const workers = p.workers();
+  for (const name of names) rmSync(path.join(folder, name));
+  await until('all of it to be there', () => names.every((name) => existsSync(path.join(folder, name))));
   await p.gw.ready();
   await p.passes();
+  assert.deepEqual(p.workers(), workers);
+  // Poked at its new socket, a worker doesn't wait for its next look.
+  p.gw.write('rule.yaml', rule('/later'));
+  await p.inForce('/later');
 });
