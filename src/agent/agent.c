@@ -34,8 +34,7 @@ struct agent {
     struct brama_resolver *resolver;
     struct brama_watch *watch;
     struct brama_arena arena; /* of roots and standard input */
-    brama_str *roots;
-    size_t root_count;
+    struct brama__sheets_in sources;
     brama_str stdin_text;
     struct brama__round *in_force, *next;
     struct brama_buf facts; /* as published */
@@ -219,15 +218,15 @@ static void on_host(void *ctx, brama_str host)
     facts_changed(a);
 }
 
-static void read_sources(struct agent *a)
+/* touched: as brama_watch_changed. */
+static void read_sources(struct agent *a, const struct brama_touched *touched, size_t count)
 {
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
-    struct brama__round_in in = {.inputs = &a->options->inputs,
-                                 .roots = a->roots,
-                                 .root_count = a->root_count,
-                                 .stdin_text = &a->stdin_text,
-                                 .before = last != NULL ? &last->sheets : NULL,
-                                 .goods = &a->goods};
+    struct brama__round_in in = {
+        .inputs = &a->options->inputs, .sheets = a->sources, .goods = &a->goods};
+    in.sheets.before = last != NULL ? &last->sheets : NULL;
+    in.sheets.touched = touched;
+    in.sheets.touched_count = count;
     struct brama__round *r;
     struct brama_diag diag = {0};
 
@@ -256,11 +255,11 @@ static void read_sources(struct agent *a)
         uv_timer_start(&a->patience, on_patience, FIRST_FETCH_MS, 0);
 }
 
-static void on_sources(void *ctx)
+static void on_sources(void *ctx, const struct brama_touched *touched, size_t count)
 {
     struct agent *a = ctx;
     if (!a->stopping)
-        read_sources(a);
+        read_sources(a, touched, count);
 }
 
 static void look_at_certificate(struct agent *a)
@@ -306,7 +305,7 @@ static void on_tick(uv_timer_t *timer)
     if (a->facts_due)
         facts_changed(a);
     if (a->next == NULL && (a->in_force == NULL || a->in_force->hash == 0))
-        read_sources(a);
+        read_sources(a, NULL, 0);
     if (a->next == NULL && a->in_force != NULL && !a->settled)
         settle(a);
     brama__wanted_take(&a->wanted, a->keysets);
@@ -347,15 +346,16 @@ static int find_roots(struct agent *a)
 {
     const struct brama_inputs *in = &a->options->inputs;
     bool stdin_asked = false;
-    a->roots = brama_arena_array(&a->arena, in->path_count + 1, sizeof(*a->roots));
-    if (a->roots == NULL)
+    brama_str *roots = brama_arena_array(&a->arena, in->path_count + 1, sizeof(*roots));
+    if (roots == NULL)
         return BUG;
-    a->roots[a->root_count++] =
-        brama_arena_printf(&a->arena, "%s/" BRAMA_STATE_RULES, a->state.dir);
+    roots[0] = brama_arena_printf(&a->arena, "%s/" BRAMA_STATE_RULES, a->state.dir);
     for (size_t i = 0; i < in->path_count; i++) {
-        a->roots[a->root_count++] = in->paths[i];
+        roots[i + 1] = in->paths[i];
         stdin_asked = stdin_asked || brama_str_eq(in->paths[i], BRAMA_STR("-"));
     }
+    a->sources = (struct brama__sheets_in){
+        .roots = roots, .root_count = in->path_count + 1, .stdin_text = &a->stdin_text};
     if (stdin_asked && brama_files_stdin(&a->stdin_text, &a->arena) != BRAMA_OK) {
         brama__say("standard input can't be read");
         return UNUSABLE;
@@ -396,7 +396,7 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
     int code = find_roots(a);
     if (code != DONE)
         return code;
-    err = brama__round_check_roots(a->roots, a->root_count, &a->stdin_text, &diag);
+    err = brama__round_check_roots(a->sources.roots, a->sources.root_count, &a->stdin_text, &diag);
     if (err != BRAMA_OK) {
         brama__say_diag(&diag);
         return err == BRAMA_ERR_INVALID ? UNUSABLE : BUG;
@@ -426,7 +426,8 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
     if (err == BRAMA_OK)
         err = brama_resolver_new(&a->resolver, &a->loop, on_host, a);
     if (err == BRAMA_OK)
-        err = brama_watch_new(&a->watch, &a->loop, a->roots, a->root_count, on_sources, a);
+        err = brama_watch_new(&a->watch, &a->loop, a->sources.roots, a->sources.root_count,
+                              on_sources, a);
     if (err == BRAMA_OK)
         err = brama__wanted_open(&a->wanted, &a->loop, &a->publisher, on_poke, a, &diag);
     return code_of(err, &diag);
@@ -489,7 +490,7 @@ int brama_agent_run(const struct brama_agent_options *options)
     start_loop_handles(a);
     int code = open_world(a, &resolver);
     if (code == DONE) {
-        read_sources(a);
+        read_sources(a, NULL, 0);
         uv_run(&a->loop, UV_RUN_DEFAULT);
         code = a->exit_code;
     }

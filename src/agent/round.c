@@ -32,8 +32,7 @@ bool brama__round_read(struct brama__round **out, const struct brama__round_in *
         return false;
     brama_arena_init(&r->arena, NULL, ROUND_BYTES);
     brama_buf_init(&r->bytes, NULL, BRAMA__POLICY_BYTES);
-    if (brama__sheets_read(&r->sheets, &r->arena, in->before, in->roots, in->root_count,
-                           in->stdin_text) != BRAMA_OK) {
+    if (brama__sheets_read(&r->sheets, &r->arena, &in->sheets) != BRAMA_OK) {
         brama__round_free(r);
         *out = NULL;
         return false;

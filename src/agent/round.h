@@ -26,11 +26,8 @@ struct brama__round {
 
 struct brama__round_in {
     const struct brama_inputs *inputs;
-    const brama_str *roots; /* the applied rules first, then -f */
-    size_t root_count;
-    const brama_str *stdin_text;        /* of "-" */
-    const struct brama__sheets *before; /* of the newest round; NULL: none */
-    struct brama__goods *goods;         /* what they are served under stays theirs */
+    struct brama__sheets_in sheets; /* roots: the applied rules first, then -f */
+    struct brama__goods *goods;     /* what they are served under stays theirs */
 };
 
 /* A path that doesn't exist is a slip of the hand at the start, and an accident later.

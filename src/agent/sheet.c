@@ -308,20 +308,24 @@ size_t brama__sheets_bytes(const struct brama__sheets *sheets)
 }
 
 enum brama_err brama__sheets_read(struct brama__sheets *out, struct brama_arena *arena,
-                                  const struct brama__sheets *before, const brama_str *roots,
-                                  size_t root_count, const brama_str *stdin_text)
+                                  const struct brama__sheets_in *in)
 {
-    struct brama_files_options options = {
-        .stdin_text = stdin_text, .known = is_known, .ctx = (void *)(uintptr_t)before};
+    struct brama_files_options options = {.stdin_text = in->stdin_text,
+                                          .known = is_known,
+                                          .ctx = (void *)(uintptr_t)in->before,
+                                          .touched = in->touched,
+                                          .touched_count = in->touched_count};
+    if (in->before != NULL && in->touched != NULL)
+        options.before = &in->before->files;
     *out = (struct brama__sheets){.at = {.arena = arena}};
-    enum brama_err err = brama_files_read(&out->files, arena, roots, root_count, &options);
+    enum brama_err err = brama_files_read(&out->files, arena, in->roots, in->root_count, &options);
     if (err != BRAMA_OK)
         return err;
     out->p = brama_arena_array(arena, out->files.count, sizeof(struct brama__sheet *));
     if (out->p == NULL)
         return BRAMA_ERR_NOMEM;
     for (size_t i = 0; i < out->files.count && err == BRAMA_OK; i++)
-        err = take_file(out, arena, &out->files.file[i], before);
+        err = take_file(out, arena, &out->files.file[i], in->before);
     return err == BRAMA_OK && brama__sheets_bytes(out) > SHEETS_BYTES ? BRAMA_ERR_NOMEM : err;
 }
 

@@ -1,7 +1,7 @@
 /* Rule files as they were parsed, kept from one round to the next. A file that didn't change isn't
  * read again; of one that did, only the documents that differ are parsed.
  *
- *     brama__sheets_read(&now, &arena, &before, roots, root_count, &stdin_text);
+ *     brama__sheets_read(&now, &arena, &in);         // in.before = &before
  *     brama__sheets_add(&world, &now);
  *     brama__sheets_free(&before);      // what now has too, stays
  *
@@ -39,13 +39,21 @@ struct brama__sheets {
     size_t problems;     /* sheets that have one */
 };
 
-/* before: of the round before, NULL for none. The lists are the arena's, the sheets are shared.
- * BRAMA_ERR_NOMEM only: then out is to be freed, too. */
+struct brama__sheets_in {
+    const brama_str *roots;
+    size_t root_count;
+    const brama_str *stdin_text;        /* of "-" */
+    const struct brama__sheets *before; /* of the round before; NULL: none */
+    /* All that may have changed since then; NULL: anything may. */
+    const struct brama_touched *touched;
+    size_t touched_count;
+};
+
+/* The lists are the arena's, the sheets are shared. BRAMA_ERR_NOMEM only: then out is to be freed,
+ * too. */
 BRAMA_MUST_USE enum brama_err brama__sheets_read(struct brama__sheets *out,
                                                  struct brama_arena *arena,
-                                                 const struct brama__sheets *before,
-                                                 const brama_str *roots, size_t root_count,
-                                                 const brama_str *stdin_text);
+                                                 const struct brama__sheets_in *in);
 void brama__sheets_free(struct brama__sheets *sheets);
 
 /* NULL: there is no such file. */

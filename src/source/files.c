@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -143,12 +144,16 @@ static void read_file(struct reading *r, struct brama_file *f, const struct stat
         close(fd);
 }
 
-static int is_wanted(const struct dirent *entry)
+bool brama_file_is_wanted(brama_str name)
 {
-    brama_str name = brama_str_c(entry->d_name);
-    return name.p[0] != '.' &&
+    return name.n != 0 && name.p[0] != '.' &&
            (brama_str_ends(name, BRAMA_STR(".yaml")) || brama_str_ends(name, BRAMA_STR(".yml")) ||
             brama_str_ends(name, BRAMA_STR(".json")));
+}
+
+static int is_wanted(const struct dirent *entry)
+{
+    return brama_file_is_wanted(brama_str_c(entry->d_name));
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -163,6 +168,21 @@ static void add_broken(struct reading *r, brama_str root, brama_str problem)
         (struct brama_file){.name = brama_arena_copy(r->arena, root), .problem = problem};
 }
 
+/* An entry of a folder; what is below it isn't ours. */
+static void read_entry(struct reading *r, brama_str root, brama_str name)
+{
+    const char *slash = brama_str_ends(root, BRAMA_STR("/")) ? "" : "/";
+    brama_str path =
+        brama_arena_printf(r->arena, "%.*s%s%.*s", BRAMA_FMT(root), slash, BRAMA_FMT(name));
+    struct stat st;
+    bool there = path.p != NULL && stat(path.p, &st) == 0;
+    if (path.p == NULL || (there && S_ISDIR(st.st_mode)))
+        return;
+    struct brama_file *f = r->out->count < BRAMA_FILES_MAX ? add(r, path) : NULL;
+    if (f != NULL)
+        read_file(r, f, there ? &st : NULL);
+}
+
 static void read_folder(struct reading *r, brama_str root)
 {
     struct dirent **entries;
@@ -171,24 +191,93 @@ static void read_folder(struct reading *r, brama_str root)
         add_broken(r, root, problem_of(r, BRAMA_ERR_IO));
         return;
     }
-    const char *slash = brama_str_ends(root, BRAMA_STR("/")) ? "" : "/";
     for (int i = 0; i < n; i++) {
-        brama_str path =
-            brama_arena_printf(r->arena, "%.*s%s%s", BRAMA_FMT(root), slash, entries[i]->d_name);
+        read_entry(r, root, brama_str_c(entries[i]->d_name));
         free(entries[i]);
-        struct stat st;
-        bool there = path.p != NULL && stat(path.p, &st) == 0;
-        if (path.p == NULL || (there && S_ISDIR(st.st_mode)))
-            continue;
-        struct brama_file *f = r->out->count < BRAMA_FILES_MAX ? add(r, path) : NULL;
-        if (f != NULL)
-            read_file(r, f, there ? &st : NULL);
     }
     free(entries);
 }
 
-static void read_root(struct reading *r, brama_str root)
+static brama_str name_in_folder(const struct brama_file *f)
 {
+    return brama_str_from(f->name, brama_str_find_last(f->name, '/') + 1);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return brama_str_cmp(*(const brama_str *)a, *(const brama_str *)b);
+}
+
+/* What of this root is touched and wanted, sorted; may name one twice. */
+static brama_str *touched_names(const struct reading *r, size_t root, size_t *count)
+{
+    const struct brama_files_options *o = r->options;
+    brama_str *names = brama_arena_array(r->arena, o->touched_count + 1, sizeof(*names));
+    *count = 0;
+    for (size_t i = 0; names != NULL && i < o->touched_count; i++)
+        if (o->touched[i].root == root && brama_file_is_wanted(o->touched[i].name))
+            names[(*count)++] = o->touched[i].name;
+    if (*count != 0)
+        qsort(names, *count, sizeof(*names), by_text);
+    return names;
+}
+
+/* The entry of that name, if there is one. */
+static void read_named(struct reading *r, brama_str root, int folder, brama_str name)
+{
+    char c_name[NAME_MAX + 1];
+    struct stat st;
+    if (name.n > NAME_MAX)
+        return;
+    memcpy(c_name, name.p, name.n);
+    c_name[name.n] = '\0';
+    if (fstatat(folder, c_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        read_entry(r, root, name);
+}
+
+static void keep(struct reading *r, brama_str root, int folder, const struct brama_file *before)
+{
+    if (!before->id.settled || before->problem.n != 0) {
+        read_named(r, root, folder, name_in_folder(before));
+        return;
+    }
+    struct brama_file *f = add(r, before->name);
+    if (f == NULL)
+        return;
+    f->id = before->id;
+    f->known = true;
+}
+
+/* As it was read before, but for what is touched. */
+static void read_folder_again(struct reading *r, size_t root, brama_str path)
+{
+    const struct brama_files *before = r->options->before;
+    size_t at = root != 0 ? before->root[root - 1].end : 0, end = before->root[root].end;
+    size_t count, next = 0;
+    const brama_str *names = touched_names(r, root, &count);
+    int folder = open(path.p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (folder >= 0 && (at < end || next < count)) {
+        int d = at == end       ? 1
+                : next == count ? -1
+                                : brama_str_cmp(name_in_folder(&before->file[at]), names[next]);
+        if (d < 0) {
+            keep(r, path, folder, &before->file[at++]);
+            continue;
+        }
+        read_named(r, path, folder, names[next]);
+        for (size_t i = next; next < count && brama_str_eq(names[next], names[i]);)
+            next++;
+        at += d == 0;
+    }
+    if (folder < 0)
+        add_broken(r, path, problem_of(r, BRAMA_ERR_IO));
+    else
+        close(folder);
+}
+
+static void read_root(struct reading *r, size_t number, brama_str root)
+{
+    const struct brama_files *before = r->options->before;
     struct stat st;
     if (brama_str_eq(root, BRAMA_STR("-"))) {
         struct brama_file *f = add(r, BRAMA_STR("-"));
@@ -204,7 +293,12 @@ static void read_root(struct reading *r, brama_str root)
     if (stat(path.p, &st) != 0) {
         add_broken(r, root, problem_of(r, BRAMA_ERR_IO));
     } else if (S_ISDIR(st.st_mode)) {
-        read_folder(r, path);
+        size_t broken = r->out->broken_count;
+        if (before != NULL && before->root[number].is_folder)
+            read_folder_again(r, number, path);
+        else
+            read_folder(r, path);
+        r->out->root[number].is_folder = broken == r->out->broken_count;
     } else {
         struct brama_file *f = add(r, root);
         if (f != NULL)
@@ -220,7 +314,10 @@ enum brama_err brama_files_read(struct brama_files *out, struct brama_arena *are
     struct reading r = {.arena = arena, .out = out, .options = options != NULL ? options : &none};
     *out = (struct brama_files){0};
     out->broken = brama_arena_array(arena, root_count, sizeof(*out->broken));
-    for (size_t i = 0; i < root_count && !brama_arena_failed(arena); i++)
-        read_root(&r, roots[i]);
+    out->root = brama_arena_array(arena, root_count, sizeof(*out->root));
+    for (size_t i = 0; i < root_count && !brama_arena_failed(arena); i++) {
+        read_root(&r, i, roots[i]);
+        out->root[i].end = out->count;
+    }
     return r.no_memory || brama_arena_failed(arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }

@@ -35,9 +35,16 @@ struct brama_file {
     bool known;        /* it wasn't read, because the caller has its text */
 };
 
+/* What became of a root: which of the files are of it, and of those before it. */
+struct brama_files_root {
+    bool is_folder; /* it was listed */
+    size_t end;     /* number of the first file behind it */
+};
+
 struct brama_files {
     struct brama_file *file; /* in the order of the roots */
     size_t count;
+    struct brama_files_root *root; /* one a root */
     /* Roots that aren't there or can't be listed, in the same order. */
     struct brama_file *broken;
     size_t broken_count;
@@ -46,11 +53,22 @@ struct brama_files {
 /* Does the caller have the text of this name and id? */
 typedef bool brama_file_known(void *ctx, brama_str name, const struct brama_file_id *id);
 
+/* Something was done to this name in the folder that is that root. */
+struct brama_touched {
+    size_t root;
+    brama_str name;
+};
+
 struct brama_files_options {
     const brama_str
         *stdin_text;         /* what "-" stands for, read before; NULL: read it now, to its end */
     brama_file_known *known; /* NULL: none is */
     void *ctx;
+    /* An earlier reading of the same roots, whose texts the caller has all: only what is touched is
+     * looked at, and what wasn't settled or had a problem. NULL: everything is. */
+    const struct brama_files *before;
+    const struct brama_touched *touched;
+    size_t touched_count;
 };
 
 bool brama_file_id_eq(const struct brama_file_id *a, const struct brama_file_id *b);
@@ -60,6 +78,9 @@ bool brama_file_id_eq(const struct brama_file_id *a, const struct brama_file_id 
 BRAMA_MUST_USE enum brama_err brama_files_read(struct brama_files *out, struct brama_arena *arena,
                                                const brama_str *roots, size_t root_count,
                                                const struct brama_files_options *options);
+
+/* Is it a name that a folder is read for? */
+bool brama_file_is_wanted(brama_str name);
 
 /* Standard input to its end, within BRAMA_FILE_MAX. BRAMA_ERR_IO, BRAMA_ERR_TOO_BIG. */
 BRAMA_MUST_USE enum brama_err brama_files_stdin(brama_str *out, struct brama_arena *arena);

@@ -9,11 +9,14 @@
 
 #define SETTLE_MS 10
 #define LOOK_MS 1000
+#define TOUCHED_MAX 64 /* names; after more of them in one burst everything is looked at */
 
 struct root {
     uv_fs_event_t event;
     struct brama_watch *watch;
-    ino_t folder; /* that the event is on; 0: on none */
+    size_t number;  /* among the caller's */
+    ino_t folder;   /* that the event is on; 0: on none */
+    bool is_folder; /* the root itself, not what it lies in */
     char *path;
 };
 
@@ -23,7 +26,12 @@ struct brama_watch {
     brama_watch_changed *changed;
     void *ctx;
     uint64_t signature;
-    bool sure; /* that something was written, and not only beside what is read */
+    bool anything; /* something was done, nobody knows to what */
+    bool mounts;   /* or to a folder that a mount's links lead through */
+    bool beside;   /* or beside what is read */
+    size_t touched_count;
+    struct brama_touched touched[TOUCHED_MAX];
+    char names[TOUCHED_MAX][NAME_MAX + 1]; /* of those */
     unsigned closing;
     size_t count;
     struct root *roots;
@@ -70,31 +78,64 @@ static uint64_t look_at_all(const struct brama_watch *w)
     return hash;
 }
 
+/* What is known by name first: that is quick. It makes the signature an old one, so that the next
+ * look tells it as anything; what was done beside it at the same time can wait for that. */
 static void on_settled(uv_timer_t *timer)
 {
     struct brama_watch *w = timer->data;
+    size_t count = w->touched_count;
+    bool anything = w->anything, look = anything || w->mounts || (w->beside && count == 0);
+    w->anything = w->mounts = w->beside = false;
+    w->touched_count = 0;
+    if (!anything && count != 0)
+        w->changed(w->ctx, w->touched, count);
+    if (!look)
+        return;
     uint64_t now = look_at_all(w);
-    bool tell = w->sure || now != w->signature;
+    bool tell = anything || now != w->signature;
     w->signature = now;
-    w->sure = false;
     if (tell)
-        w->changed(w->ctx);
+        w->changed(w->ctx, NULL, 0);
 }
 
-static void notice(struct brama_watch *w, bool sure)
+static void notice(struct brama_watch *w)
 {
-    w->sure = w->sure || sure;
     if (!uv_is_active((uv_handle_t *)&w->settle))
         uv_timer_start(&w->settle, on_settled, SETTLE_MS, 0);
 }
 
+static void touch(struct root *r, brama_str name)
+{
+    struct brama_watch *w = r->watch;
+    for (size_t i = 0; i < w->touched_count; i++)
+        if (w->touched[i].root == r->number && brama_str_eq(w->touched[i].name, name))
+            return;
+    if (w->touched_count == TOUCHED_MAX || name.n > NAME_MAX) {
+        w->anything = true;
+        return;
+    }
+    char *copy = w->names[w->touched_count];
+    memcpy(copy, name.p, name.n);
+    copy[name.n] = '\0';
+    w->touched[w->touched_count++] = (struct brama_touched){r->number, {copy, name.n}};
+}
+
+/* An editor's own files and what mounted names lead through aren't read themselves. */
 static void on_event(uv_fs_event_t *event, const char *name, int events, int status)
 {
     struct root *r = event->data;
+    struct brama_watch *w = r->watch;
+    brama_str what = brama_str_c(name != NULL ? name : "");
     (void)events;
-    (void)status;
-    /* An editor's own files, and the folders behind "..data": what is read may be the same. */
-    notice(r->watch, name == NULL || name[0] != '.');
+    if (status != 0 || what.n == 0 || (!r->is_folder && what.p[0] != '.'))
+        w->anything = true;
+    else if (brama_file_is_wanted(what))
+        touch(r, what);
+    else if (brama_str_starts(what, BRAMA_STR("..")))
+        w->mounts = true;
+    else
+        w->beside = true;
+    notice(w);
 }
 
 /* A root may go and come back as another folder: then its inode differs. */
@@ -106,7 +147,8 @@ static void arm(struct root *r)
         return;
     const char *folder = copy;
     bool found = stat(copy, &st) == 0;
-    if (!found || !S_ISDIR(st.st_mode)) {
+    r->is_folder = found && S_ISDIR(st.st_mode);
+    if (!r->is_folder) {
         folder = dirname(copy);
         found = stat(folder, &st) == 0;
     }
@@ -123,8 +165,10 @@ static void on_look(uv_timer_t *timer)
     struct brama_watch *w = timer->data;
     for (size_t i = 0; i < w->count; i++)
         arm(&w->roots[i]);
-    if (look_at_all(w) != w->signature)
-        notice(w, true);
+    if (look_at_all(w) == w->signature)
+        return;
+    w->anything = true;
+    notice(w);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -185,6 +229,7 @@ enum brama_err brama_watch_new(struct brama_watch **out, uv_loop_t *loop, const 
             return BRAMA_ERR_NOMEM;
         }
         r->watch = w;
+        r->number = i;
         r->event.data = r;
         w->count++;
         arm(r);

@@ -1,16 +1,18 @@
 /* Has something about these roots changed? Told some 10 ms after the first sign, so that a burst is
- * told once. inotify on folders (for a file: the one it lies in), and a look each second, which
- * sees what inotify doesn't: network file systems, a root that was away.
+ * told once. inotify on folders (for a file: the one it lies in), which names what was touched, and
+ * a look at everything each second, which sees what inotify doesn't: network file systems, a root
+ * that was away, events that were lost.
  */
 #ifndef BRAMA_SOURCE_WATCH_H
 #define BRAMA_SOURCE_WATCH_H
 
 #include <uv.h>
 
-#include "base/err.h"
-#include "base/str.h"
+#include "source/files.h"
 
-typedef void brama_watch_changed(void *ctx);
+/* touched: these names, and as far as is known nothing else; it is the watch's. NULL: anything.
+ * Each change is told as anything once more, within about a second. */
+typedef void brama_watch_changed(void *ctx, const struct brama_touched *touched, size_t count);
 
 struct brama_watch;
 /* roots: files or folders, there or not; "-" is left out. Copied. */

@@ -79,7 +79,7 @@ static bool is_kept(const struct place *p, const char *name)
 static void read_all(struct place *p, char out[256])
 {
     struct brama__round_in in = {
-        .inputs = &p->inputs, .roots = &p->root, .root_count = 1, .goods = &p->goods};
+        .inputs = &p->inputs, .sheets = {.roots = &p->root, .root_count = 1}, .goods = &p->goods};
     struct brama__round *r;
     size_t n = 0;
     assert_true(brama__round_read(&r, &in));

@@ -58,17 +58,26 @@ static void put(const struct place *p, const char *name, const char *text)
     assert_true(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
 }
 
-static struct brama__round *read_round(struct place *p, const struct brama__round *before)
+/* touched: all that was done since; NULL: nobody knows. */
+static struct brama__round *read_touched(struct place *p, const struct brama__round *before,
+                                         const struct brama_touched *touched, size_t count)
 {
     struct brama__round_in in = {.inputs = &p->inputs,
-                                 .roots = &p->root,
-                                 .root_count = 1,
-                                 .before = before != NULL ? &before->sheets : NULL,
+                                 .sheets = {.roots = &p->root,
+                                            .root_count = 1,
+                                            .before = before != NULL ? &before->sheets : NULL,
+                                            .touched = touched,
+                                            .touched_count = count},
                                  .goods = &p->goods};
     struct brama__round *r;
     assert_true(brama__round_read(&r, &in));
     assert_int_equal(brama__round_compile(r, &in, 1), BRAMA_OK);
     return r;
+}
+
+static struct brama__round *read_round(struct place *p, const struct brama__round *before)
+{
+    return read_touched(p, before, NULL, 0);
 }
 
 static bool same_complaints(const struct brama__round *a, const struct brama__round *b)
@@ -79,16 +88,22 @@ static bool same_complaints(const struct brama__round *a, const struct brama__ro
     return same;
 }
 
-/* A reading on top of *round, which it takes the place of, and one from nothing. */
-static void read_twice(struct place *p, struct brama__round **round, const char *name)
+/* kept takes the place of *round, and must be as a reading from nothing. */
+static void compare(struct place *p, struct brama__round **round, struct brama__round *kept,
+                    const char *name)
 {
-    struct brama__round *kept = read_round(p, *round), *fresh = read_round(p, NULL);
+    struct brama__round *fresh = read_round(p, NULL);
     EXPECT(name, kept->hash == fresh->hash);
     EXPECT(name, brama_str_eq(brama_buf_str(&kept->bytes), brama_buf_str(&fresh->bytes)));
     EXPECT(name, same_complaints(kept, fresh));
     brama__round_free(fresh);
     brama__round_free(*round);
     *round = kept;
+}
+
+static void read_twice(struct place *p, struct brama__round **round, const char *name)
+{
+    compare(p, round, read_round(p, *round), name);
 }
 
 static void a_kept_file_is_as_a_fresh_one(void **state)
@@ -176,6 +191,88 @@ static void any_series_of_edits_is_as_a_fresh_reading(void **state)
         read_twice(&p, &round, name);
     }
     brama__round_free(round);
+    tear_down(&p);
+}
+
+/* One thing done to a file of that name. */
+static void do_something(const struct place *p, const char *name, uint32_t what, unsigned edit)
+{
+    char path[128], other[160], text[1024];
+    snprintf(path, sizeof(path), "%s/%s", p->rules, name);
+    snprintf(other, sizeof(other), "%s/.next", p->rules);
+    snprintf(text, sizeof(text), edit % 5 == 0 ? "kind: [" : RULE("r%c", "/%u"), name[0], name[0],
+             edit);
+    switch (what % 6) {
+    case 0:
+        (void)unlink(path);
+        (void)rmdir(path);
+        break;
+    case 1:
+        (void)unlink(path);
+        (void)mkdir(path, 0700);
+        break;
+    case 2:
+        (void)unlink(path);
+        (void)symlink(edit % 2 == 0 ? "nowhere" : "kept.yaml", path);
+        break;
+    case 3:
+        (void)rmdir(path);
+        put(p, ".next", text);
+        (void)rename(other, path);
+        break;
+    default:
+        (void)unlink(path);
+        (void)rmdir(path);
+        put(p, name, text);
+    }
+}
+
+/* What isn't named isn't looked at; whatever was done to what is, the reading is as a fresh one. */
+static void a_reading_by_names_is_as_a_fresh_one(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a.yaml", "b.yml", "c.json", "d.txt", "e.yaml", "f.yaml"};
+    struct place p;
+    set_up(&p);
+    put(&p, "kept.yaml", RULE("kept", "/k"));
+    struct brama__round *round = read_round(&p, NULL);
+    for (uint32_t i = 0, seed = 7; i < 300; i++) {
+        struct brama_touched touched[4];
+        size_t count = 1 + next_random(&seed) % BRAMA_ARRAY_LEN(touched);
+        char what[32];
+        for (size_t k = 0; k < count; k++) {
+            const char *name = names[next_random(&seed) % BRAMA_ARRAY_LEN(names)];
+            do_something(&p, name, next_random(&seed), i);
+            touched[k] = (struct brama_touched){0, brama_str_c(name)};
+        }
+        snprintf(what, sizeof(what), "step %u", i);
+        compare(&p, &round, read_touched(&p, round, touched, count), what);
+    }
+    brama__round_free(round);
+    tear_down(&p);
+}
+
+/* An edit that nobody named, of a settled file, shows that others aren't looked at. */
+static void only_what_is_named_is_looked_at(void **state)
+{
+    (void)state;
+    static const struct brama_touched a = {0, BRAMA_LIT("a.yaml")};
+    struct place p;
+    set_up(&p);
+    put(&p, "a.yaml", RULE("a", "/a"));
+    put(&p, "b.yaml", RULE("b", "/b"));
+    usleep(150 * 1000);
+    struct brama__round *first = read_round(&p, NULL);
+    put(&p, "a.yaml", RULE("a", "/edited"));
+    put(&p, "b.yaml", RULE("b", "/edited"));
+    struct brama__round *named = read_touched(&p, first, &a, 1), *all = read_round(&p, named);
+    EXPECT("the named one is read", !named->sheets.files.file[0].known);
+    EXPECT("the other one isn't", named->sheets.files.file[1].known);
+    EXPECT("until everything is looked at", !all->sheets.files.file[1].known);
+    brama__round_free(first);
+    brama__round_free(named);
+    compare(&p, &all, read_round(&p, all), "both");
+    brama__round_free(all);
     tear_down(&p);
 }
 
@@ -286,6 +383,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kept_file_is_as_a_fresh_one),
         cmocka_unit_test(any_series_of_edits_is_as_a_fresh_reading),
+        cmocka_unit_test(a_reading_by_names_is_as_a_fresh_one),
+        cmocka_unit_test(only_what_is_named_is_looked_at),
         cmocka_unit_test(what_did_not_change_is_not_parsed_again),
         cmocka_unit_test(an_edit_of_the_same_size_at_the_same_time_is_seen),
         cmocka_unit_test(a_settled_file_is_not_read_again),

@@ -145,7 +145,7 @@ static void publish(struct publishing *p, size_t n, enum fail_mode mode, bool *f
     fail_at(n, mode);
     enum brama_err err = brama__goods_open(&goods, &p->state);
     const struct brama__round_in in = {
-        .inputs = &p->inputs, .roots = &p->root, .root_count = 1, .goods = &goods};
+        .inputs = &p->inputs, .sheets = {.roots = &p->root, .root_count = 1}, .goods = &goods};
     assert_true(is_memory(err));
     if (err == BRAMA_OK && !brama__round_read(&r, &in))
         err = BRAMA_ERR_NOMEM;

@@ -14,11 +14,16 @@ struct setup {
     char base[32], root[48], file[64];
     unsigned told;
     bool late;
+    char what[256]; /* names that were told last, a blank behind each; "anything" */
 };
 
-static void changed(void *ctx)
+static void changed(void *ctx, const struct brama_touched *touched, size_t count)
 {
     struct setup *s = ctx;
+    snprintf(s->what, sizeof(s->what), "%s", touched == NULL ? "anything" : "");
+    for (size_t i = 0; i < count; i++)
+        snprintf(s->what + strlen(s->what), sizeof(s->what) - strlen(s->what), "%zu:%.*s ",
+                 touched[i].root, BRAMA_FMT(touched[i].name));
     s->told++;
     uv_stop(&s->loop);
 }
@@ -73,31 +78,65 @@ static bool is_told_within(struct setup *s, uint64_t ms)
     return s->told != 0;
 }
 
+static void expect_told(struct setup *s, const char *name, uint64_t ms, const char *what)
+{
+    EXPECT(name, is_told_within(s, ms));
+    EXPECT_STR(name, brama_str_c(s->what), brama_str_c(what));
+}
+
+/* At once by its name where it lies in a folder, within a second as anything, and that was it. */
+static void expect_told_twice(struct setup *s, const char *name, const char *what)
+{
+    expect_told(s, name, PROMPT_MS, what);
+    if (strcmp(what, "anything") != 0)
+        expect_told(s, name, 1500, "anything");
+    EXPECT(name, !is_told_within(s, 1200));
+}
+
 static void an_edit_is_told_promptly_and_once(void **state)
 {
     (void)state;
     for (int by_file = 0; by_file < 2; by_file++) {
+        const char *what = by_file != 0 ? "anything" : "0:a.yaml ";
         struct setup s;
         char other[64];
         set_up(&s, by_file != 0);
         EXPECT("nothing has changed", !is_told_within(&s, 1200));
         put(s.file, "22");
-        EXPECT("an edit", is_told_within(&s, PROMPT_MS));
-        EXPECT("told once", !is_told_within(&s, 1200));
+        expect_told_twice(&s, "an edit", what);
         snprintf(other, sizeof(other), "%s/.a.swp", s.root);
         put(other, "an editor's own");
         EXPECT("a hidden file is nobody's", !is_told_within(&s, 1200));
         snprintf(other, sizeof(other), "%s/new", s.root);
         put(other, "333");
         assert_int_equal(rename(other, s.file), 0);
-        EXPECT("another file in its place", is_told_within(&s, PROMPT_MS));
+        expect_told_twice(&s, "another file in its place", what);
         assert_int_equal(unlink(s.file), 0);
-        while (is_told_within(&s, 100)) {
-        }
+        expect_told_twice(&s, "a file that goes", what);
         put(s.file, "4");
-        EXPECT("a file that comes back", is_told_within(&s, PROMPT_MS));
+        expect_told_twice(&s, "a file that comes back", what);
         tear_down(&s);
     }
+}
+
+static void a_burst_is_told_by_its_names_or_as_anything(void **state)
+{
+    (void)state;
+    struct setup s;
+    char path[96];
+    set_up(&s, false);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/%d.yaml", s.root, i);
+        put(path, "1");
+        put(path, "22");
+    }
+    expect_told_twice(&s, "some", "0:0.yaml 0:1.yaml 0:2.yaml ");
+    for (int i = 0; i < 200; i++) {
+        snprintf(path, sizeof(path), "%s/%d.yaml", s.root, i);
+        put(path, "333");
+    }
+    expect_told(&s, "many", PROMPT_MS, "anything");
+    tear_down(&s);
 }
 
 static void a_mounted_config_map_is_followed(void **state)
@@ -121,7 +160,7 @@ static void a_mounted_config_map_is_followed(void **state)
     snprintf(next, sizeof(next), "%s/..next", s.root);
     assert_int_equal(symlink("..2", next), 0);
     assert_int_equal(rename(next, path), 0);
-    EXPECT("the link that all names go through", is_told_within(&s, PROMPT_MS));
+    expect_told(&s, "the link that all names go through", PROMPT_MS, "anything");
     tear_down(&s);
 }
 
@@ -141,7 +180,7 @@ static void a_root_may_go_and_come_back(void **state)
     while (is_told_within(&s, 1200)) {
     }
     put(s.file, "new");
-    EXPECT("and promptly again", is_told_within(&s, PROMPT_MS));
+    expect_told(&s, "and promptly again", PROMPT_MS, "0:a.yaml ");
     tear_down(&s);
 }
 
@@ -149,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_is_told_promptly_and_once),
+        cmocka_unit_test(a_burst_is_told_by_its_names_or_as_anything),
         cmocka_unit_test(a_mounted_config_map_is_followed),
         cmocka_unit_test(a_root_may_go_and_come_back),
     };
