@@ -69,3 +69,32 @@ uint16_t brama_port_of(brama_str host_port)
     (void)brama_str_u64(brama_str_from(host_port, brama_str_find_last(host_port, ':') + 1), &port);
     return (uint16_t)port;
 }
+
+bool brama_file_url_path(char *room, size_t size, brama_str url)
+{
+    brama_str rest = brama_str_from(url, BRAMA_STR("file://").n);
+    size_t n = 0;
+
+    if (!brama_str_starts(url, BRAMA_STR("file://")))
+        return false;
+    if (brama_str_starts(rest, BRAMA_STR("localhost/")))
+        rest = brama_str_from(rest, BRAMA_STR("localhost").n);
+    if (!brama_str_starts(rest, BRAMA_STR("/")))
+        return false;
+    for (size_t i = 0; i < rest.n; i++) {
+        char c = rest.p[i];
+        if (c == '%') {
+            int high = i + 2 < rest.n ? brama_hex_value(rest.p[i + 1]) : -1;
+            int low = i + 2 < rest.n ? brama_hex_value(rest.p[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0' || n + 1 >= size)
+            return false;
+        room[n++] = c;
+    }
+    room[n] = '\0';
+    return true;
+}

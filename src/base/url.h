@@ -24,4 +24,8 @@ bool brama_is_host_port(brama_str text);
 /* Of a text that is; 0 otherwise. */
 uint16_t brama_port_of(brama_str host_port);
 
+/* The path of a file URL (RFC 8089: no host, or localhost; %XX decoded) and a NUL into room. False:
+ * another URL, a relative path, a broken escape, an encoded NUL, or no room. */
+bool brama_file_url_path(char *room, size_t size, brama_str url);
+
 #endif

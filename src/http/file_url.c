@@ -8,29 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES 16384
+#include "base/url.h"
 
-/* False: a broken escape, an encoded NUL, or too long. */
-static bool decode(char path[PATH_MAX], brama_str text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (c == '%') {
-            int high = i + 2 < text.n ? brama_hex_value(text.p[i + 1]) : -1;
-            int low = i + 2 < text.n ? brama_hex_value(text.p[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        if (c == '\0' || n + 1 >= PATH_MAX)
-            return false;
-        path[n++] = c;
-    }
-    path[n] = '\0';
-    return n != 0;
-}
+#define CHUNK_BYTES 16384
 
 static bool read_all(struct brama_buf *out, int fd, char *problem)
 {
@@ -76,15 +56,12 @@ bool brama__file_url_read(struct brama_buf *out, brama_str url,
     brama_str rest = brama_str_from(url, BRAMA_STR("file://").n);
     char path[PATH_MAX];
 
-    if (brama_str_starts(rest, BRAMA_STR("localhost/")))
-        rest = brama_str_from(rest, BRAMA_STR("localhost").n);
-    if (!brama_str_starts(rest, BRAMA_STR("/"))) {
-        snprintf(problem, BRAMA_HTTP_PROBLEM_BYTES, "a file URL has no host: file:///path");
-        return false;
-    }
-    if (!decode(path, rest)) {
-        snprintf(problem, BRAMA_HTTP_PROBLEM_BYTES, "the path of the file URL can't be decoded");
-        return false;
-    }
-    return brama__file_read(out, path, problem);
+    if (brama_file_url_path(path, sizeof(path), url))
+        return brama__file_read(out, path, problem);
+    bool local =
+        brama_str_starts(rest, BRAMA_STR("/")) || brama_str_starts(rest, BRAMA_STR("localhost/"));
+    snprintf(problem, BRAMA_HTTP_PROBLEM_BYTES,
+             local ? "the path of the file URL can't be decoded"
+                   : "a file URL has no host: file:///path");
+    return false;
 }
