@@ -205,14 +205,11 @@ static bool is_pair(EVP_PKEY *evp)
     return ok;
 }
 
-enum brama_err brama_pkey_from_pem(struct brama_pkey **out, brama_str pem, struct brama_diag *diag)
+enum brama_err brama__pkey_private(struct brama_pkey **out, EVP_PKEY *evp, struct brama_diag *diag)
 {
-    *out = NULL;
-    EVP_PKEY *evp = brama__read_private(pem);
-    if (evp == NULL)
-        return brama__bad(diag, "not an unencrypted private key in PEM");
-
     struct brama_pkey *public_half;
+
+    *out = NULL;
     if (EVP_PKEY_up_ref(evp) != 1) {
         EVP_PKEY_free(evp);
         return BRAMA_ERR_CRYPTO;
@@ -229,6 +226,16 @@ enum brama_err brama_pkey_from_pem(struct brama_pkey **out, brama_str pem, struc
     if (err == BRAMA_OK)
         (*out)->is_private = true;
     return err;
+}
+
+enum brama_err brama_pkey_from_pem(struct brama_pkey **out, brama_str pem, struct brama_diag *diag)
+{
+    EVP_PKEY *evp = brama__read_private(pem);
+
+    *out = NULL;
+    if (evp == NULL)
+        return brama__bad(diag, "not an unencrypted private key in PEM");
+    return brama__pkey_private(out, evp, diag);
 }
 
 enum brama_err brama_pkey_generate(struct brama_pkey **out, enum brama_alg alg, unsigned bits,

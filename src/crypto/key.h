@@ -89,6 +89,19 @@ BRAMA_MUST_USE enum brama_err brama_pkey_parts(struct brama_pkey_parts *out,
                                                struct brama_arena *arena,
                                                const struct brama_pkey *key);
 
+/* What a private JWK has beside its public half (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037
+ * section 2): raw big-endian octets. EC and Ed25519 have d alone; of an RSA key all six are needed,
+ * though the RFC would let a producer leave out all but d. */
+struct brama_pkey_secret {
+    brama_str d, p, q, dp, dq, qi;
+};
+/* parts: the public half, with the checks above; bits isn't read. The private half must belong to
+ * it. BRAMA_ERR_INVALID with diag: the key must not be used. */
+BRAMA_MUST_USE enum brama_err brama_pkey_from_secret(struct brama_pkey **out,
+                                                     const struct brama_pkey_parts *parts,
+                                                     const struct brama_pkey_secret *secret,
+                                                     struct brama_diag *diag);
+
 /* Can this key verify signatures of that algorithm (type, and for EC the curve)? */
 bool brama_pkey_fits(const struct brama_pkey *key, enum brama_alg alg);
 

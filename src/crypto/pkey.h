@@ -44,6 +44,10 @@ enum brama_err brama__pkey_wrap(struct brama_pkey **out, EVP_PKEY *evp, struct b
 /* Takes evp over. The key built anew from its public parts, by the loader that checks them. */
 enum brama_err brama__pkey_check(struct brama_pkey **out, EVP_PKEY *evp, struct brama_diag *diag);
 
+/* Takes evp over. A private key as it is, once its public half has passed the loader's checks and
+ * both belong together. */
+enum brama_err brama__pkey_private(struct brama_pkey **out, EVP_PKEY *evp, struct brama_diag *diag);
+
 /* Any unencrypted private key; NULL if the text is none. */
 EVP_PKEY *brama__read_private(brama_str pem);
 /* The first certificate of a DER text that holds nothing else; NULL if it is none. */
