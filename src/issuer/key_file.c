@@ -90,48 +90,61 @@ enum brama_err brama_key_from_pem(struct brama_pkey **out, brama_str pem, struct
     return BRAMA_ERR_SYNTAX;
 }
 
-/* The whole file into room, which has a byte more than a file may have. */
-static enum brama_err read_all(int fd, char *room, size_t *n)
+static enum brama_err read_all(struct brama_secret_text *out, int fd)
 {
-    *n = 0;
-    while (*n <= KEY_FILE_MAX) {
-        ssize_t got = read(fd, room + *n, KEY_FILE_MAX + 1 - *n);
+    while (out->n < out->room) {
+        ssize_t got = read(fd, out->p + out->n, out->room - out->n);
         if (got == 0)
             return BRAMA_OK;
         if (got < 0 && errno != EINTR)
             return BRAMA_ERR_IO;
-        *n += got > 0 ? (size_t)got : 0;
+        out->n += got > 0 ? (size_t)got : 0;
     }
-    return BRAMA_ERR_TOO_BIG;
+    return BRAMA_ERR_TOO_BIG; /* a byte more than a file may have */
+}
+
+enum brama_err brama_secret_file_read(struct brama_secret_text *out, const char *path, size_t max,
+                                      struct brama_diag *diag)
+{
+    struct brama_where where = {.file = brama_str_c(path)};
+
+    *out = (struct brama_secret_text){.p = malloc(max + 1), .room = max + 1};
+    if (out->p == NULL)
+        return BRAMA_ERR_NOMEM;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum brama_err err = fd >= 0 ? read_all(out, fd) : BRAMA_ERR_IO;
+    if (err == BRAMA_ERR_IO)
+        brama_diag_set(diag, where, "%s", strerror(errno));
+    if (err == BRAMA_ERR_TOO_BIG)
+        brama_diag_set(diag, where, "has more than %zu bytes", max);
+    if (fd >= 0)
+        close(fd);
+    if (err != BRAMA_OK)
+        brama_secret_text_free(out);
+    return err;
+}
+
+void brama_secret_text_free(struct brama_secret_text *text)
+{
+    if (text->p != NULL)
+        brama_cleanse(text->p, text->room);
+    free(text->p);
+    *text = (struct brama_secret_text){0};
 }
 
 enum brama_err brama_key_file_read(struct brama_pkey **out, const char *path,
                                    struct brama_diag *diag)
 {
-    struct brama_where where = {.file = brama_str_c(path)};
-    /* All at once: growing would leave copies of the key behind. */
-    char *text = malloc(KEY_FILE_MAX + 1);
-    size_t n = 0;
+    struct brama_secret_text text;
 
     *out = NULL;
-    if (text == NULL)
-        return BRAMA_ERR_NOMEM;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    enum brama_err err = fd >= 0 ? read_all(fd, text, &n) : BRAMA_ERR_IO;
-    if (err == BRAMA_ERR_IO)
-        brama_diag_set(diag, where, "%s", strerror(errno));
-    if (err == BRAMA_ERR_TOO_BIG)
-        brama_diag_set(diag, where, "too big for a key");
+    enum brama_err err = brama_secret_file_read(&text, path, KEY_FILE_MAX, diag);
     if (err != BRAMA_OK)
-        goto done;
-    err = brama_key_from_pem(out, (brama_str){text, n}, diag);
+        return err;
+    err = brama_key_from_pem(out, (brama_str){text.p, text.n}, diag);
     if (err != BRAMA_OK && diag != NULL)
-        diag->where = where;
-done:
-    brama_cleanse(text, KEY_FILE_MAX + 1);
-    free(text);
-    if (fd >= 0)
-        close(fd);
+        diag->where = (struct brama_where){.file = brama_str_c(path)};
+    brama_secret_text_free(&text);
     return err;
 }
 

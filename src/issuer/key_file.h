@@ -23,6 +23,17 @@ BRAMA_MUST_USE enum brama_err brama_key_from_pem(struct brama_pkey **out, brama_
 BRAMA_MUST_USE enum brama_err brama_key_file_read(struct brama_pkey **out, const char *path,
                                                   struct brama_diag *diag);
 
+/* A file with a secret in it, whole and at once: growing would leave copies of it behind.
+ * BRAMA_ERR_IO, BRAMA_ERR_TOO_BIG (over max bytes), with diag. */
+struct brama_secret_text {
+    char *p; /* wiped and freed by brama_secret_text_free() */
+    size_t n, room;
+};
+BRAMA_MUST_USE enum brama_err brama_secret_file_read(struct brama_secret_text *out,
+                                                     const char *path, size_t max,
+                                                     struct brama_diag *diag);
+void brama_secret_text_free(struct brama_secret_text *text);
+
 /* Write text to path with mode 0600 and through to the disk. A new file, never over an existing
  * one, a dangling link included; replace: an existing one is replaced whole (by rename), so that
  * nobody meets half a key. BRAMA_ERR_EXISTS  it is there and replace is false BRAMA_ERR_IO diag

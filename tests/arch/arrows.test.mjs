@@ -54,6 +54,7 @@ const ALONE = [
   { what: 'libyaml', symbols: /^yaml_/, only: ['json'] },
   { what: 'OpenSSL', symbols: /^(EVP|X509|BN|RSA|EC|ECDSA|SHA\d*|OPENSSL|BIO|PEM|ASN1|ERR|CRYPTO|RAND|OSSL|SSL|d2i|i2d)_/, only: ['crypto'] },
   { what: 'libcurl', symbols: /^curl_/, only: ['http'] },
+  { what: 'libmicrohttpd', symbols: /^MHD_/, only: ['issuer'] },
   { what: 'PCRE2', symbols: /^pcre2_/, only: ['route'] },
   { what: 'nginx', symbols: /^ngx_/, only: ['gateway'] },
 ];
