@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "agent/nginx.h"
+#include "agent/roots.h"
 #include "agent/say.h"
+#include "agent/signer.h"
 #include "agent/tls.h"
 #include "agent/wanted.h"
 #include "source/watch.h"
@@ -30,6 +32,7 @@ struct agent {
     struct brama__goods goods;
     struct brama__tls tls;
     struct brama__nginx nginx;
+    struct brama__signer signer;
     struct brama_keysets *keysets;
     struct brama_resolver *resolver;
     struct brama_watch *watch;
@@ -64,12 +67,14 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
     policies[from.policy_count++] = &newest->policy;
     if (a->in_force != NULL && a->in_force != newest)
         policies[from.policy_count++] = &a->in_force->policy;
+    enum brama_err err = brama__signer_tell(&a->signer, policies, from.policy_count, diag);
     from.table = &newest->table;
     from.own_cert = a->tls.cert.chain_pem.n != 0 ? &a->tls.cert : NULL;
     from.certs = newest->certs;
     from.cert_count = newest->cert_count;
     brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
-    enum brama_err err = brama__plan_facts(&bytes, number - 1, &from);
+    if (err == BRAMA_OK)
+        err = brama__plan_facts(&bytes, number - 1, &from);
     if (err == BRAMA_OK && brama_str_eq(brama_buf_str(&bytes), brama_buf_str(&a->facts))) {
         brama_buf_deinit(&bytes);
         return BRAMA_OK;
@@ -311,6 +316,8 @@ static void on_tick(uv_timer_t *timer)
     brama__wanted_take(&a->wanted, a->keysets);
     brama__publish_collect(&a->publisher);
     brama__nginx_look_after(&a->nginx);
+    if (a->next == NULL && a->in_force != NULL)
+        brama__signer_tick(&a->signer, &a->in_force->policy);
 }
 
 static void on_serving(void *ctx, bool adopted)
@@ -340,27 +347,6 @@ static void on_signal(uv_signal_t *handle, int number)
     bool again = a->stopping;
     a->stopping = true;
     brama__nginx_stop(&a->nginx, again);
-}
-
-static int find_roots(struct agent *a)
-{
-    const struct brama_inputs *in = &a->options->inputs;
-    bool stdin_asked = false;
-    brama_str *roots = brama_arena_array(&a->arena, in->path_count + 1, sizeof(*roots));
-    if (roots == NULL)
-        return BUG;
-    roots[0] = brama_arena_printf(&a->arena, "%s/" BRAMA_STATE_RULES, a->state.dir);
-    for (size_t i = 0; i < in->path_count; i++) {
-        roots[i + 1] = in->paths[i];
-        stdin_asked = stdin_asked || brama_str_eq(in->paths[i], BRAMA_STR("-"));
-    }
-    a->sources = (struct brama__sheets_in){
-        .roots = roots, .root_count = in->path_count + 1, .stdin_text = &a->stdin_text};
-    if (stdin_asked && brama_files_stdin(&a->stdin_text, &a->arena) != BRAMA_OK) {
-        brama__say("standard input can't be read");
-        return UNUSABLE;
-    }
-    return DONE;
 }
 
 static bool lookup(void *ctx, brama_str host, uint16_t port, size_t which, brama_str *to_host,
@@ -393,14 +379,16 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
     enum brama_err err = brama__state_open(&a->state, o->state_dir, &diag);
     if (err != BRAMA_OK)
         return code_of(err, &diag);
-    int code = find_roots(a);
-    if (code != DONE)
-        return code;
-    err = brama__round_check_roots(a->sources.roots, a->sources.root_count, &a->stdin_text, &diag);
+    err =
+        brama__roots_find(&a->sources, &a->stdin_text, &a->arena, &o->inputs, a->state.dir, &diag);
+    if (err == BRAMA_OK)
+        err = brama__round_check_roots(a->sources.roots, a->sources.root_count, &a->stdin_text,
+                                       &diag);
     if (err != BRAMA_OK) {
         brama__say_diag(&diag);
         return err == BRAMA_ERR_INVALID ? UNUSABLE : BUG;
     }
+    brama__signer_open(&a->signer, &a->loop, &a->state);
     err = brama__publisher_open(&a->publisher, &a->state, &diag);
     if (err == BRAMA_OK)
         err = brama__nginx_open(&a->nginx, &a->loop, &a->state, &a->publisher, o, &events, &diag);
@@ -457,6 +445,7 @@ static void close_all(struct agent *a)
     brama_keysets_free(a->keysets);
     brama_resolver_free(a->resolver);
     brama__nginx_close(&a->nginx);
+    brama__signer_close(&a->signer);
     brama__wanted_close(&a->wanted);
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(handles); i++)
         uv_close(handles[i], NULL);

@@ -81,7 +81,8 @@ static void print_table(FILE *to, const struct brama_verbs *verbs)
         width = strlen(verbs->p[i].name) > width ? strlen(verbs->p[i].name) : width;
     fprintf(to, "usage: %s VERB [FLAGS]\n\n", verbs->name);
     for (size_t i = 0; i < verbs->n; i++)
-        fprintf(to, "  %-*s  %s\n", (int)width, verbs->p[i].name, verbs->p[i].summary);
+        if (verbs->p[i].summary != NULL)
+            fprintf(to, "  %-*s  %s\n", (int)width, verbs->p[i].name, verbs->p[i].summary);
     fprintf(to, "\n%s VERB --help tells more about one of them.\n", verbs->name);
 }
 
@@ -113,7 +114,8 @@ int brama_dispatch(struct brama_cli *cli, const struct brama_verbs *verbs, int a
     for (size_t i = 0; i < verbs->n; i++) {
         if (strcmp(argv[1], verbs->p[i].name) == 0)
             return verbs->p[i].run(cli, argc - 1, argv + 1);
-        brama_near_try(&near, brama_str_c(argv[1]), brama_str_c(verbs->p[i].name));
+        if (verbs->p[i].summary != NULL)
+            brama_near_try(&near, brama_str_c(argv[1]), brama_str_c(verbs->p[i].name));
     }
     return unknown(cli, verbs, argv[1], near.best);
 }

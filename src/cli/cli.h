@@ -25,7 +25,7 @@ struct brama_cli {
 
 /* A verb: argv[0] is its own name. The exit code comes back. */
 struct brama_verb {
-    const char *name, *summary;
+    const char *name, *summary; /* summary NULL: in no list, as nobody is to call it */
     int (*run)(struct brama_cli *cli, int argc, char **argv);
 };
 

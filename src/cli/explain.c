@@ -167,8 +167,10 @@ static int decide(struct brama_cli *cli, struct wish *wish, const struct brama_o
     struct brama_http_resolver resolver = {brama_service_lookup, &table};
     struct brama_http_options http = {.ca_file = inputs->ca_file, .resolver = &resolver};
     struct brama_memory_options options = {.regexes_max = 4096, .keys_max = 100};
-    struct brama_engine engine = {
-        .policy = &offline->policy, .facts = &offline->facts, .any_upstream = wish->any_upstream};
+    struct brama_engine engine = {.policy = &offline->policy,
+                                  .facts = &offline->facts,
+                                  .any_upstream = wish->any_upstream,
+                                  .no_signer = true};
     struct brama_decision decision = {0};
     struct brama_trace trace;
 

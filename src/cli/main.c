@@ -23,6 +23,7 @@ static const struct brama_verb verbs[] = {
     {"explain", "say what would become of a request, and why", brama_cmd_explain},
     {"keys", "make keys, key sets and certificates", brama_cmd_keys},
     {"token", "make tokens, show what is in one", brama_cmd_token},
+    {"signer", NULL, brama_cmd_signer},
     {"version", "print the version", brama_cmd_version},
     {"help", "tell more about a verb", cmd_help},
 };

@@ -195,8 +195,11 @@ static void decide(struct brama_test_bench *b, struct brama_decision *d,
                    const struct brama_request *request, const struct brama_test_case *test,
                    struct brama_arena *arena, struct brama_trace *trace, size_t *asked)
 {
-    struct brama_engine engine = {
-        .policy = &b->policy, .facts = &b->facts, .memory = b->memory, .any_upstream = true};
+    struct brama_engine engine = {.policy = &b->policy,
+                                  .facts = &b->facts,
+                                  .memory = b->memory,
+                                  .any_upstream = true,
+                                  .no_signer = true};
     struct brama_call_answer answers[BRAMA_CALLS_MAX];
 
     engine.answers = answers;

@@ -14,6 +14,7 @@ int brama_cmd_keys_cert(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_keys_jwks(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_keys_new(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_run(struct brama_cli *cli, int argc, char **argv);
+int brama_cmd_signer(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_stop(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_test(struct brama_cli *cli, int argc, char **argv);
 int brama_cmd_token(struct brama_cli *cli, int argc, char **argv);

@@ -72,6 +72,7 @@ static const struct {
     {BRAMA_LIT("/api/v1/keysets"), brama_gw_list_keysets},
     {BRAMA_LIT("/api/v1/refusals"), brama_gw_list_refusals},
     {BRAMA_LIT("/api/v1/version"), get_version},
+    {BRAMA_LIT("/.well-known/jwks.json"), brama_gw_jwks},
 };
 
 #define EXPLAIN BRAMA_STR("/api/v1/explain")

@@ -21,6 +21,9 @@ ngx_int_t brama_gw_list_keysets(ngx_http_request_t *r);
 ngx_int_t brama_gw_list_refusals(ngx_http_request_t *r);
 ngx_int_t brama_gw_get_refusal(ngx_http_request_t *r, brama_str id);
 
+/* admin_jwks.c: the public halves of the keys that id_token signs with. */
+ngx_int_t brama_gw_jwks(ngx_http_request_t *r);
+
 /* admin_explain.c */
 ngx_int_t brama_gw_post_explain(ngx_http_request_t *r);
 

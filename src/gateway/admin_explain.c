@@ -93,6 +93,7 @@ static bool answer(struct brama_buf *out, ngx_http_request_t *r,
 {
     struct brama_slot *slot = brama_gw_slot(r);
     struct brama_engine engine = brama_slot_engine(slot);
+    engine.no_signer = true;
     struct brama_memory_options options = {.regexes_max = REGEXES_MAX, .keys_max = KEYS_MAX};
     struct brama_decision d;
     struct brama_trace trace;

@@ -51,7 +51,8 @@ struct brama_gw_address {
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } sa; /* unused bytes are zero: pool keys are compared as bytes */
+        struct sockaddr_un local; /* of our own signer */
+    } sa;                         /* unused bytes are zero: pool keys are compared as bytes */
     socklen_t len;
     ngx_str_t name; /* "127.0.0.1:8000", for the log */
 };

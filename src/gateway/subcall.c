@@ -1,5 +1,7 @@
 #include "gateway/subcall.h"
 
+#include "gateway/slot.h"
+
 #define BODY_FIRST 4096 /* bytes; doubled as an answer grows */
 
 /* In r->pool. */
@@ -277,6 +279,24 @@ static bool start(ngx_http_request_t *r, struct brama_gw_ctx *ctx, const struct 
     return true;
 }
 
+/* The signer's socket. The state directory's name is short here: it is a descriptor's. */
+static bool signer_address(ngx_http_request_t *r, struct brama_gw_call *c)
+{
+    static ngx_str_t name = ngx_string("unix:" BRAMA_STATE_SIGNER_SOCK);
+    const ngx_str_t *dir = &brama_gw_slot(r)->state_dir;
+    struct brama_gw_address *a = ngx_pcalloc(r->pool, sizeof(*a));
+
+    if (a == NULL || dir->len + sizeof("/" BRAMA_STATE_SIGNER_SOCK) > sizeof(a->sa.local.sun_path))
+        return false;
+    a->sa.local.sun_family = AF_UNIX;
+    *ngx_sprintf((u_char *)a->sa.local.sun_path, "%V/" BRAMA_STATE_SIGNER_SOCK, dir) = '\0';
+    a->len = sizeof(a->sa.local);
+    a->name = name;
+    c->addresses = a;
+    c->address_count = 1;
+    return true;
+}
+
 bool brama_gw_call(ngx_http_request_t *r, struct brama_gw_ctx *ctx, const struct brama_call *call,
                    const struct brama_facts *facts)
 {
@@ -284,12 +304,16 @@ bool brama_gw_call(ngx_http_request_t *r, struct brama_gw_ctx *ctx, const struct
     ngx_pool_cleanup_t *end = c != NULL ? ngx_pool_cleanup_add(r->pool, 0) : NULL;
     brama_str key = brama_gw_copy(r->pool, call->key);
 
-    if (end == NULL || key.n == 0 || call->upstream == NULL || !brama_gw_may_call(ctx))
+    if (end == NULL || key.n == 0 || (call->upstream == NULL && !call->signer) ||
+        !brama_gw_may_call(ctx))
         return false;
     if (ctx->answers == NULL)
         ctx->answers = ngx_pcalloc(r->pool, BRAMA_CALLS_MAX * sizeof(*ctx->answers));
-    if (ctx->answers == NULL ||
-        !brama_gw_addresses(r, facts, call->upstream, &c->addresses, &c->address_count))
+    if (ctx->answers == NULL)
+        return false;
+    if (call->signer
+            ? !signer_address(r, c)
+            : !brama_gw_addresses(r, facts, call->upstream, &c->addresses, &c->address_count))
         return false;
     c->host = brama_gw_ngx(brama_gw_copy(r->pool, call->authority));
     c->name = brama_gw_ngx(brama_gw_copy(r->pool, call->host));

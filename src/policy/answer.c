@@ -69,6 +69,7 @@ static uint16_t oathkeeper_status(enum brama_reason reason)
         [BRAMA_REASON_TOKEN_USE] = 403,          [BRAMA_REASON_HANDLER_DISABLED] = 500,
         [BRAMA_REASON_MUTATOR_FAILED] = 500,     [BRAMA_REASON_INTERNAL] = 500,
         [BRAMA_REASON_KEYS_UNAVAILABLE] = 503,   [BRAMA_REASON_TOKEN_SEVERAL] = 400,
+        [BRAMA_REASON_SIGNER_FAILED] = 500,
     };
     return statuses[reason] != 0 ? statuses[reason] : 401;
 }

@@ -137,6 +137,8 @@ struct brama_span brama__build_authenticators(struct brama__build *b, const stru
     return span;
 }
 
+#define SHIPPED_TTL_MS 60000 /* of id_token; apirule.md 2.5 */
+
 /* What the Oathkeeper that Kyma installs sets of its own; a rule's config is merged over it.
  * apirule.md 2.5, oathkeeper.md 1.5. */
 static const struct {
@@ -157,6 +159,11 @@ static void add_pair(struct brama__build *b, struct brama_span *span, brama_str 
     span->count++;
 }
 
+static bool asks_for_groups(brama_str text)
+{
+    return brama_str_find_str(text, BRAMA_STR("RegexpCaptureGroups")) != text.n;
+}
+
 /* An empty text doesn't override what Oathkeeper has itself. */
 static struct brama_span pair_rows(struct brama__build *b, size_t kind,
                                    const struct brama_node *config, bool *wants_groups)
@@ -170,8 +177,7 @@ static struct brama_span pair_rows(struct brama__build *b, size_t kind,
         if (brama_str_eq(n->key, mutators[kind].name) && n->text.n == 0)
             continue;
         add_pair(b, &span, n->key, n->text);
-        brama_str word = BRAMA_STR("RegexpCaptureGroups");
-        *wants_groups = *wants_groups || brama_str_find_str(n->text, word) != n->text.n;
+        *wants_groups = *wants_groups || asks_for_groups(n->text);
     }
     return span;
 }
@@ -193,6 +199,27 @@ static uint32_t api_row(struct brama__build *b, const struct brama_node *config)
     return brama_packer_row(b->out, BRAMA_T_OAUTH2, &row, sizeof(row));
 }
 
+/* An empty text doesn't override what Oathkeeper has itself; for the key set that Kyma installs we
+ * have our own. */
+static uint32_t id_token_row(struct brama__build *b, const struct brama_node *config,
+                             bool *wants_groups)
+{
+    brama_str issuer = brama_node_get_str(config, BRAMA_STR("issuer_url"));
+    brama_str claims = brama_node_get_str(config, BRAMA_STR("claims"));
+    uint64_t ttl_ms = SHIPPED_TTL_MS;
+
+    if (issuer.n == 0)
+        issuer = brama_arena_printf(&b->arena, "https://oathkeeper.%.*s", BRAMA_FMT(b->in->domain));
+    (void)brama_ory_duration_read(brama_node_get(config, BRAMA_STR("ttl")), &ttl_ms);
+    *wants_groups = *wants_groups || asks_for_groups(claims);
+    struct brama_p_id_token row = {
+        .issuer = brama_packer_text(b->out, issuer),
+        .jwks_url = brama_packer_text(b->out, brama_node_get_str(config, BRAMA_STR("jwks_url"))),
+        .claims = brama_packer_text(b->out, claims),
+        .ttl_ms = ttl_ms};
+    return brama_packer_row(b->out, BRAMA_T_ID_TOKEN, &row, sizeof(row));
+}
+
 struct brama_span brama__build_mutators(struct brama__build *b, const struct brama_rule *rule,
                                         bool *wants_groups)
 {
@@ -206,14 +233,22 @@ struct brama_span brama__build_mutators(struct brama__build *b, const struct bra
         if (brama_str_eq(name, BRAMA_STR("hydrator"))) {
             rows[span.count++] = (struct brama_p_mutator){
                 .kind = BRAMA_MUTATOR_HYDRATOR,
+                .id_token = BRAMA_NO_ROW,
                 .api = api_row(b, brama_node_get(item, BRAMA_STR("config")))};
             *wants_groups = true; /* they are sent */
         }
+        if (brama_str_eq(name, BRAMA_STR("id_token")))
+            rows[span.count++] = (struct brama_p_mutator){
+                .kind = BRAMA_MUTATOR_ID_TOKEN,
+                .api = BRAMA_NO_ROW,
+                .id_token =
+                    id_token_row(b, brama_node_get(item, BRAMA_STR("config")), wants_groups)};
         for (size_t k = 0; k < BRAMA_ARRAY_LEN(mutators); k++)
             if (brama_str_eq(mutators[k].handler, name))
                 rows[span.count++] = (struct brama_p_mutator){
                     .kind = (uint32_t)mutators[k].kind,
                     .api = BRAMA_NO_ROW,
+                    .id_token = BRAMA_NO_ROW,
                     .pairs =
                         pair_rows(b, k, brama_node_get(item, BRAMA_STR("config")), wants_groups)};
     }

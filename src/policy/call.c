@@ -27,7 +27,11 @@ static brama_str make_key(struct brama__case *c, const struct brama_call *call)
     struct brama_buf key;
 
     brama_buf_init(&key, NULL, KEY_MAX);
-    brama_buf_printf(&key, "%s %u ", call->tls ? "https" : "http", call->port);
+    brama_buf_printf(&key, "%s %u ",
+                     call->signer ? "signer"
+                     : call->tls  ? "https"
+                                  : "http",
+                     call->port);
     add_part(&key, call->host);
     add_part(&key, call->authority);
     add_part(&key, call->method);
@@ -120,7 +124,7 @@ const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_c
         trace_answer(c, answer, "kept:");
         return answer;
     }
-    if (!c->engine->any_upstream &&
+    if (!c->engine->any_upstream && !call->signer &&
         (call->upstream == NULL || call->upstream->addresses.count == 0)) {
         trace_call(c, call, "no address is known");
         return &unreachable;

@@ -46,6 +46,7 @@ enum brama_verdict {
 
 /* Somebody else to be asked: what to send. */
 struct brama_call {
+    bool signer; /* our own signer, at its socket: host, port, tls and upstream say nothing */
     bool tls;
     brama_str host; /* whose certificate must be shown, where tls */
     uint16_t port;
@@ -148,6 +149,9 @@ struct brama_engine {
     /* This request may still wait for a key set: what would be refused for an unknown kid only is
      * PARK. False for explain, and when the wait is over. */
     bool may_park;
+    /* Nobody signs: where a token would be made for the workload, Authorization says so and holds
+     * none. For explain and test; a gateway leaves it false. */
+    bool no_signer;
     /* Calls may be made. Without, a rule that asks somebody is refused with "call_needed". */
     bool may_call;
     const struct brama_call_answer *answers; /* of the calls that this request led to so far */

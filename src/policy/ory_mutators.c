@@ -257,10 +257,11 @@ bool brama__mutate(struct brama__case *c)
         const struct brama_p_mutator *m =
             BRAMA_ROW(c->policy, BRAMA_T_MUTATOR, span.first + i, struct brama_p_mutator);
         bool fine =
-            m != NULL && m->kind == BRAMA_MUTATOR_HEADER   ? mutate_headers(c, &data, m->pairs)
-            : m != NULL && m->kind == BRAMA_MUTATOR_COOKIE ? mutate_cookies(c, &data, m->pairs)
-            : m != NULL && m->kind == BRAMA_MUTATOR_HYDRATOR
-                ? brama__hydrate(c, m->api, &data)
+            m != NULL && m->kind == BRAMA_MUTATOR_HEADER     ? mutate_headers(c, &data, m->pairs)
+            : m != NULL && m->kind == BRAMA_MUTATOR_COOKIE   ? mutate_cookies(c, &data, m->pairs)
+            : m != NULL && m->kind == BRAMA_MUTATOR_HYDRATOR ? brama__hydrate(c, m->api, &data)
+            : m != NULL && m->kind == BRAMA_MUTATOR_ID_TOKEN
+                ? brama__sign_id_token(c, m->id_token, &data)
                 : fail(c, BRAMA_STR("a mutator"), "nobody knows it");
         if (!fine)
             return false;

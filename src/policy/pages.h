@@ -22,18 +22,24 @@
 #define BRAMA_STATE_WORKERS "workers" /* folder: <slot> (page, flock while alive), <slot>.sock */
 #define BRAMA_STATE_GOOD "good"       /* folder: <namespace>.<name>.json */
 #define BRAMA_STATE_KEYS "keys"       /* folder: <keyset id in hex>.json, last good sets */
-#define BRAMA_STATE_AGENT_SOCK "agent.sock" /* where a worker pokes the agent */
-#define BRAMA_STATE_RULES "rules"           /* folder: what `brama apply` wrote */
+#define BRAMA_STATE_AGENT_SOCK "agent.sock"       /* where a worker pokes the agent */
+#define BRAMA_STATE_SIGNER_SOCK "signer.sock"     /* where a worker has tokens signed */
+#define BRAMA_STATE_SIGNER_RULES "signer.json"    /* what may be signed */
+#define BRAMA_STATE_SIGNING_KEY "signing-key.pem" /* the gateway's own */
+#define BRAMA_STATE_JWKS "jwks.json" /* public halves of all keys that are signed with */
+#define BRAMA_STATE_RULES "rules"    /* folder: what `brama apply` wrote */
 
 /* A datagram to workers/<slot>.sock is a poke: look at the control page. One that carries a
  * descriptor (SCM_RIGHTS) also asks for the listening sockets: they come through that descriptor,
  * one message. */
 #define BRAMA_SOCKETS_MAX 16
 
+#define BRAMA_SIGNER_FD 3 /* of the signer: its listening socket */
+
 #define BRAMA_WORKER_SLOTS 64
 #define BRAMA_PAGE_BYTES 4096
 #define BRAMA_CONTROL_BYTES 8192
-#define BRAMA_PAGES_FORMAT 4
+#define BRAMA_PAGES_FORMAT 5
 
 /* More sets than these are fetched and served like all others, but nobody waits for them. */
 #define BRAMA_CONTROL_KEYSETS 200

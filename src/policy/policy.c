@@ -88,6 +88,10 @@ static const struct field fields[] = {
     FIELD(OATHKEEPER, brama_p_oathkeeper, mutators, TO_ROWS, BRAMA_T_MUTATOR),
     FIELD(MUTATOR, brama_p_mutator, api, TO_ROW_OR_NO, BRAMA_T_OAUTH2),
     FIELD(MUTATOR, brama_p_mutator, pairs, TO_ROWS, BRAMA_T_HEADER),
+    FIELD(MUTATOR, brama_p_mutator, id_token, TO_ROW_OR_NO, BRAMA_T_ID_TOKEN),
+    TEXT(ID_TOKEN, brama_p_id_token, issuer),
+    TEXT(ID_TOKEN, brama_p_id_token, jwks_url),
+    TEXT(ID_TOKEN, brama_p_id_token, claims),
     FIELD(AUTHENTICATOR, brama_p_authenticator, ory, TO_ROW_OR_NO, BRAMA_T_ORY),
     FIELD(AUTHENTICATOR, brama_p_authenticator, oauth2, TO_ROW_OR_NO, BRAMA_T_OAUTH2),
     FIELD(AP, brama_p_ap, authorizer, TO_ROW_OR_NO, BRAMA_T_AUTHORIZER),
@@ -150,6 +154,7 @@ static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
     [BRAMA_T_TARGET] = sizeof(struct brama_p_target),
     [BRAMA_T_OAUTH2] = sizeof(struct brama_p_oauth2),
     [BRAMA_T_MUTATOR] = sizeof(struct brama_p_mutator),
+    [BRAMA_T_ID_TOKEN] = sizeof(struct brama_p_id_token),
     [BRAMA_T_SERVER_NAME] = sizeof(struct brama_p_server_name),
     [BRAMA_T_AUTHENTICATOR] = sizeof(struct brama_p_authenticator),
 };

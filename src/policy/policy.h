@@ -38,6 +38,7 @@ enum brama_policy_table {
     BRAMA_T_OAUTH2,
     BRAMA_T_AUTHORIZER,
     BRAMA_T_SERVER_NAME, /* of TLS servers, sorted by name: a host, "*.x" or "*" */
+    BRAMA_T_ID_TOKEN,
     BRAMA_T_NEIGHBOUR /* objects that APIRules were judged beside: `brama apply` needs them, too */
 };
 
@@ -198,12 +199,27 @@ struct brama_p_oathkeeper {
     struct brama_ref host_header;     /* Host sent upstream */
 };
 
-enum brama_mutator_kind { BRAMA_MUTATOR_HEADER = 1, BRAMA_MUTATOR_COOKIE, BRAMA_MUTATOR_HYDRATOR };
+enum brama_mutator_kind {
+    BRAMA_MUTATOR_HEADER = 1,
+    BRAMA_MUTATOR_COOKIE,
+    BRAMA_MUTATOR_HYDRATOR,
+    BRAMA_MUTATOR_ID_TOKEN
+};
 
 struct brama_p_mutator {
     uint32_t kind;           /* enum brama_mutator_kind */
     uint32_t api;            /* HYDRATOR: BRAMA_T_OAUTH2, whom to ask; else BRAMA_NO_ROW */
     struct brama_span pairs; /* BRAMA_T_HEADER: name and template */
+    uint32_t id_token;       /* ID_TOKEN: BRAMA_T_ID_TOKEN, else BRAMA_NO_ROW */
+    uint32_t unused;
+};
+
+/* A token that the signer makes for the workload. */
+struct brama_p_id_token {
+    struct brama_ref issuer;
+    struct brama_ref jwks_url; /* empty: the gateway's own key */
+    struct brama_ref claims;   /* template of a JSON object; empty: none */
+    uint64_t ttl_ms;
 };
 
 struct brama_p_authenticator {

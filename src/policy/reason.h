@@ -48,6 +48,7 @@ enum brama_reason {
     BRAMA_REASON_EXT_AUTH_FAILED,     /* "ext_auth_failed": it said nothing that counts */
     BRAMA_REASON_CALL_NEEDED,         /* "call_needed": somebody has to be asked, and may not be */
     BRAMA_REASON_MUTATOR_FAILED,      /* "mutator_failed": a template can't be rendered here */
+    BRAMA_REASON_SIGNER_FAILED,    /* "signer_failed": no token from whoever signs for id_token */
     BRAMA_REASON_HANDLER_DISABLED, /* "handler_disabled": Kyma's Oathkeeper has it switched off */
     BRAMA_REASON_GRPC_UNSUPPORTED, /* let in, but workloads are spoken to in HTTP/1.1 */
     BRAMA_REASON_NO_UPSTREAM,      /* no address for the workload */

@@ -70,6 +70,8 @@ bool brama__is_scope_strategy(const struct brama_node *node);
 void brama__judge_oauth2(struct brama__judging *j, size_t i, size_t k);
 /* The config of the mutator hydrator; at: the mutator's path. */
 void brama__judge_hydrator(struct brama__judging *j, brama_str at, const struct brama_node *item);
+/* The config of the mutator id_token, but for its template. */
+void brama__judge_id_token(struct brama__judging *j, brama_str at, const struct brama_node *item);
 /* Of a rule that Oathkeeper serves. */
 void brama__judge_ory_mutators(struct brama__judging *j, size_t i);
 

@@ -31,19 +31,24 @@ static bool has_named_group(brama_str path)
            brama_str_find_str(path, BRAMA_STR("(?<")) != path.n;
 }
 
-static void judge_groups(struct brama__judging *j, brama_str at, const struct brama_node *map,
-                         size_t i)
+static void judge_group(struct brama__judging *j, brama_str at, const struct brama_node *n,
+                        size_t i)
 {
     brama_str word = BRAMA_STR("RegexpCaptureGroups");
 
-    if (!has_named_group(j->rule->rules[i].path))
-        return;
+    if (n->kind == BRAMA_NODE_STR && has_named_group(j->rule->rules[i].path) &&
+        brama_str_find_str(n->text, word) != n->text.n)
+        brama__fail(
+            j, n->where,
+            brama__unsupported(j, BRAMA_STR("RegexpCaptureGroups of a path with named groups")),
+            "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(n->key));
+}
+
+static void judge_groups(struct brama__judging *j, brama_str at, const struct brama_node *map,
+                         size_t i)
+{
     for (const struct brama_node *n = map->first; n != NULL; n = n->next)
-        if (n->kind == BRAMA_NODE_STR && brama_str_find_str(n->text, word) != n->text.n)
-            brama__fail(
-                j, n->where,
-                brama__unsupported(j, BRAMA_STR("RegexpCaptureGroups of a path with named groups")),
-                "%.*s.%.*s", BRAMA_FMT(at), BRAMA_FMT(n->key));
+        judge_group(j, at, n, i);
 }
 
 /* config of header and cookie: one map of that name, or nothing at all. */
@@ -79,6 +84,25 @@ static void judge_hydrator(struct brama__judging *j, brama_str at, const struct 
                     "%.*s", BRAMA_FMT(at));
 }
 
+static void judge_id_token(struct brama__judging *j, brama_str at, const struct brama_node *item,
+                           size_t i)
+{
+    const struct brama_node *claims =
+        brama_node_get(brama_node_get(item, BRAMA_STR("config")), BRAMA_STR("claims"));
+    brama_str here = brama_arena_printf(j->arena, "%.*s.config", BRAMA_FMT(at));
+    struct brama_diag diag = {0};
+
+    brama__judge_id_token(j, at, item);
+    if (claims == NULL || claims->kind != BRAMA_NODE_STR)
+        return;
+    if (brama_template_check(j->arena, claims->text, &diag) != BRAMA_OK)
+        brama__fail(j, claims->where,
+                    brama__unsupported(
+                        j, brama_arena_printf(j->arena, "the template of claims (%s)", diag.what)),
+                    "%.*s.claims", BRAMA_FMT(here));
+    judge_group(j, here, claims, i);
+}
+
 void brama__judge_ory_mutators(struct brama__judging *j, size_t i)
 {
     const struct brama_node *list = j->rule->rules[i].mutators;
@@ -96,6 +120,8 @@ void brama__judge_ory_mutators(struct brama__judging *j, size_t i)
             judge_pairs(j, at, item, i, BRAMA_STR("cookies"));
         else if (brama_str_eq(name, BRAMA_STR("hydrator")))
             judge_hydrator(j, at, item, i);
+        else if (brama_str_eq(name, BRAMA_STR("id_token")))
+            judge_id_token(j, at, item, i);
         else
             brama__fail(
                 j, item->where,

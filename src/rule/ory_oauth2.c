@@ -1,5 +1,6 @@
 /* Configs of oauth2_introspection and oauth2_client_credentials: Kyma passes them on unread, so
  * they are read and judged here as Oathkeeper's schema has them. oathkeeper.md 2.6, 2.7. */
+#include "base/url.h"
 #include "rule/judging.h"
 #include "rule/reading.h"
 #include "rule/uri.h"
@@ -227,4 +228,25 @@ void brama__judge_hydrator(struct brama__judging *j, brama_str at, const struct 
     judge_fields(j, here, hydrator_fields, config);
     judge_url(j, item->where, here, "api.url",
               brama_node_get_str(brama_node_get(config, BRAMA_STR("api")), BRAMA_STR("url")));
+}
+
+static const struct field id_token_fields[] = {{BRAMA_LIT("claims"), TEXT, NULL},
+                                               {BRAMA_LIT("issuer_url"), TEXT, NULL},
+                                               {BRAMA_LIT("jwks_url"), TEXT, NULL},
+                                               {BRAMA_LIT("ttl"), DURATION, NULL},
+                                               {BRAMA_LIT(""), TEXT, NULL}};
+
+/* A private key that is fetched is everybody's who can fetch it, too. */
+void brama__judge_id_token(struct brama__judging *j, brama_str at, const struct brama_node *item)
+{
+    const struct brama_node *config = brama_node_get(item, BRAMA_STR("config"));
+    brama_str url = brama_node_get_str(config, BRAMA_STR("jwks_url"));
+    brama_str here = brama_arena_printf(j->arena, "%.*s.config", BRAMA_FMT(at));
+    char path[4096]; /* PATH_MAX */
+
+    judge_fields(j, here, id_token_fields, config);
+    if (url.n != 0 && !brama_file_url_path(path, sizeof(path), url))
+        brama__fail(j, item->where,
+                    brama__unsupported(j, BRAMA_STR("a private key set that isn't at a file URL")),
+                    "%.*s.jwks_url", BRAMA_FMT(here));
 }

@@ -38,7 +38,7 @@ export function recorded(gateway, id) {
 }
 
 // Reasons that only a running gateway can have: of workloads, connections and clients.
-const NOT_DECIDED = new Set(['upstream_failed', 'upstream_timeout', 'client_gone', 'bad_request', 'headers_too_large']);
+const NOT_DECIDED = new Set(['signer_failed', 'upstream_failed', 'upstream_timeout', 'client_gone', 'bad_request', 'headers_too_large']);
 
 /** The log line of an exchange: by X-Request-ID, which a refusal carries and a workload is told; where
  * neither is to be had, the next new line of this method and path. */
