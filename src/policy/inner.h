@@ -211,7 +211,11 @@ const struct brama_node *brama__extra_of_claims(struct brama_arena *arena,
                                                 const brama_str *granted, size_t count);
 /* ory_hydrator.c: false, and the case has ended. data follows the session. */
 bool brama__hydrate(struct brama__case *c, uint32_t row, struct brama_template_data *data);
-/* ory_id_token.c: likewise. */
+/* ory_claims.c: the object that the template of claims makes; NULL: none, and *why says so. */
+const struct brama_node *brama__id_token_claims(struct brama__case *c, brama_str claims,
+                                                const struct brama_template_data *data,
+                                                const char **why);
+/* ory_id_token.c: as brama__hydrate(). */
 bool brama__sign_id_token(struct brama__case *c, uint32_t row, struct brama_template_data *data);
 /* A header of the session; false: no name or value of a header, or too many. */
 bool brama__session_set(struct brama__case *c, brama_str name, brama_str value);

@@ -8,8 +8,6 @@
 #define SIGN_MS 5000
 #define ANSWER_MAX ((size_t)16 * 1024)
 #define ASK_MAX ((size_t)48 * 1024)
-/* A token is short (BRAMA_JWT_MAX): claims that don't fit needn't be sent. */
-#define CLAIMS_MAX BRAMA_JWT_MAX
 /* How long a worker hands a token out without asking again. The signer knows when it is too old,
  * and sees a key that has changed: no more than a moment of that may be missed. */
 #define KEEP_S 1
@@ -23,32 +21,18 @@ static bool fail(struct brama__case *c, enum brama_reason reason, const char *wh
 }
 
 /* The template's object; *out is NULL where the rule has no template. */
-static bool make_claims(struct brama__case *c, brama_str claims_template,
-                        struct brama_template_data *data, const struct brama_node **out)
+static bool make_claims(struct brama__case *c, brama_str claims, struct brama_template_data *data,
+                        const struct brama_node **out)
 {
-    struct brama_node *root = NULL;
-    struct brama_diag diag = {0};
-    struct brama_buf text;
+    const char *why = "";
 
     *out = NULL;
-    if (claims_template.n == 0)
+    if (claims.n == 0)
         return true;
-    brama_buf_init(&text, NULL, CLAIMS_MAX);
     data->set = c->session.set;
     data->set_count = c->session.set_count;
-    enum brama_err err = brama_template_render(&text, c->arena, claims_template, data, &diag);
-    bool made = err == BRAMA_OK;
-    if (made)
-        err = brama_json_parse(&root, c->arena, brama_arena_copy(c->arena, brama_buf_str(&text)),
-                               &brama_json_limits_answer, NULL);
-    brama_buf_deinit(&text);
-    if (!made)
-        return fail(c, BRAMA_REASON_MUTATOR_FAILED,
-                    diag.what[0] != '\0' ? diag.what : "the claims are too long");
-    if (err != BRAMA_OK || root->kind != BRAMA_NODE_MAP)
-        return fail(c, BRAMA_REASON_MUTATOR_FAILED, "the claims are no JSON object");
-    *out = root;
-    return true;
+    *out = brama__id_token_claims(c, claims, data, &why);
+    return *out != NULL || fail(c, BRAMA_REASON_MUTATOR_FAILED, why);
 }
 
 /* All that the token depends on, the key itself apart: what the signer is asked for, and with it

@@ -255,7 +255,7 @@ static brama_str get(struct scene *s, const struct brama_signing_set *set, brama
     struct brama_id_token_ask ask;
     struct brama_diag diag = {0};
     struct brama_id_token_wish wish = {.ask = &ask, .signer = set->signer, .now_ms = now_ms};
-    brama_str token;
+    brama_str token = BRAMA_NIL;
     int64_t fresh;
 
     assert_int_equal(brama_random(wish.jti, sizeof(wish.jti)), BRAMA_OK);
