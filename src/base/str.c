@@ -205,3 +205,22 @@ uint64_t brama_str_table_hash(brama_str s)
     h = (h ^ word) * odd;
     return h ^ h >> 32;
 }
+
+bool brama_str_is_token(brama_str s)
+{
+    static const brama_str marks = BRAMA_LIT("!#$%&'*+-.^_`|~");
+
+    for (size_t i = 0; i < s.n; i++)
+        if ((s.p[i] < '0' || s.p[i] > '9') && (s.p[i] < 'A' || s.p[i] > 'Z') &&
+            (s.p[i] < 'a' || s.p[i] > 'z') && brama_str_find(marks, s.p[i]) == marks.n)
+            return false;
+    return s.n != 0;
+}
+
+bool brama_str_has_control(brama_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7f)
+            return true;
+    return false;
+}

@@ -62,6 +62,11 @@ int brama_hex_value(char c);
 /* Equality in time that depends on the lengths only. For secrets. */
 bool brama_str_eq_ct(brama_str a, brama_str b);
 
+/* RFC 9110: a token, which isn't empty (section 5.6.2); a control character but a tab, which would
+ * end a header's value or its line (section 5.5). */
+bool brama_str_is_token(brama_str s);
+bool brama_str_has_control(brama_str s);
+
 /* Is s well-formed UTF-8 (no surrogates, no overlong forms; RFC 3629)? */
 bool brama_str_is_utf8(brama_str s);
 
