@@ -171,7 +171,6 @@ static void default_cors_policy(const struct brama__rendering *r)
 
 static void request_headers(const struct brama__rendering *r, const struct brama_rule *rule)
 {
-    bool wildcard = brama_str_starts(r->apirule->full_host, BRAMA_STR("*."));
     struct brama_buf cookies;
 
     brama_json_key(r->out, BRAMA_STR("request"));
@@ -179,7 +178,7 @@ static void request_headers(const struct brama__rendering *r, const struct brama
     brama_json_key(r->out, BRAMA_STR("set"));
     brama_json_map(r->out);
     brama_json_member(r->out, BRAMA_STR("x-forwarded-host"),
-                      wildcard ? BRAMA_STR("%REQ(:AUTHORITY)%") : r->apirule->full_host);
+                      brama_apirule_forwarded_host(r->apirule));
     for (size_t i = 0; i < rule->header_count; i++)
         brama_json_member(r->out, rule->headers[i].name, rule->headers[i].value);
     brama_buf_init(&cookies, r->out->buf->alloc, 1 << 20);

@@ -70,6 +70,48 @@ static bool headers_of(struct brama_request *out, ngx_http_request_t *r, struct 
     return true;
 }
 
+static struct brama_f_address address_of(const struct sockaddr *sa)
+{
+    struct brama_f_address out = {.family = 0};
+
+    if (sa != NULL && sa->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)sa;
+        out.family = AF_INET;
+        out.port = ntohs(v4->sin_port);
+        memcpy(out.ip, &v4->sin_addr, 4);
+    } else if (sa != NULL && sa->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const void *)sa;
+        out.family = AF_INET6;
+        out.port = ntohs(v6->sin6_port);
+        memcpy(out.ip, &v6->sin6_addr, 16);
+    }
+    return out;
+}
+
+/* Nothing here is made into text: only a rule that tells its workload wants that. */
+static struct brama_connection connection_of(ngx_http_request_t *r)
+{
+    ngx_connection_t *c = r->connection;
+    ngx_str_t version = ngx_null_string, cipher = ngx_null_string;
+
+    if (c->ssl != NULL) {
+        (void)ngx_ssl_get_protocol(c, r->pool, &version);
+        (void)ngx_ssl_get_cipher_name(c, r->pool, &cipher);
+        version.len = version.data != NULL ? ngx_strlen(version.data) : 0;
+        cipher.len = cipher.data != NULL ? ngx_strlen(cipher.data) : 0;
+    }
+    bool local = ngx_connection_local_sockaddr(c, NULL, 0) == NGX_OK;
+    return (struct brama_connection){
+        .protocol =
+            r->http_version == NGX_HTTP_VERSION_20 ? BRAMA_STR("HTTP/2") : BRAMA_STR("HTTP/1.1"),
+        .peer = address_of(c->sockaddr),
+        .local = address_of(local ? c->local_sockaddr : NULL),
+        .tls_version = brama_gw_str(version),
+        .tls_cipher = brama_gw_str(cipher),
+        .hostname = brama_gw_str(ngx_cycle->hostname),
+    };
+}
+
 void brama_gw_view_line(struct brama_request *out, ngx_http_request_t *r,
                         const struct brama_gw_ctx *ctx)
 {
@@ -81,6 +123,9 @@ void brama_gw_view_line(struct brama_request *out, ngx_http_request_t *r,
         .target = brama_gw_str(ctx->raw_target),
         .request_id = {ctx->request_id, sizeof(ctx->request_id)},
         .now_s = (int64_t)ngx_time(),
+        .start_s = (int64_t)r->start_sec,
+        .start_ms = (uint32_t)r->start_msec,
+        .connection = connection_of(r),
     };
 }
 

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "policy/compile.h"
 #include "rule/uri.h"
+#include "template/envoy.h"
 
 /* A route before folding: which workload and patterns it has, in memory. */
 struct brama__draft {
@@ -87,6 +88,12 @@ struct brama_p_auth brama__build_auth(struct brama__build *b, const struct brama
 struct brama_span brama__build_texts(struct brama__build *b, struct brama_str_list list);
 struct brama_p_pattern brama__build_pattern(struct brama__build *b,
                                             const struct brama_pattern *pattern);
+/* One header more at the end of the span: with this very value; or with one that Envoy reads, of a
+ * header or of all cookies together. No other headers may be added before the span is complete. */
+void brama__build_header(struct brama__build *b, struct brama_span *span, brama_str name,
+                         brama_str value);
+void brama__build_envoy_header(struct brama__build *b, struct brama_span *span, brama_str name,
+                               brama_str value, bool in_cookies);
 uint32_t brama__build_cors(struct brama__build *b, const struct brama_apirule *form);
 /* Whom a URL leads to, by its scheme, host and port. */
 uint32_t brama__build_target(struct brama__build *b, const struct brama_url_parts *url);

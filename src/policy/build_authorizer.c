@@ -5,11 +5,9 @@ static struct brama_span fixed_rows(struct brama__build *b, const struct brama_a
 {
     struct brama_span span = {brama_packer_count(b->out, BRAMA_T_HEADER), 0};
 
-    for (size_t i = 0; i < a->fixed_header_count; i++, span.count++) {
-        struct brama_p_header row = {brama_packer_text(b->out, a->fixed_headers[i].name),
-                                     brama_packer_text(b->out, a->fixed_headers[i].value)};
-        brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
-    }
+    for (size_t i = 0; i < a->fixed_header_count; i++)
+        brama__build_envoy_header(b, &span, a->fixed_headers[i].name, a->fixed_headers[i].value,
+                                  false);
     return span;
 }
 

@@ -103,28 +103,25 @@ static uint32_t add_rule_row(const struct form *f, size_t index)
     return brama_packer_row(f->b->out, BRAMA_T_RULE, &row, sizeof(row));
 }
 
-/* request.headers and request.cookies; a Cookie header replaces the client's. */
-static struct brama_span header_rows(const struct form *f, const struct brama_rule *rule)
+/* What the VirtualService's route sets: x-forwarded-host, and where it leads to the workload itself
+ * request.headers and request.cookies; a Cookie header replaces the client's. */
+static struct brama_span header_rows(const struct form *f, const struct brama_rule *rule,
+                                     bool direct)
 {
     struct brama__build *b = f->b;
     struct brama_span span = {brama_packer_count(b->out, BRAMA_T_HEADER), 0};
     brama_str cookies = BRAMA_STR("");
 
-    for (size_t i = 0; i < rule->header_count; i++, span.count++) {
-        struct brama_p_header row = {brama_packer_text(b->out, rule->headers[i].name),
-                                     brama_packer_text(b->out, rule->headers[i].value)};
-        brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
-    }
-    for (size_t i = 0; i < rule->cookie_count; i++)
+    brama__build_envoy_header(b, &span, BRAMA_STR("X-Forwarded-Host"),
+                              brama_apirule_forwarded_host(f->rule), false);
+    for (size_t i = 0; direct && i < rule->header_count; i++)
+        brama__build_envoy_header(b, &span, rule->headers[i].name, rule->headers[i].value, false);
+    for (size_t i = 0; direct && i < rule->cookie_count; i++)
         cookies =
             brama_arena_printf(&b->arena, "%.*s%s%.*s=%.*s", BRAMA_FMT(cookies), i != 0 ? "; " : "",
                                BRAMA_FMT(rule->cookies[i].name), BRAMA_FMT(rule->cookies[i].value));
-    if (rule->cookie_count != 0) {
-        struct brama_p_header row = {brama_packer_text(b->out, BRAMA_STR("Cookie")),
-                                     brama_packer_text(b->out, cookies)};
-        brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
-        span.count++;
-    }
+    if (cookies.n != 0)
+        brama__build_envoy_header(b, &span, BRAMA_STR("Cookie"), cookies, true);
     return span;
 }
 
@@ -330,8 +327,7 @@ static void add_route(const struct form *f, size_t index, uint32_t rule_row, uin
     struct brama__build *b = f->b;
     const struct brama_rule *rule = &f->rule->rules[index];
     const struct brama_strategy *strategy = &rule->strategies[0];
-    bool direct = is_direct(f, rule),
-         wildcard = brama_str_starts(f->rule->full_host, BRAMA_STR("*."));
+    bool direct = is_direct(f, rule);
     struct brama__draft *d = brama__list_add(b, &b->drafts, sizeof(*d));
 
     if (d == NULL)
@@ -343,21 +339,20 @@ static void add_route(const struct form *f, size_t index, uint32_t rule_row, uin
         b->err = err;
     if (err != BRAMA_OK)
         d->path.kind = BRAMA_PATTERN_NEVER;
-    d->row = (struct brama_p_route){
-        .path = brama__build_pattern(b, &d->path),
-        .methods = rule->methods,
-        .any_method = matches_any_method(f, rule),
-        .responder = direct ? BRAMA_RESPONDER_SIDECAR : BRAMA_RESPONDER_OATHKEEPER,
-        .strategy = (uint32_t)strategy->kind,
-        .handler = (uint32_t)f->handler,
-        .rule = rule_row,
-        .upstream = upstream_row(b, brama_rule_service(f->rule, rule)),
-        .workload = workload,
-        .timeout_s = brama_rule_timeout(f->rule, rule),
-        .headers = direct ? header_rows(f, rule) : (struct brama_span){0, 0},
-        .forwarded_host = brama_packer_text(b->out, wildcard ? BRAMA_NIL : f->rule->full_host),
-        .cors = f->cors,
-        .strip_cors = f->v2 || f->rule->cors.given};
+    d->row = (struct brama_p_route){.path = brama__build_pattern(b, &d->path),
+                                    .methods = rule->methods,
+                                    .any_method = matches_any_method(f, rule),
+                                    .responder = direct ? BRAMA_RESPONDER_SIDECAR
+                                                        : BRAMA_RESPONDER_OATHKEEPER,
+                                    .strategy = (uint32_t)strategy->kind,
+                                    .handler = (uint32_t)f->handler,
+                                    .rule = rule_row,
+                                    .upstream = upstream_row(b, brama_rule_service(f->rule, rule)),
+                                    .workload = workload,
+                                    .timeout_s = brama_rule_timeout(f->rule, rule),
+                                    .headers = header_rows(f, rule, direct),
+                                    .cors = f->cors,
+                                    .strip_cors = f->v2 || f->rule->cors.given};
     if (direct && wants_token(strategy))
         d->row.authz = authz_rows(b, &strategy->istio);
     d->last = is_catch_all(f, &d->row, rule->path);

@@ -89,11 +89,8 @@ static uint32_t oauth2_row(struct brama__build *b, const struct brama_oauth2 *oa
     row.cached = oauth2->cached;
     row.cache_ms = oauth2->cache_ms;
     row.headers.first = brama_packer_count(b->out, BRAMA_T_HEADER);
-    for (size_t i = 0; i < oauth2->header_count; i++, row.headers.count++) {
-        struct brama_p_header h = {brama_packer_text(b->out, oauth2->headers[i].name),
-                                   brama_packer_text(b->out, oauth2->headers[i].value)};
-        brama_packer_row(b->out, BRAMA_T_HEADER, &h, sizeof(h));
-    }
+    for (size_t i = 0; i < oauth2->header_count; i++)
+        brama__build_header(b, &row.headers, oauth2->headers[i].name, oauth2->headers[i].value);
     return brama_packer_row(b->out, BRAMA_T_OAUTH2, &row, sizeof(row));
 }
 
@@ -151,14 +148,6 @@ static const struct {
      BRAMA_MUTATOR_COOKIE},
 };
 
-static void add_pair(struct brama__build *b, struct brama_span *span, brama_str name,
-                     brama_str value)
-{
-    struct brama_p_header row = {brama_packer_text(b->out, name), brama_packer_text(b->out, value)};
-    brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
-    span->count++;
-}
-
 static bool asks_for_groups(brama_str text)
 {
     return brama_str_find_str(text, BRAMA_STR("RegexpCaptureGroups")) != text.n;
@@ -172,11 +161,11 @@ static struct brama_span pair_rows(struct brama__build *b, size_t kind,
     const struct brama_node *map = brama_node_get(config, mutators[kind].list);
 
     if (brama_node_get_str(map, mutators[kind].name).n == 0)
-        add_pair(b, &span, mutators[kind].name, mutators[kind].value);
+        brama__build_header(b, &span, mutators[kind].name, mutators[kind].value);
     for (const struct brama_node *n = map != NULL ? map->first : NULL; n != NULL; n = n->next) {
         if (brama_str_eq(n->key, mutators[kind].name) && n->text.n == 0)
             continue;
-        add_pair(b, &span, n->key, n->text);
+        brama__build_header(b, &span, n->key, n->text);
         *wants_groups = *wants_groups || asks_for_groups(n->text);
     }
     return span;

@@ -37,6 +37,53 @@ struct brama_span brama__build_texts(struct brama__build *b, struct brama_str_li
     return span;
 }
 
+void brama__build_header(struct brama__build *b, struct brama_span *span, brama_str name,
+                         brama_str value)
+{
+    struct brama_p_header row = {.name = brama_packer_text(b->out, name),
+                                 .value = brama_packer_text(b->out, value)};
+    brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
+    span->count++;
+}
+
+static void add_part(struct brama__build *b, struct brama_span *span,
+                     const struct brama_envoy_part *part)
+{
+    struct brama_p_part row = {.op = (uint32_t)part->op,
+                               .max_bytes = part->max_bytes,
+                               .text = brama_packer_text(b->out, part->text),
+                               .other = brama_packer_text(b->out, part->other)};
+    brama_packer_row(b->out, BRAMA_T_PART, &row, sizeof(row));
+    span->count++;
+}
+
+/* A value that can't be read was refused when its rule was judged; a last good form of another
+ * version may have one all the same. */
+void brama__build_envoy_header(struct brama__build *b, struct brama_span *span, brama_str name,
+                               brama_str value, bool in_cookies)
+{
+    static const struct brama_envoy_part unreadable = {.op = BRAMA_ENVOY_NONE};
+    struct brama_envoy_value read = {NULL, 0};
+    enum brama_err err = brama_envoy_read(&read, &b->arena, value, NULL);
+
+    if (err == BRAMA_ERR_NOMEM)
+        b->err = err;
+    else if (err != BRAMA_OK)
+        read = (struct brama_envoy_value){&unreadable, 1};
+    if (brama_envoy_is_text(&read)) {
+        brama__build_header(b, span, name, read.count != 0 ? read.parts[0].text : BRAMA_STR(""));
+        return;
+    }
+    struct brama_p_header row = {.name = brama_packer_text(b->out, name),
+                                 .value = brama_packer_text(b->out, value),
+                                 .parts = {brama_packer_count(b->out, BRAMA_T_PART), 0},
+                                 .in_cookies = in_cookies};
+    for (size_t i = 0; i < read.count; i++)
+        add_part(b, &row.parts, &read.parts[i]);
+    brama_packer_row(b->out, BRAMA_T_HEADER, &row, sizeof(row));
+    span->count++;
+}
+
 struct brama_p_pattern brama__build_pattern(struct brama__build *b,
                                             const struct brama_pattern *pattern)
 {

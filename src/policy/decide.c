@@ -172,31 +172,6 @@ static bool match(struct brama__case *c)
     return true;
 }
 
-/* False: a row is missing in the file. */
-static bool add_upstream_headers(struct brama__case *c)
-{
-    brama_str forwarded = brama_pack_text(c->policy, c->route->forwarded_host);
-    brama__set_upstream_header(
-        c, BRAMA_STR("X-Forwarded-Host"),
-        brama_arena_copy(c->arena, forwarded.n != 0 ? forwarded : c->request->authority));
-    if (c->oathkeeper != NULL)
-        brama__set_upstream_header(
-            c, BRAMA_STR("Host"),
-            brama_arena_copy(c->arena, brama_pack_text(c->policy, c->oathkeeper->host_header)));
-    for (uint32_t i = 0; i < c->route->headers.count; i++) {
-        const struct brama_p_header *h = BRAMA_ROW(
-            c->policy, BRAMA_T_HEADER, c->route->headers.first + i, struct brama_p_header);
-        if (h == NULL)
-            return false;
-        brama__set_upstream_header(
-            c, brama_arena_copy(c->arena, brama_pack_text(c->policy, h->name)),
-            brama_arena_copy(c->arena, brama_pack_text(c->policy, h->value)));
-    }
-    for (size_t i = 0; i < c->session.set_count; i++)
-        brama__set_upstream_header(c, c->session.set[i].name, c->session.set[i].value);
-    return true;
-}
-
 static void trace_upstream(struct brama__case *c, const struct brama_p_upstream *u, bool known)
 {
     enum brama_trace_outcome outcome = known                     ? BRAMA_TRACE_PASS
@@ -237,10 +212,8 @@ static void allow(struct brama__case *c)
     c->out->target = brama__forward_target(c);
     c->out->upstream = facts;
     c->out->timeout_s = c->route->timeout_s;
-    if (!add_upstream_headers(c) || brama_arena_failed(c->arena)) { /* half-made: nobody passes */
-        brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL);
+    if (!brama__set_headers(c))
         return;
-    }
     c->out->reason = BRAMA_REASON_ALLOWED;
     c->out->verdict = BRAMA_VERDICT_ALLOW; /* the one statement that does */
 }

@@ -23,6 +23,15 @@ struct brama_header {
     brama_str name, value; /* name in any case */
 };
 
+/* What the two ends of the client's connection are, for headers that tell the workload. Zero is
+ * "not known": brama explain can't know it. */
+struct brama_connection {
+    brama_str protocol;                 /* "HTTP/1.1", "HTTP/2" */
+    struct brama_f_address peer, local; /* family 0: none, as of a socket in the file system */
+    brama_str tls_version, tls_cipher;  /* OpenSSL's names; empty: no TLS */
+    brama_str hostname;                 /* of this machine */
+};
+
 struct brama_request {
     brama_str scheme; /* "http" or "https": of the client's connection */
     brama_str method;
@@ -33,6 +42,9 @@ struct brama_request {
     size_t header_count;
     brama_str request_id; /* X-Request-ID of the response; in Oathkeeper's error JSON */
     int64_t now_s;        /* UNIX time */
+    int64_t start_s;      /* when it began, and its milliseconds; 0: now_s */
+    uint32_t start_ms;
+    struct brama_connection connection;
 };
 
 enum brama_verdict {
@@ -113,6 +125,9 @@ struct brama_decision {
     const struct brama_header
         *upstream_headers; /* to set on the request, Host included if it differs */
     size_t upstream_header_count;
+    const brama_str
+        *upstream_secrets; /* names of those that hold a credential: never to be shown */
+    size_t upstream_secret_count;
     const brama_str *upstream_removed; /* names of the request's headers that must not go on */
     size_t upstream_removed_count;
     uint32_t timeout_s;

@@ -85,8 +85,11 @@ static bool add_headers(struct brama__case *c, struct brama_call *call,
     }
     for (uint32_t i = 0; (fixed = fixed_at(c, a, i)) != NULL; i++) {
         brama_str name = brama_arena_copy(c->arena, brama_pack_text(c->policy, fixed->name));
-        brama_str value = brama_arena_copy(c->arena, brama_pack_text(c->policy, fixed->value));
-        if (!brama__is_of_the_message(name) && !brama__call_header(c, call, name, value))
+        brama_str value;
+        if (brama__is_of_the_message(name))
+            continue;
+        if (!brama__header_value(c, fixed, &value) ||
+            (value.n != 0 && !brama__call_header(c, call, name, value)))
             return false;
     }
     return true;
@@ -163,17 +166,12 @@ static bool remove_named(struct brama__case *c, brama_str names)
 {
     brama_str one;
     while (brama_str_next(&names, ',', &one)) {
-        brama_str *more =
-            brama_arena_array(c->arena, c->out->upstream_removed_count + 1, sizeof(*more));
         one = brama_str_trim(one);
-        if (more == NULL)
-            return false;
         if (one.n == 0 || one.p[0] == ':' || brama__is_of_the_message(one))
             continue;
-        for (size_t i = 0; i < c->out->upstream_removed_count; i++)
-            more[i] = c->out->upstream_removed[i];
-        more[c->out->upstream_removed_count++] = brama_arena_copy(c->arena, one);
-        c->out->upstream_removed = more;
+        if (!brama__add_name(c, &c->out->upstream_removed, &c->out->upstream_removed_count,
+                             brama_arena_copy(c->arena, one)))
+            return false;
     }
     return true;
 }

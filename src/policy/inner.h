@@ -66,6 +66,15 @@ void brama__add_response_header(struct brama__case *c, brama_str name, brama_str
 /* In place of those of that name. */
 void brama__set_upstream_header(struct brama__case *c, brama_str name, brama_str value);
 
+/* headers.c: a name joins a list of the decision; false: no memory. */
+bool brama__add_name(struct brama__case *c, const brama_str **list, size_t *count, brama_str name);
+/* The value of a header that the policy sets; {NULL, 0}: nothing is to be set. False, and the case
+ * has ended: an operator in it gives what would end the value, or too much. */
+bool brama__header_value(struct brama__case *c, const struct brama_p_header *header,
+                         brama_str *out);
+/* All that the workload is to be told: false, and the case has ended. */
+bool brama__set_headers(struct brama__case *c);
+
 /* By its content type, as Envoy tells: application/grpc, or application/grpc+... */
 bool brama__is_grpc(const struct brama_request *request);
 /* The refusal that stands in c->out, as a gRPC client reads one: status 200, and grpc-status and

@@ -65,15 +65,6 @@ static bool template_data(struct brama__case *c, struct brama_template_data *dat
     return visible_headers(c, data) && match_groups(c, data);
 }
 
-/* What a template makes must be one value: no control that would end it. RFC 9110 section 5.5. */
-static bool is_value(brama_str text)
-{
-    for (size_t i = 0; i < text.n; i++)
-        if (((unsigned char)text.p[i] < 0x20 && text.p[i] != '\t') || text.p[i] == 0x7f)
-            return false;
-    return true;
-}
-
 static bool render(struct brama__case *c, struct brama_template_data *data,
                    const struct brama_p_header *pair, brama_str *out)
 {
@@ -87,7 +78,7 @@ static bool render(struct brama__case *c, struct brama_template_data *data,
     enum brama_err err =
         brama_template_render(&buf, c->arena, brama_pack_text(c->policy, pair->value), data, &diag);
     brama_str text = err == BRAMA_OK ? brama_buf_str(&buf) : BRAMA_NIL;
-    bool fine = err == BRAMA_OK && is_value(text);
+    bool fine = err == BRAMA_OK && !brama_str_has_control(text);
     *out = fine ? brama_arena_copy(c->arena, text) : BRAMA_NIL;
     brama_buf_deinit(&buf);
     if (!fine)
@@ -239,7 +230,7 @@ static bool mutate_headers(struct brama__case *c, struct brama_template_data *da
 
 bool brama__session_set(struct brama__case *c, brama_str name, brama_str value)
 {
-    return is_value(value) && is_value(name) && name.n != 0 &&
+    return !brama_str_has_control(value) && !brama_str_has_control(name) && name.n != 0 &&
            brama_str_find(name, ' ') == name.n && brama_str_find(name, ':') == name.n &&
            set(c, name, value);
 }

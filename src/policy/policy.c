@@ -43,7 +43,6 @@ static const struct field fields[] = {
     FIELD(ROUTE, brama_p_route, policies, TO_NUMBERS, BRAMA_T_AP),
     FIELD(ROUTE, brama_p_route, oathkeeper, TO_NUMBERS, BRAMA_T_OATHKEEPER),
     FIELD(ROUTE, brama_p_route, headers, TO_ROWS, BRAMA_T_HEADER),
-    TEXT(ROUTE, brama_p_route, forwarded_host),
     FIELD(ROUTE, brama_p_route, cors, TO_ROW_OR_NO, BRAMA_T_CORS),
     TEXT(APIRULE, brama_p_apirule, ns),
     TEXT(APIRULE, brama_p_apirule, name),
@@ -118,6 +117,9 @@ static const struct field fields[] = {
     TEXT(OAUTH2, brama_p_oauth2, audience),
     TEXT(HEADER, brama_p_header, name),
     TEXT(HEADER, brama_p_header, value),
+    FIELD(HEADER, brama_p_header, parts, TO_ROWS, BRAMA_T_PART),
+    TEXT(PART, brama_p_part, text),
+    TEXT(PART, brama_p_part, other),
     FIELD(CORS, brama_p_cors, origins, TO_ROWS, BRAMA_T_ORIGIN),
     TEXT(CORS, brama_p_cors, methods),
     TEXT(CORS, brama_p_cors, headers),
@@ -156,6 +158,7 @@ static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
     [BRAMA_T_MUTATOR] = sizeof(struct brama_p_mutator),
     [BRAMA_T_ID_TOKEN] = sizeof(struct brama_p_id_token),
     [BRAMA_T_SERVER_NAME] = sizeof(struct brama_p_server_name),
+    [BRAMA_T_PART] = sizeof(struct brama_p_part),
     [BRAMA_T_AUTHENTICATOR] = sizeof(struct brama_p_authenticator),
 };
 

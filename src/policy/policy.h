@@ -39,7 +39,8 @@ enum brama_policy_table {
     BRAMA_T_AUTHORIZER,
     BRAMA_T_SERVER_NAME, /* of TLS servers, sorted by name: a host, "*.x" or "*" */
     BRAMA_T_ID_TOKEN,
-    BRAMA_T_NEIGHBOUR /* objects that APIRules were judged beside: `brama apply` needs them, too */
+    BRAMA_T_NEIGHBOUR, /* objects that APIRules were judged beside: `brama apply` needs them, too */
+    BRAMA_T_PART       /* of headers' values that Envoy's operators are in */
 };
 
 /* How refusals read: as in Kyma, or as RFC 6750 section 3 has it. */
@@ -94,9 +95,8 @@ struct brama_p_route {
     struct brama_span policies;   /* SIDECAR: BRAMA_T_NUMBERS -> BRAMA_T_AP that may match here */
     struct brama_span oathkeeper; /* OATHKEEPER: BRAMA_T_NUMBERS -> BRAMA_T_OATHKEEPER likewise */
     struct brama_span headers;    /* BRAMA_T_HEADER, to set on the upstream request */
-    struct brama_ref forwarded_host; /* x-forwarded-host; empty: the request's own authority */
-    uint32_t cors;                   /* BRAMA_T_CORS or BRAMA_NO_ROW */
-    uint32_t strip_cors;             /* remove the workload's CORS headers */
+    uint32_t cors;                /* BRAMA_T_CORS or BRAMA_NO_ROW */
+    uint32_t strip_cors;          /* remove the workload's CORS headers */
 };
 
 /* Which form of an APIRule is enforced. */
@@ -252,6 +252,15 @@ struct brama_p_oauth2 {
 
 struct brama_p_header {
     struct brama_ref name, value;
+    struct brama_span parts; /* BRAMA_T_PART, if value has operators in it; none: it is the text */
+    uint32_t in_cookies;     /* the operators are in values of cookies */
+    uint32_t unused;
+};
+
+/* struct brama_envoy_part as a row. */
+struct brama_p_part {
+    uint32_t op, max_bytes; /* enum brama_envoy_op; NONE: nobody may use the value */
+    struct brama_ref text, other;
 };
 
 struct brama_p_cors {

@@ -56,13 +56,10 @@ void brama__judge_authorizers(struct brama__judging *j, size_t i, const struct b
 void brama__judge_issuers(struct brama__judging *j);
 void brama__judge_mutators(struct brama__judging *j, size_t i);
 
-/* What support.c shares: a message that names what this version hasn't; a token of RFC 9110; a
- * header that frames or routes the request. */
+/* What support.c shares: a message that names what this version hasn't; a header that frames or
+ * routes the request. */
 brama_str brama__unsupported(struct brama__judging *j, brama_str what);
-bool brama__is_token(brama_str s);
 bool brama__is_of_the_connection(brama_str name);
-/* Would the value end the header, or the line? */
-bool brama__has_control(brama_str s);
 /* Of Oathkeeper's configs: exactly one of header, query_parameter and cookie; one of the four. */
 bool brama__is_token_from(const struct brama_node *node);
 bool brama__is_scope_strategy(const struct brama_node *node);

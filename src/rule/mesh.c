@@ -1,6 +1,7 @@
 /* The mesh configuration: extension providers that extAuth may name. istio-jwt.md section 5.1. */
 #include "rule/reading.h"
 #include "rule/worlding.h"
+#include "template/envoy.h"
 #include "json/read.h"
 
 #define DEFAULT_TIMEOUT_MS (600 * 1000)
@@ -113,7 +114,18 @@ static void read_body(struct reading *r)
         complain(r, "includeRequestBodyInCheck.maxRequestBytes", "is required");
 }
 
-/* Values are sent as they are: no Envoy expression, no doubled percent sign. */
+/* Envoy reads the values as it does those of a route. */
+static void check_fixed_header(struct reading *r, const char *field, const struct brama_node *item)
+{
+    struct brama_envoy_value ignored;
+    struct brama_diag diag = {0};
+    enum brama_err err = brama_envoy_read(&ignored, r->arena, item->text, &diag);
+
+    if (err != BRAMA_OK && err != BRAMA_ERR_NOMEM && r->out->problem.n == 0)
+        r->out->problem =
+            brama_arena_printf(r->arena, "%s.%.*s: %s", field, BRAMA_FMT(item->key), diag.what);
+}
+
 static void read_fixed_headers(struct reading *r)
 {
     static const char field[] = "includeAdditionalHeadersInCheck";
@@ -127,8 +139,10 @@ static void read_fixed_headers(struct reading *r)
     for (const struct brama_node *item = map->first; item != NULL; item = item->next) {
         if (item->kind != BRAMA_NODE_STR)
             complain(r, field, "holds what is no text");
+        else
+            check_fixed_header(r, field, item);
         out[r->out->fixed_header_count++] =
-            (struct brama_name_value){.name = item->key, .value = item->text};
+            (struct brama_name_value){item->key, item->text, item->where};
     }
     r->out->fixed_headers = out;
 }

@@ -111,6 +111,7 @@
 
 /* Ours: valid for Kyma, but nothing we could enforce. */
 #define BRAMA__TEXT_UNSUPPORTED "%.*s is not supported by this version of brama"
+#define BRAMA__TEXT_ENVOY "%s \"%.*s\" can't be set: %s"
 #define BRAMA__TEXT_MEANT "%.*s, did you mean \"%.*s\"?"
 
 #define BRAMA__TEXT_NO_GATEWAY "Gateway %.*s isn't among the given files"

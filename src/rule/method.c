@@ -47,6 +47,12 @@ struct brama_where brama_apirule_place(const struct brama_apirule *apirule)
     return first != NULL && first->where.line != 0 ? first->where : apirule->where;
 }
 
+brama_str brama_apirule_forwarded_host(const struct brama_apirule *apirule)
+{
+    return brama_str_starts(apirule->full_host, BRAMA_STR("*.")) ? BRAMA_STR("%REQ(:AUTHORITY)%")
+                                                                 : apirule->full_host;
+}
+
 uint16_t brama_rule_timeout(const struct brama_apirule *apirule, const struct brama_rule *rule)
 {
     if (rule->timeout_s != 0)

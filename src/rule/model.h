@@ -147,11 +147,10 @@ struct brama_strategy {
     struct brama_where where;
 };
 
-/* expression: the value, as written, needs Envoy to evaluate it; else %% has become one percent
- * sign. */
+/* value: as written. */
 struct brama_name_value {
     brama_str name, value;
-    bool expression;
+    struct brama_where where;
 };
 
 struct brama_origin {
@@ -178,7 +177,8 @@ struct brama_rule {
     const struct brama_strategy *strategies; /* v2: exactly one */
     size_t strategy_count;
     const struct brama_node *mutators; /* v1*: the list as written, or NULL */
-    /* Headers to set upstream: v2 request.headers; v1* header mutator of an istio jwt rule. */
+    /* Headers to set upstream: v2 request.headers; v1* header mutator of an istio jwt rule. Their
+     * values, and those of the cookies, are Envoy's to read; template/envoy.h. */
     const struct brama_name_value *headers;
     size_t header_count;
     /* Cookies that replace the Cookie header, from the same places. */
@@ -242,6 +242,9 @@ struct brama_where brama_apirule_place(const struct brama_apirule *apirule);
  * the APIRule's. given is false if there is none. apirule.md section 4.1. */
 struct brama_service_ref brama_rule_service(const struct brama_apirule *apirule,
                                             const struct brama_rule *rule);
+/* What x-forwarded-host is set to, in Envoy's words: under a wildcard it is what the client asks
+ * for. apirule.md section 4.5. */
+brama_str brama_apirule_forwarded_host(const struct brama_apirule *apirule);
 /* In seconds: the rule's, else the APIRule's, else 180. apirule.md section 4.2. */
 uint16_t brama_rule_timeout(const struct brama_apirule *apirule, const struct brama_rule *rule);
 

@@ -11,7 +11,7 @@ static void judge_pair(struct brama__judging *j, brama_str at, const struct bram
     struct brama_diag diag = {0};
     brama_str why = BRAMA_NIL;
 
-    if (!brama__is_token(pair->key) || (!cookie && brama__is_of_the_connection(pair->key)))
+    if (!brama_str_is_token(pair->key) || (!cookie && brama__is_of_the_connection(pair->key)))
         why = brama_arena_printf(j->arena, "setting %s \"%.*s\"", what, BRAMA_FMT(pair->key));
     else if (pair->kind != BRAMA_NODE_STR)
         why =

@@ -120,8 +120,8 @@ static bool all_texts(const struct brama_node *node, enum brama_node_kind kind)
     for (const struct brama_node *n = node->first; n != NULL; n = n->next)
         if (n->kind != BRAMA_NODE_STR ||
             (kind == BRAMA_NODE_MAP &&
-             (!brama__is_token(n->key) || brama__is_of_the_connection(n->key) ||
-              brama__has_control(n->text))))
+             (!brama_str_is_token(n->key) || brama__is_of_the_connection(n->key) ||
+              brama_str_has_control(n->text))))
             return false;
     return true;
 }

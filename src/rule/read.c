@@ -182,34 +182,6 @@ const struct brama_node *brama__read_cors(struct brama__reading *r, const struct
     return node;
 }
 
-static bool has_expression(brama_str value)
-{
-    for (size_t i = 0; i < value.n; i++) {
-        if (value.p[i] != '%')
-            continue;
-        if (i + 1 == value.n || value.p[i + 1] != '%')
-            return true;
-        i++;
-    }
-    return false;
-}
-
-static brama_str without_double_percent(struct brama_arena *arena, brama_str value)
-{
-    if (brama_str_find(value, '%') == value.n || has_expression(value))
-        return value;
-    char *p = brama_arena_alloc(arena, value.n);
-    size_t n = 0;
-    if (p == NULL)
-        return BRAMA_NIL;
-    for (size_t i = 0; i < value.n; i++) {
-        p[n++] = value.p[i];
-        if (value.p[i] == '%')
-            i++;
-    }
-    return (brama_str){p, n};
-}
-
 const struct brama_name_value *brama__read_pairs(struct brama_arena *arena,
                                                  const struct brama_node *map, size_t *count)
 {
@@ -221,8 +193,7 @@ const struct brama_name_value *brama__read_pairs(struct brama_arena *arena,
         return NULL;
     for (const struct brama_node *node = map->first; node != NULL; node = node->next)
         if (node->kind == BRAMA_NODE_STR)
-            pairs[(*count)++] = (struct brama_name_value){
-                node->key, without_double_percent(arena, node->text), has_expression(node->text)};
+            pairs[(*count)++] = (struct brama_name_value){node->key, node->text, node->where};
     return pairs;
 }
 

@@ -4,6 +4,7 @@
 #include "rule/judging.h"
 #include "rule/reading.h"
 #include "rule/uri.h"
+#include "template/envoy.h"
 
 brama_str brama__unsupported(struct brama__judging *j, brama_str what)
 {
@@ -193,24 +194,6 @@ static void check_v1_jwt(struct brama__judging *j, size_t i, size_t k)
     }
 }
 
-bool brama__is_token(brama_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((s.p[i] < '0' || s.p[i] > '9') && (s.p[i] < 'A' || s.p[i] > 'Z') &&
-            (s.p[i] < 'a' || s.p[i] > 'z') &&
-            brama_str_find(BRAMA_STR("!#$%&'*+-.^_`|~"), s.p[i]) == 15)
-            return false;
-    return s.n != 0;
-}
-
-bool brama__has_control(brama_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] == 0x7f)
-            return true;
-    return false;
-}
-
 bool brama__is_of_the_connection(brama_str name)
 {
     static const brama_str names[] = {
@@ -225,27 +208,44 @@ bool brama__is_of_the_connection(brama_str name)
     return false;
 }
 
+/* Empty: Envoy takes the value, and so do we. */
+static brama_str wrong_with_value(struct brama__judging *j, const char *what,
+                                  const struct brama_name_value *pair)
+{
+    struct brama_envoy_value ignored;
+    struct brama_diag diag = {0};
+
+    enum brama_err err = brama_envoy_read(&ignored, j->arena, pair->value, &diag);
+    if (err == BRAMA_OK || err == BRAMA_ERR_NOMEM)
+        return BRAMA_NIL;
+    if (err == BRAMA_ERR_UNSUPPORTED)
+        return brama__unsupported(j, brama_arena_printf(j->arena, "%s in %s \"%.*s\"", diag.what,
+                                                        what, BRAMA_FMT(pair->name)));
+    return brama_arena_printf(j->arena, BRAMA__TEXT_ENVOY, what, BRAMA_FMT(pair->name), diag.what);
+}
+
 static void check_pairs(struct brama__judging *j, size_t i, const struct brama_name_value *pairs,
                         size_t count, bool cookies)
 {
-    const struct brama_rule *rule = &j->rule->rules[i];
     const char *what = cookies ? "cookie" : "header";
     const char *list = brama__is_v1(j->rule) ? "mutators" : "request";
 
     for (size_t k = 0; k < count; k++) {
         brama_str name = pairs[k].name;
         const char *why = NULL;
-        if (!brama__is_token(name) || (!cookies && brama__is_of_the_connection(name)))
+        brama_str message = BRAMA_NIL;
+        if (!brama_str_is_token(name) || (!cookies && brama__is_of_the_connection(name)))
             why = "setting";
-        else if (brama__has_control(pairs[k].value))
+        else if (brama_str_has_control(pairs[k].value))
             why = "a control character in";
-        else if (pairs[k].expression)
-            why = "an Envoy expression in";
+        else
+            message = wrong_with_value(j, what, &pairs[k]);
         if (why != NULL)
-            brama__fail(j, rule->where,
-                        brama__unsupported(j, brama_arena_printf(j->arena, "%s %s \"%.*s\"", why,
-                                                                 what, BRAMA_FMT(name))),
-                        ".spec.rules[%zu].%s.%ss.%.*s", i, list, what, BRAMA_FMT(name));
+            message = brama__unsupported(
+                j, brama_arena_printf(j->arena, "%s %s \"%.*s\"", why, what, BRAMA_FMT(name)));
+        if (message.n != 0)
+            brama__fail(j, pairs[k].where, message, ".spec.rules[%zu].%s.%ss.%.*s", i, list, what,
+                        BRAMA_FMT(name));
     }
 }
 

@@ -184,7 +184,8 @@ const struct brama_decision *fixture_ask(struct fixture *f, const char *method, 
                                     .headers = list,
                                     .header_count = n,
                                     .request_id = BRAMA_STR("id-1"),
-                                    .now_s = NOW + f->later_s};
+                                    .now_s = NOW + f->later_s,
+                                    .connection = f->connection};
     struct brama_call_answer answers[BRAMA_CALLS_MAX];
     engine.answers = answers;
     f->call_count = 0;

@@ -26,6 +26,7 @@ struct fixture {
     struct brama_call calls[BRAMA_CALLS_MAX];
     size_t call_count;
     int64_t later_s; /* the clock is this much ahead of NOW */
+    struct brama_connection connection;
 };
 
 /* Rules compiled, and every key set named in them filled with fixture->key (kid "k1"); a URL that

@@ -7,7 +7,9 @@
     "  mesh: |\n    extensionProviders:\n"                                                         \
     "    - name: door\n      envoyExtAuthzHttp: {service: door.auth.svc.cluster.local, port: "     \
     "8080, pathPrefix: /check, includeRequestHeadersInCheck: [cookie, x-ask-*, '*-too'], "         \
-    "includeAdditionalHeadersInCheck: {x-ask-who: brama}, headersToUpstreamOnAllow: "              \
+    "includeAdditionalHeadersInCheck: {x-ask-who: brama, x-from: '%REQ(X-Org)%@%REQ(:authority)% " \
+    "100%%', "                                                                                     \
+    "x-none: '%REQ(X-Forwarded-For)%'}, headersToUpstreamOnAllow: "                                \
     "[x-user, authorization], headersToDownstreamOnAllow: [set-cookie], "                          \
     "headersToDownstreamOnDeny: [set-cookie]" more "}\n"                                           \
     "    - name: gate\n      envoyExtAuthzHttp: {service: gate.auth.svc.cluster.local, port: 80, " \
@@ -297,6 +299,8 @@ static void headers_cross_as_the_mesh_says(void **state)
                                           "X-Named-Too: 1",
                                           "Connection: x-named-too",
                                           "X-Other: 4",
+                                          "X-Org: blue",
+                                          "X-None: admin",
                                           NULL};
     struct fixture f;
     fixture_init(&f, rules);
@@ -315,10 +319,12 @@ static void headers_cross_as_the_mesh_says(void **state)
     EXPECT_STR("by a suffix", sent(call, "x-me-too"), BRAMA_STR("3"));
     EXPECT_STR("the mesh's own stand over the client's", sent(call, "x-ask-who"),
                BRAMA_STR("brama"));
+    EXPECT_STR("in Envoy's words", sent(call, "x-from"), BRAMA_STR("blue@" HOST " 100%"));
+    EXPECT("none with nothing in it", sent(call, "x-none").p == NULL);
     EXPECT("none that only the gateway may write",
            sent(call, "x-forwarded-for-too").p == NULL && sent(call, "x-envoy-too").p == NULL);
     EXPECT("none that goes on the way", sent(call, "x-named-too").p == NULL);
-    EXPECT("no others", sent(call, "x-other").p == NULL && call->header_count == 5);
+    EXPECT("no others", sent(call, "x-other").p == NULL && call->header_count == 6);
     EXPECT_STR("for the workload", fixture_upstream_header(&f, "x-user"), BRAMA_STR("alice"));
     EXPECT_STR("over the client's", fixture_upstream_header(&f, "authorization"),
                BRAMA_STR("Bearer inner"));

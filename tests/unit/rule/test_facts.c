@@ -127,7 +127,7 @@ static void an_authorizer_is_read_whole(void **state)
     EXPECT("headers in check", a->check_headers.n == 2);
     EXPECT_STR("a prefix match", a->check_headers.p[1], BRAMA_STR("x-*"));
     EXPECT("fixed headers", a->fixed_header_count == 1);
-    EXPECT_STR("sent as they are", a->fixed_headers[0].value, BRAMA_STR("100%%"));
+    EXPECT_STR("as written", a->fixed_headers[0].value, BRAMA_STR("100%%"));
     EXPECT("body", a->sends_body && a->body_max_bytes == 4096 && a->body_may_be_partial);
     EXPECT_STR("to the workload", a->upstream_headers.p[0], BRAMA_STR("x-user"));
     EXPECT_STR("to the client", a->allow_headers.p[0], BRAMA_STR("set-cookie"));

@@ -275,26 +275,50 @@ static void istio_configs_that_would_open_a_rule_are_refused(void **state)
 #define REQUEST(more)                                                                              \
     BRAMA_LIT(V2 "  - {path: /a, methods: [GET], noAuth: true, request: {" more "}}\n")
 
-static void headers_to_set_are_plain_text(void **state)
+#define HEADER(value) REQUEST("headers: {X-A: '" value "'}")
+#define HEADER_SAYS(message) V2_SAYS(".spec.rules[0].request.headers.X-A", message)
+#define CANT "header \"X-A\" can't be set: "
+
+static void headers_are_set_to_what_envoy_takes(void **state)
 {
     (void)state;
     static const struct row rows[] = {
         {"a header and a cookie", REQUEST("headers: {X-A: b c}, cookies: {a: b}"), V2_OK},
-        {"a double percent sign", REQUEST("headers: {X-A: '100%%'}"), V2_OK},
-        {"an expression of Envoy's", REQUEST("headers: {X-A: '%REQ(Authorization)%'}"),
-         V2_SAYS(".spec.rules[0].request.headers.X-A",
-                 "an Envoy expression in header \"X-A\"" NOT)},
-        {"one in a cookie", REQUEST("cookies: {a: '%REQ(b)%'}"),
-         V2_SAYS(".spec.rules[0].request.cookies.a", "an Envoy expression in cookie \"a\"" NOT)},
+        {"a double percent sign", HEADER("100%%"), V2_OK},
+        {"an expression of Envoy's", HEADER("%REQ(Authorization)%"), V2_OK},
+        {"one with all of its parts", HEADER("org-%REQ(X-Org?:authority):16%/%START_TIME(%s.%3f)%"),
+         V2_OK},
+        {"one in a cookie", REQUEST("cookies: {a: '%REQ(b)%'}"), V2_OK},
+        {"a percent sign alone", HEADER("100%"),
+         HEADER_SAYS(CANT "no operator begins at the percent sign of byte 4, and a percent sign "
+                          "alone is written %%")},
+        {"an operator nobody has", HEADER("%FOO%"),
+         HEADER_SAYS(CANT "Envoy has no operator %FOO%")},
+        {"a misspelt one", HEADER("%PROTOCLO%"),
+         HEADER_SAYS(CANT "Envoy has no operator %PROTOCLO%, did you mean %PROTOCOL%?")},
+        {"one of the answer", HEADER("%RESPONSE_CODE%"),
+         HEADER_SAYS("%RESPONSE_CODE% (it has no value before the workload answers) in header "
+                     "\"X-A\"" NOT)},
+        {"a token's claims", HEADER("%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload:sub)%"),
+         HEADER_SAYS("%DYNAMIC_METADATA% (no filter has left a value where headers are set: "
+                     "tokens are verified behind it) in header \"X-A\"" NOT)},
+        {"a misspelt one in a cookie", REQUEST("cookies: {a: '%RQE(b)%'}"),
+         V2_SAYS(".spec.rules[0].request.cookies.a",
+                 "cookie \"a\" can't be set: Envoy has no operator %RQE%, did you mean %REQ%?")},
         {"a line end", REQUEST("headers: {X-A: \"a\\r\\nX-Admin: yes\"}"),
-         V2_SAYS(".spec.rules[0].request.headers.X-A",
-                 "a control character in header \"X-A\"" NOT)},
+         HEADER_SAYS("a control character in header \"X-A\"" NOT)},
         {"an expression in a mutator",
          BRAMA_LIT(ISTIO STRATEGIES("{handler: jwt, config: {" AUTHN
                                     "}}], mutators: [{handler: header, config: {headers: "
                                     "{X-A: '%REQ(a)%'}}}]")),
+         BRAMA_LIT("")},
+        {"a wrong one in a mutator",
+         BRAMA_LIT(ISTIO STRATEGIES("{handler: jwt, config: {" AUTHN
+                                    "}}], mutators: [{handler: header, config: {headers: "
+                                    "{X-A: '%req(a)%'}}}]")),
          V1_SAYS(".spec.rules[0].mutators.headers.X-A",
-                 "an Envoy expression in header \"X-A\"" NOT)},
+                 CANT "no operator begins at the percent sign of byte 1, and a percent sign alone "
+                      "is written %%")},
         {"the host", REQUEST("headers: {Host: other}"),
          V2_SAYS(".spec.rules[0].request.headers.Host", "setting header \"Host\"" NOT)},
         {"a name with a blank", REQUEST("headers: {'X A': b}"),
@@ -310,7 +334,7 @@ int run_support(void)
         cmocka_unit_test(configs_of_oauth2_handlers_are_read_whole_or_refused),
         cmocka_unit_test(ory_configs_that_would_open_a_rule_are_refused),
         cmocka_unit_test(istio_configs_that_would_open_a_rule_are_refused),
-        cmocka_unit_test(headers_to_set_are_plain_text),
+        cmocka_unit_test(headers_are_set_to_what_envoy_takes),
     };
     return cmocka_run_group_tests_name("support", tests, NULL, NULL);
 }
