@@ -270,7 +270,7 @@ static int ask(struct brama_cli *cli, struct wish *wish, brama_str admin, brama_
 struct flags {
     struct brama_rule_args rules;
     struct brama_opt_list headers;
-    brama_str format, method, admin, id, as;
+    brama_str format, method, data, admin, id, as;
     uint64_t now_s;
 };
 
@@ -299,7 +299,12 @@ static int check_flags(struct brama_cli *cli, struct wish *wish, const struct fl
         return brama_usage_error(cli, &usage, "by files (-f) or by a gateway (--admin)?");
     if (flags->id.n != 0 && args->n != 0)
         return brama_usage_error(cli, &usage, "by --request or by a URL?");
+    if (flags->admin.n != 0 && flags->data.n != 0)
+        return brama_usage_error(cli, &usage, "a gateway that runs (--admin) is told no body");
     wish->request.now_s = (int64_t)flags->now_s;
+    if (flags->data.n != 0)
+        wish->request.body = (struct brama_request_body){
+            .state = BRAMA_BODY_WHOLE, .bytes = flags->data, .length = (int64_t)flags->data.n};
     return flags->id.n != 0
                ? BRAMA_EXIT_OK
                : read_request(&wish->request, cli, args, flags->method, &flags->headers);
@@ -329,6 +334,11 @@ int brama_cmd_explain(struct brama_cli *cli, int argc, char **argv)
          .value = "'NAME: VALUE'",
          .help = "a header of the request; may be repeated",
          .list = &flags.headers},
+        {.letter = 'd',
+         .name = "data",
+         .value = "TEXT",
+         .help = "with -f: its body, for an authorizer that is told it",
+         .text = &flags.data},
         {.name = "ask",
          .help = "with -f: ask those whom the rule's handlers ask",
          .flag = &wish.ask},

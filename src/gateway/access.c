@@ -1,4 +1,5 @@
 /* The access phase: ask the engine, keep what must outlive its answer, and act on it. */
+#include "gateway/early.h"
 #include "gateway/gateway.h"
 #include "gateway/park.h"
 #include "gateway/record.h"
@@ -122,7 +123,7 @@ ngx_int_t brama_gw_access_handler(ngx_http_request_t *r)
     if (ctx == NULL)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     ctx->verdict = BRAMA_VERDICT_DENY;
-    if (brama_gw_is_calling(ctx))
+    if (brama_gw_is_calling(ctx) || brama_gw_early_is_reading(ctx))
         return NGX_AGAIN;
     brama_slot_refresh(slot);
     brama_arena_reset(&slot->arena);
@@ -146,6 +147,10 @@ ngx_int_t brama_gw_access_handler(ngx_http_request_t *r)
             return NGX_AGAIN; /* likewise, with the answer */
         d.verdict = BRAMA_VERDICT_DENY;
     }
+    if (d.verdict == BRAMA_VERDICT_READ) {
+        ngx_int_t rc = brama_gw_early_read(r, ctx, d.read_bytes);
+        return rc == NGX_OK ? brama_gw_access_handler(r) : rc; /* likewise, with its bytes */
+    }
     if (!keep_for_response(r, ctx, &d))
         return brama_gw_send_refusal(r, ctx, BRAMA_REASON_INTERNAL);
     if (d.verdict != BRAMA_VERDICT_ALLOW) {
@@ -156,5 +161,6 @@ ngx_int_t brama_gw_access_handler(ngx_http_request_t *r)
     }
     if (!let_through(r, ctx, &request, &d, slot))
         return brama_gw_send_refusal(r, ctx, BRAMA_REASON_INTERNAL);
+    brama_gw_early_forward(r, ctx);
     return NGX_OK;
 }

@@ -28,6 +28,7 @@ struct brama_gw_stream;
 struct brama_gw_search;
 struct brama_gw_wait;
 struct brama_gw_call;
+struct brama_gw_early;
 
 struct brama_gw_main {
     ngx_str_t state_dir;
@@ -88,6 +89,7 @@ struct brama_gw_ctx {
     struct brama_gw_call *calling;     /* subcall.c: the last call; NULL: none */
     struct brama_call_answer *answers; /* of all calls, BRAMA_CALLS_MAX places; the last may come */
     size_t answer_count;
+    struct brama_gw_early *early; /* early.c: the body's beginning; NULL: nobody wanted it */
     ngx_str_t host; /* Host to send, unless the decision names one */
     bool websocket;
     struct brama_gw_address *addresses;

@@ -67,6 +67,7 @@ static brama_str decision_name(const struct brama_gw_ctx *ctx)
     case BRAMA_VERDICT_DENY:
     case BRAMA_VERDICT_PARK:
     case BRAMA_VERDICT_CALL:
+    case BRAMA_VERDICT_READ:
         break;
     }
     return BRAMA_STR("deny");

@@ -20,6 +20,8 @@ bool brama_gw_push_out(ngx_http_request_t *r, brama_str name, brama_str value)
 static brama_str status_line(ngx_uint_t status)
 {
     switch (status) {
+    case 413:
+        return BRAMA_STR("413 Payload Too Large");
     case 426:
         return BRAMA_STR("426 Upgrade Required");
     case 431:

@@ -56,6 +56,7 @@ struct brama_slot {
     int counts_fd;
     struct brama_recorder *recorder; /* of refusals */
     struct brama_park *park;         /* requests that wait for a key set */
+    size_t early_bytes;              /* of bodies' beginnings, kept for authorizers */
     unsigned turn;                   /* where the next request starts in a list of addresses */
     uint8_t random[1024];
     size_t random_left;

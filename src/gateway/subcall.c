@@ -212,7 +212,8 @@ static bool set_body(ngx_http_request_t *sr, const struct brama_call *call)
         return true;
     ngx_buf_t *b = ngx_calloc_buf(sr->pool);
     ngx_chain_t *cl = ngx_alloc_chain_link(sr->pool);
-    brama_str body = brama_gw_copy(sr->pool, call->body);
+    /* What early.c keeps stays where it is until this call is over. */
+    brama_str body = call->body_is_the_requests ? call->body : brama_gw_copy(sr->pool, call->body);
     if (b == NULL || cl == NULL || body.n == 0)
         return false;
     ngx_str_t text = brama_gw_ngx(body);

@@ -1,5 +1,5 @@
 /* An nginx request as the engine sees it. */
-#include "gateway/gateway.h"
+#include "gateway/early.h"
 
 /* RFC 9112 section 3.2.2: an absolute-form target names the authority, whatever Host says. */
 static brama_str absolute_authority(ngx_http_request_t *r)
@@ -133,5 +133,6 @@ bool brama_gw_view(struct brama_request *out, ngx_http_request_t *r, struct bram
                    struct brama_arena *arena)
 {
     brama_gw_view_line(out, r, ctx);
+    brama_gw_early_view(&out->body, r, ctx);
     return headers_of(out, r, arena);
 }

@@ -40,6 +40,8 @@ static const struct answer envoy[BRAMA_REASON_COUNT] = {
     [BRAMA_REASON_UPSTREAM_TIMEOUT] = {504, "upstream request timeout"},
     [BRAMA_REASON_INTERNAL] = {500, "Internal Server Error"},
     [BRAMA_REASON_CALL_NEEDED] = {500, "Internal Server Error"},
+    [BRAMA_REASON_CALL_BUSY] = {403, ""},
+    [BRAMA_REASON_BODY_TOO_LARGE] = {413, "Payload Too Large"},
     [BRAMA_REASON_EXT_AUTH_DENIED] = {403, ""},
     [BRAMA_REASON_EXT_AUTH_FAILED] = {403, ""},
 };
@@ -69,7 +71,7 @@ static uint16_t oathkeeper_status(enum brama_reason reason)
         [BRAMA_REASON_TOKEN_USE] = 403,          [BRAMA_REASON_HANDLER_DISABLED] = 500,
         [BRAMA_REASON_MUTATOR_FAILED] = 500,     [BRAMA_REASON_INTERNAL] = 500,
         [BRAMA_REASON_KEYS_UNAVAILABLE] = 503,   [BRAMA_REASON_TOKEN_SEVERAL] = 400,
-        [BRAMA_REASON_SIGNER_FAILED] = 500,
+        [BRAMA_REASON_SIGNER_FAILED] = 500,      [BRAMA_REASON_CALL_BUSY] = 500,
     };
     return statuses[reason] != 0 ? statuses[reason] : 401;
 }

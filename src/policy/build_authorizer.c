@@ -26,7 +26,7 @@ uint32_t brama__build_authorizer(struct brama__build *b, brama_str name)
     const struct brama_authorizer *a = brama_world_authorizer(b->in->world, name);
     uint32_t next = brama_packer_count(b->out, BRAMA_T_AUTHORIZER);
 
-    if (a == NULL || !a->is_http || a->problem.n != 0 || a->sends_body)
+    if (a == NULL || !a->is_http || a->problem.n != 0 || a->body_max_bytes > BRAMA_CHECK_BODY_MAX)
         return BRAMA_NO_ROW; /* a last good form whose authorizer is gone: nobody passes */
     const uint32_t *at = brama_map_put(&b->authorizers, name, next);
     if (at == NULL || *at != next)
@@ -44,6 +44,8 @@ uint32_t brama__build_authorizer(struct brama__build *b, brama_str name)
         .deny_headers_given = a->deny_headers_given,
         .timeout_ms = a->timeout_ms < UINT32_MAX ? (uint32_t)a->timeout_ms : UINT32_MAX,
         .fail_open = a->fail_open,
-        .error_status = a->status_on_error};
+        .error_status = a->status_on_error,
+        .body_max = a->body_max_bytes,
+        .body_partial = a->body_may_be_partial};
     return brama_packer_row(b->out, BRAMA_T_AUTHORIZER, &row, sizeof(row));
 }

@@ -41,7 +41,10 @@ static brama_str make_key(struct brama__case *c, const struct brama_call *call)
         add_part(&key, call->headers[i].value);
     }
     brama_buf_add_c(&key, ' ');
-    add_part(&key, call->body);
+    if (call->body_is_the_requests)
+        brama_buf_printf(&key, "first %zu", call->body.n); /* of what doesn't change meanwhile */
+    else
+        add_part(&key, call->body);
     brama_str out = brama_buf_err(&key) == BRAMA_OK
                         ? brama_arena_copy(c->arena, brama_buf_str(&key))
                         : BRAMA_NIL;
@@ -59,7 +62,8 @@ static void trace_call(struct brama__case *c, const struct brama_call *call, con
 
 static void trace_answer(struct brama__case *c, const struct brama_call_answer *a, const char *from)
 {
-    static const char *const ends[] = {"no answer", "no answer in time", "too large an answer"};
+    static const char *const ends[] = {"no answer", "no answer in time", "too large an answer",
+                                       "not asked: too many wait already"};
 
     if (a->end == BRAMA_CALL_ANSWERED)
         brama_trace_add(c->trace, "call", BRAMA_TRACE_INFO, BRAMA_NIL, BRAMA_NIL,
@@ -287,6 +291,8 @@ void brama__deny_call(struct brama__case *c, const struct brama_call_answer *ans
                                       BRAMA_LIT("X-Ratelimit-Type")};
     bool limited = answer->end == BRAMA_CALL_ANSWERED && answer->status == 429;
 
+    if (answer->end == BRAMA_CALL_BUSY)
+        reason = BRAMA_REASON_CALL_BUSY;
     c->ory_status = limited ? 429 : status;
     brama__deny(c, BRAMA__ORY, limited ? BRAMA_REASON_CALL_FAILED : reason);
     for (size_t i = 0; limited && i < BRAMA_ARRAY_LEN(rates); i++) {

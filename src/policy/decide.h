@@ -32,6 +32,19 @@ struct brama_connection {
     brama_str hostname;                 /* of this machine */
 };
 
+/* What is known of a request's body, for an authorizer that is told it. */
+enum brama_body_state {
+    BRAMA_BODY_NONE = 0, /* there is none, or nobody here has it */
+    BRAMA_BODY_COMING,   /* .bytes are not all of it */
+    BRAMA_BODY_WHOLE,
+    BRAMA_BODY_NO_ROOM /* there is one, and nowhere to keep it just now */
+};
+struct brama_request_body {
+    enum brama_body_state state;
+    brama_str bytes; /* its beginning, as far as it was read; stays the same once it was read */
+    int64_t length;  /* as announced; 0: it wasn't */
+};
+
 struct brama_request {
     brama_str scheme; /* "http" or "https": of the client's connection */
     brama_str method;
@@ -40,6 +53,7 @@ struct brama_request {
     brama_str target;                   /* path and query as received */
     const struct brama_header *headers; /* all others, in order, repeated ones repeatedly */
     size_t header_count;
+    struct brama_request_body body;
     brama_str request_id; /* X-Request-ID of the response; in Oathkeeper's error JSON */
     int64_t now_s;        /* UNIX time */
     int64_t start_s;      /* when it began, and its milliseconds; 0: now_s */
@@ -53,7 +67,9 @@ enum brama_verdict {
     BRAMA_VERDICT_ANSWER, /* answered here, as a preflight: nobody is let in */
     BRAMA_VERDICT_PARK,   /* DENY, unless one of .wanted, fetched anew, knows the token's key: wait
                              for that and decide again, from the start */
-    BRAMA_VERDICT_CALL    /* DENY, until .call was made: make it and decide again with its answer */
+    BRAMA_VERDICT_CALL,   /* DENY, until .call was made: make it and decide again with its answer */
+    BRAMA_VERDICT_READ    /* DENY, until more than .read_bytes of the body were read, or all of it:
+                             read on and decide again */
 };
 
 /* Somebody else to be asked: what to send. */
@@ -64,6 +80,7 @@ struct brama_call {
     uint16_t port;
     brama_str authority; /* Host to send */
     brama_str method, target, body;
+    bool body_is_the_requests; /* the first bytes of its own body: in the key by their number */
     const struct brama_header *headers; /* without Host and Content-Length */
     size_t header_count;
     const struct brama_f_upstream *upstream; /* in facts; NULL: no address is known */
@@ -76,6 +93,7 @@ enum brama_call_end {
     BRAMA_CALL_FAILED = 0, /* not connected, cut short, not HTTP */
     BRAMA_CALL_TIMEOUT,
     BRAMA_CALL_TOO_BIG, /* over answer_max */
+    BRAMA_CALL_BUSY,    /* not asked: there are too many who wait for him, or no room to ask */
     BRAMA_CALL_ANSWERED
 };
 
@@ -103,6 +121,7 @@ struct brama_decision {
     size_t wanted_count;
 
     struct brama_call call; /* CALL only; all of it is the arena's or the request's */
+    size_t read_bytes;      /* READ only */
 
     /* Headers to set on the response, whoever made it (CORS), and on a refusal (www-authenticate).
      */

@@ -31,6 +31,7 @@ const char *brama_verdict_name(enum brama_verdict verdict)
     case BRAMA_VERDICT_DENY:
     case BRAMA_VERDICT_PARK:
     case BRAMA_VERDICT_CALL:
+    case BRAMA_VERDICT_READ:
         break;
     }
     return "deny";

@@ -1,6 +1,8 @@
 /* External authorizers, asked as Envoy's ext_authz asks over HTTP. istio-jwt.md 5.1, 5.2. */
 #include "policy/inner.h"
 
+#include "rule/world.h"
+
 #define TIMEOUT_MAX_MS 600000 /* Istio's default */
 #define ASKED_MAX 8           /* authorizers of one request */
 
@@ -95,13 +97,51 @@ static bool add_headers(struct brama__case *c, struct brama_call *call,
     return true;
 }
 
+/* Its beginning has to be read first: false, and the case has ended. */
+static bool need_body(struct brama__case *c, size_t bytes)
+{
+    brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_CALL_NEEDED);
+    c->out->verdict = BRAMA_VERDICT_READ; /* status and texts stay the refusal's */
+    c->out->read_bytes = bytes;
+    return false;
+}
+
+/* As much of the request's body as it is to be told: false, and the case has ended. */
+static bool add_body(struct brama__case *c, struct brama_call *call,
+                     const struct brama_p_authorizer *a)
+{
+    const struct brama_request_body *body = &c->request->body;
+    size_t max = a->body_max < BRAMA_CHECK_BODY_MAX ? a->body_max : BRAMA_CHECK_BODY_MAX;
+    bool larger = body->bytes.n > max || body->length > (int64_t)max;
+
+    if (max == 0 || body->state == BRAMA_BODY_NONE)
+        return true;
+    if (larger && !a->body_partial) {
+        brama_trace_add(c->trace, "authorizer", BRAMA_TRACE_FAIL, BRAMA_NIL, BRAMA_NIL,
+                        "%.*s is told bodies of at most %zu bytes",
+                        BRAMA_FMT(brama_pack_text(c->policy, a->name)), max);
+        brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_BODY_TOO_LARGE);
+        return false;
+    }
+    if (body->state == BRAMA_BODY_COMING && body->bytes.n <= max)
+        return need_body(c, max);
+    call->body = brama_str_head(body->bytes, max);
+    call->body_is_the_requests = true;
+    return brama__call_header(c, call, BRAMA_STR("x-envoy-auth-partial-body"),
+                              larger ? BRAMA_STR("true") : BRAMA_STR("false"));
+}
+
 static const struct brama_call_answer *ask(struct brama__case *c,
                                            const struct brama_p_authorizer *a)
 {
+    static const struct brama_call_answer busy = {.end = BRAMA_CALL_BUSY};
     struct brama_call call;
     brama_str prefix = brama_pack_text(c->policy, a->path_prefix);
 
-    if (!brama__call_to(c, &call, a->target, (struct brama_ref){0, 0}) || !add_headers(c, &call, a))
+    if (a->body_max != 0 && c->request->body.state == BRAMA_BODY_NO_ROOM)
+        return &busy;
+    if (!brama__call_to(c, &call, a->target, (struct brama_ref){0, 0}) ||
+        !add_headers(c, &call, a) || !add_body(c, &call, a))
         return NULL;
     call.method = c->request->method;
     call.authority = c->request->authority; /* the client's, as Envoy sends it */
@@ -142,12 +182,13 @@ static bool deny(struct brama__case *c, const struct brama_p_authorizer *a,
 }
 
 /* No answer, none that is final, or 5xx. Istio's failOpen is somebody's explicit word that this
- * lets in; an answer that is too large for us, or that began with another status, never does. */
+ * lets in; an answer that is too large for us, or that began with another status, never does, nor
+ * that he wasn't asked: who sends enough requests would be let in though he is there. */
 static bool fail(struct brama__case *c, const struct brama_p_authorizer *a,
                  const struct brama_call_answer *answer)
 {
     bool open =
-        a->fail_open && answer->end != BRAMA_CALL_TOO_BIG &&
+        a->fail_open && answer->end != BRAMA_CALL_TOO_BIG && answer->end != BRAMA_CALL_BUSY &&
         (answer->status >= 500 || (answer->status == 0 && answer->end != BRAMA_CALL_ANSWERED));
 
     brama_trace_add(c->trace, "authorizer", open ? BRAMA_TRACE_INFO : BRAMA_TRACE_FAIL,
@@ -156,7 +197,9 @@ static bool fail(struct brama__case *c, const struct brama_p_authorizer *a,
                     open ? ", and its failOpen lets in" : "");
     if (open)
         return true;
-    brama__deny(c, BRAMA__ISTIO, BRAMA_REASON_EXT_AUTH_FAILED);
+    brama__deny(c, BRAMA__ISTIO,
+                answer->end == BRAMA_CALL_BUSY ? BRAMA_REASON_CALL_BUSY
+                                               : BRAMA_REASON_EXT_AUTH_FAILED);
     c->out->status = (uint16_t)a->error_status;
     c->out->body = c->out->content_type = BRAMA_NIL;
     return false;

@@ -180,6 +180,10 @@ bool brama__hydrate(struct brama__case *c, uint32_t row_number, struct brama_tem
     const struct brama_call_answer *answer = ask(c, row, data);
     if (answer == NULL)
         return false;
+    if (answer->end == BRAMA_CALL_BUSY) {
+        brama__deny_call(c, answer, BRAMA_REASON_CALL_FAILED, 500);
+        return false;
+    }
     if (answer->end != BRAMA_CALL_ANSWERED || answer->status != 200)
         return fail(c, "the API gives no answer with status 200");
     if (!take(c, answer))

@@ -185,7 +185,10 @@ struct brama_p_authorizer {
     struct brama_span deny_headers;     /* of its no, for the client */
     uint32_t target;                    /* BRAMA_T_TARGET */
     uint32_t deny_headers_given;        /* else all but those of the connection */
-    uint32_t timeout_ms, fail_open, error_status, unused;
+    uint32_t timeout_ms, fail_open, error_status;
+    uint32_t body_max;     /* bytes of the request's body, for it; 0: none */
+    uint32_t body_partial; /* of a larger one these; else it is refused */
+    uint32_t unused;
 };
 
 struct brama_p_oathkeeper {

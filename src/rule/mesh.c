@@ -107,9 +107,9 @@ static void read_body(struct reading *r)
 
     if (body == NULL)
         return;
-    r->out->sends_body = true;
     r->out->body_max_bytes = get_number(&inner, "maxRequestBytes", UINT32_MAX);
     r->out->body_may_be_partial = get_bool(&inner, "allowPartialMessage");
+    (void)get_bool(&inner, "packAsBytes"); /* bytes are what is sent, either way */
     if (r->out->body_max_bytes == 0)
         complain(r, "includeRequestBodyInCheck.maxRequestBytes", "is required");
 }

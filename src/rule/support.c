@@ -303,8 +303,9 @@ static void check_authorizers(struct brama__judging *j, size_t i, const struct b
         const struct brama_authorizer *a = brama_world_authorizer(j->world, s->authorizers.p[k]);
         brama_str why = a == NULL           ? BRAMA_NIL
                         : a->problem.n != 0 ? a->problem
-                        : a->sends_body     ? BRAMA_STR("includeRequestBodyInCheck")
-                                            : BRAMA_NIL;
+                        : a->body_max_bytes > BRAMA_CHECK_BODY_MAX
+                            ? BRAMA_STR("includeRequestBodyInCheck.maxRequestBytes above 1048576")
+                            : BRAMA_NIL;
         if (why.n != 0)
             brama__fail(
                 j, s->where,

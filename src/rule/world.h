@@ -48,6 +48,9 @@ struct brama_secret {
     brama_str ns, name, cert_pem, key_pem;
 };
 
+#define BRAMA_CHECK_BODY_MAX (1u << 20) /* bytes that a worker keeps of a body for an authorizer   \
+                                         */
+
 /* An entry of extensionProviders in the mesh configuration, which extAuth names: Istio's
  * envoyExtAuthzHttp with its defaults filled in. istio-jwt.md section 5.1. Header lists are as
  * written: exact, "p*" or "*s", in any case. */
@@ -65,8 +68,7 @@ struct brama_authorizer {
     struct brama_str_list check_headers;          /* of the request, sent to the authorizer */
     const struct brama_name_value *fixed_headers; /* sent to it too, over those */
     size_t fixed_header_count;
-    bool sends_body;
-    uint32_t body_max_bytes;
+    uint32_t body_max_bytes;                /* of the request's body, sent to it; 0: none */
     bool body_may_be_partial;               /* else 413 for a larger one */
     struct brama_str_list upstream_headers; /* of its allowing answer, for the workload */
     struct brama_str_list allow_headers;    /* of it, for the client */

@@ -6,10 +6,13 @@ import { curl } from './curl.mjs';
 import { verb } from './gateway.mjs';
 import { until } from './place.mjs';
 
+export const ARGUMENT_MAX = 100_000; // bytes of a body that explain is told: Linux ends arguments at 128 KiB
+
 /** What explain says: {verdict, status, reason, rule, rule_index, ...}. */
-export async function explain(gateway, { method = 'GET', url, headers = [] }) {
+export async function explain(gateway, { method = 'GET', url, headers = [], data }) {
   const plain = headers.map((line) => line.replace(/^([^:]+);$/, '$1:')); // curl's way to send an empty one
-  const args = ['explain', ...gateway.inputArgs, '--ask', '-o', 'json', method, url, ...plain.flatMap((h) => ['-H', h])];
+  const body = typeof data === 'string' && data && data.length <= ARGUMENT_MAX ? ['-d', data] : [];
+  const args = ['explain', ...gateway.inputArgs, '--ask', '-o', 'json', ...body, method, url, ...plain.flatMap((h) => ['-H', h])];
   const end = await verb(args);
   let said;
   try {
@@ -131,7 +134,7 @@ export async function expectExchange(gateway, { request, status, body, headers =
   if (response.header('x-request-id') && line.reason !== 'allowed') await expectRecord(gateway, response, line, { got, method, sent });
 
   if (explains && !NOT_DECIDED.has(line.reason)) {
-    const said = await explain(gateway, { method, url, headers: sent });
+    const said = await explain(gateway, { method, url, headers: sent, data });
     const ask = `explain disagrees: ${got}\n${JSON.stringify(said)}\n${JSON.stringify(line)}`;
     assert.equal(said.verdict, line.decision, ask);
     assert.equal(said.reason, line.reason, ask);

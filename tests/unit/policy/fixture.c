@@ -183,6 +183,7 @@ const struct brama_decision *fixture_ask(struct fixture *f, const char *method, 
                                     .target = brama_str_c(target),
                                     .headers = list,
                                     .header_count = n,
+                                    .body = f->body,
                                     .request_id = BRAMA_STR("id-1"),
                                     .now_s = NOW + f->later_s,
                                     .connection = f->connection};

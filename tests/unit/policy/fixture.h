@@ -25,6 +25,7 @@ struct fixture {
     size_t answer_count;
     struct brama_call calls[BRAMA_CALLS_MAX];
     size_t call_count;
+    struct brama_request_body body;
     int64_t later_s; /* the clock is this much ahead of NOW */
     struct brama_connection connection;
 };

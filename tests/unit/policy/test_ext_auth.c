@@ -13,7 +13,11 @@
     "[x-user, authorization], headersToDownstreamOnAllow: [set-cookie], "                          \
     "headersToDownstreamOnDeny: [set-cookie]" more "}\n"                                           \
     "    - name: gate\n      envoyExtAuthzHttp: {service: gate.auth.svc.cluster.local, port: 80, " \
-    "failOpen: true, statusOnError: '503'}\n---\n"
+    "failOpen: true, statusOnError: '503'}\n"                                                      \
+    "    - name: told\n      envoyExtAuthzHttp: {service: gate.auth.svc.cluster.local, port: 80, " \
+    "failOpen: true, statusOnError: '503', includeRequestBodyInCheck: {maxRequestBytes: 4}}\n"     \
+    "    - name: part\n      envoyExtAuthzHttp: {service: gate.auth.svc.cluster.local, port: 80, " \
+    "includeRequestBodyInCheck: {maxRequestBytes: 4, allowPartialMessage: true}}\n---\n"
 
 static const char rules[] = MESH(
     "") "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: orders}\nspec:\n"
@@ -22,6 +26,8 @@ static const char rules[] = MESH(
         "  - {path: /one, methods: [GET, POST], extAuth: {authorizers: [door]}}\n"
         "  - {path: /both, methods: [GET], extAuth: {authorizers: [door, gate]}}\n"
         "  - {path: /open, methods: [GET], extAuth: {authorizers: [gate]}}\n"
+        "  - {path: /told, methods: [GET], extAuth: {authorizers: [told]}}\n"
+        "  - {path: /part, methods: [GET], extAuth: {authorizers: [part]}}\n"
         "  - path: /token\n    methods: [GET]\n    extAuth: {authorizers: [door], restrictions: "
         "{authentications: [{issuer: i, jwksUri: \"https://idp.example/keys\"}], authorizations: "
         "[{requiredScopes: [read]}]}}\n"
@@ -160,6 +166,15 @@ static const struct {
      1,
      503,
      BRAMA_REASON_EXT_AUTH_FAILED,
+     ""},
+    {"nor where it wasn't asked, for others wait",
+     "GET",
+     "/open",
+     NULL,
+     {{.end = BRAMA_CALL_BUSY}},
+     1,
+     503,
+     BRAMA_REASON_CALL_BUSY,
      ""},
     {"nor where it began to say no",
      "GET",
@@ -344,6 +359,134 @@ static void headers_cross_as_the_mesh_says(void **state)
     fixture_deinit(&f);
 }
 
+static void a_body_is_told_as_the_mesh_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *path;
+        struct brama_request_body body;
+        enum brama_verdict verdict;
+        enum brama_reason reason;
+        const char *told, *partial; /* NULL: nobody is asked; no header */
+    } sorts[] = {
+        {"no body",
+         "/told",
+         {.state = BRAMA_BODY_NONE},
+         BRAMA_VERDICT_ALLOW,
+         BRAMA_REASON_ALLOWED,
+         "",
+         NULL},
+        {"one that nobody has read yet",
+         "/told",
+         {.state = BRAMA_BODY_COMING},
+         BRAMA_VERDICT_READ,
+         BRAMA_REASON_CALL_NEEDED,
+         NULL,
+         NULL},
+        {"as many bytes as may be told, and perhaps more",
+         "/told",
+         {.state = BRAMA_BODY_COMING, .bytes = BRAMA_LIT("abcd")},
+         BRAMA_VERDICT_READ,
+         BRAMA_REASON_CALL_NEEDED,
+         NULL,
+         NULL},
+        {"as many, and no more",
+         "/told",
+         {.state = BRAMA_BODY_WHOLE, .bytes = BRAMA_LIT("abcd")},
+         BRAMA_VERDICT_ALLOW,
+         BRAMA_REASON_ALLOWED,
+         "abcd",
+         "false"},
+        {"one more",
+         "/told",
+         {.state = BRAMA_BODY_COMING, .bytes = BRAMA_LIT("abcde")},
+         BRAMA_VERDICT_DENY,
+         BRAMA_REASON_BODY_TOO_LARGE,
+         NULL,
+         NULL},
+        {"one more in all",
+         "/told",
+         {.state = BRAMA_BODY_WHOLE, .bytes = BRAMA_LIT("abcde")},
+         BRAMA_VERDICT_DENY,
+         BRAMA_REASON_BODY_TOO_LARGE,
+         NULL,
+         NULL},
+        {"one more that is announced",
+         "/told",
+         {.state = BRAMA_BODY_COMING, .length = 5},
+         BRAMA_VERDICT_DENY,
+         BRAMA_REASON_BODY_TOO_LARGE,
+         NULL,
+         NULL},
+        {"one that can't be kept, whatever failOpen says",
+         "/told",
+         {.state = BRAMA_BODY_NO_ROOM},
+         BRAMA_VERDICT_DENY,
+         BRAMA_REASON_CALL_BUSY,
+         NULL,
+         NULL},
+        {"a part of one, when there is enough of it",
+         "/part",
+         {.state = BRAMA_BODY_COMING, .bytes = BRAMA_LIT("abcd"), .length = 5},
+         BRAMA_VERDICT_READ,
+         BRAMA_REASON_CALL_NEEDED,
+         NULL,
+         NULL},
+        {"then its beginning",
+         "/part",
+         {.state = BRAMA_BODY_COMING, .bytes = BRAMA_LIT("abcdefg"), .length = 100},
+         BRAMA_VERDICT_ALLOW,
+         BRAMA_REASON_ALLOWED,
+         "abcd",
+         "true"},
+        {"likewise where all is there",
+         "/part",
+         {.state = BRAMA_BODY_WHOLE, .bytes = BRAMA_LIT("abcde")},
+         BRAMA_VERDICT_ALLOW,
+         BRAMA_REASON_ALLOWED,
+         "abcd",
+         "true"},
+        {"or all of it",
+         "/part",
+         {.state = BRAMA_BODY_WHOLE, .bytes = BRAMA_LIT("abc")},
+         BRAMA_VERDICT_ALLOW,
+         BRAMA_REASON_ALLOWED,
+         "abc",
+         "false"},
+        {"who isn't told it isn't",
+         "/open",
+         {.state = BRAMA_BODY_COMING, .bytes = BRAMA_LIT("abc"), .length = 100},
+         BRAMA_VERDICT_ALLOW,
+         BRAMA_REASON_ALLOWED,
+         "",
+         NULL},
+    };
+    static const char *const forged[] = {"X-Envoy-Auth-Partial-Body: false", NULL};
+    struct brama_call_answer answer = ANSWER(200, "");
+    struct fixture f;
+    fixture_init(&f, rules);
+    f.answers = &answer;
+    f.answer_count = 1;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(sorts); i++) {
+        f.body = sorts[i].body;
+        const struct brama_decision *d = fixture_ask(&f, "GET", HOST, sorts[i].path, forged);
+        EXPECT(sorts[i].name, d->verdict == sorts[i].verdict);
+        EXPECT(sorts[i].name, d->reason == sorts[i].reason);
+        EXPECT(sorts[i].name, d->verdict != BRAMA_VERDICT_READ || d->read_bytes == 4);
+        EXPECT(sorts[i].name, f.call_count == (sorts[i].told != NULL));
+        if (d->reason == BRAMA_REASON_BODY_TOO_LARGE)
+            EXPECT(sorts[i].name, d->status == 413);
+        if (f.call_count == 0)
+            continue;
+        EXPECT_STR(sorts[i].name, f.calls[0].body, brama_str_c(sorts[i].told));
+        brama_str partial = sent(&f.calls[0], "x-envoy-auth-partial-body");
+        EXPECT(sorts[i].name, (partial.p != NULL) == (sorts[i].partial != NULL));
+        if (sorts[i].partial != NULL)
+            EXPECT_STR(sorts[i].name, partial, brama_str_c(sorts[i].partial));
+    }
+    fixture_deinit(&f);
+}
+
 static void a_header_never_ends_its_line(void **state)
 {
     (void)state;
@@ -381,6 +524,7 @@ static void a_header_never_ends_its_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_body_is_told_as_the_mesh_says),
         cmocka_unit_test(a_header_never_ends_its_line),
         cmocka_unit_test(authorizers_are_asked_and_obeyed),
         cmocka_unit_test(headers_cross_as_the_mesh_says),

@@ -99,7 +99,7 @@ static void an_authorizer_has_istios_defaults(void **state)
     EXPECT("port", a->port == 8000);
     EXPECT("600 s", a->timeout_ms == 600 * 1000);
     EXPECT("403 on error", a->status_on_error == 403 && !a->fail_open);
-    EXPECT("no body", !a->sends_body);
+    EXPECT("no body", a->body_max_bytes == 0);
     EXPECT("all headers of a refusal", !a->deny_headers_given);
     fixture_end(&f);
 }
@@ -128,7 +128,7 @@ static void an_authorizer_is_read_whole(void **state)
     EXPECT_STR("a prefix match", a->check_headers.p[1], BRAMA_STR("x-*"));
     EXPECT("fixed headers", a->fixed_header_count == 1);
     EXPECT_STR("as written", a->fixed_headers[0].value, BRAMA_STR("100%%"));
-    EXPECT("body", a->sends_body && a->body_max_bytes == 4096 && a->body_may_be_partial);
+    EXPECT("body", a->body_max_bytes == 4096 && a->body_may_be_partial);
     EXPECT_STR("to the workload", a->upstream_headers.p[0], BRAMA_STR("x-user"));
     EXPECT_STR("to the client", a->allow_headers.p[0], BRAMA_STR("set-cookie"));
     EXPECT("of a refusal", a->deny_headers_given);
@@ -161,6 +161,10 @@ static void an_authorizer_says_what_is_wrong(void **state)
         {"a body of no size",
          BRAMA_LIT(PROVIDER(AUTHORIZER_AT ", includeRequestBodyInCheck: {packAsBytes: true}")),
          BRAMA_LIT("includeRequestBodyInCheck.maxRequestBytes is required")},
+        {"packAsBytes is no bool",
+         BRAMA_LIT(PROVIDER(AUTHORIZER_AT ", includeRequestBodyInCheck: {maxRequestBytes: 1, "
+                                          "packAsBytes: 1}")),
+         BRAMA_LIT("packAsBytes is of the wrong type")},
         {"open in words", BRAMA_LIT(PROVIDER(AUTHORIZER_AT ", failOpen: 'yes'")),
          BRAMA_LIT("failOpen is of the wrong type")},
     };

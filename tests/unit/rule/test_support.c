@@ -37,11 +37,15 @@ static void strategies_without_an_engine_are_refused(void **state)
          V1_SAYS(AT ".introspection_url", "leaving it out" NOT)},
         {"extAuth by an authorizer that is there",
          BRAMA_LIT(EXT_AUTH_MESH("service: a.b, port: 1")), V2_OK},
-        {"an authorizer that wants the body",
+        {"an authorizer that is told a MiB of the body",
          BRAMA_LIT(EXT_AUTH_MESH(
-             "service: a.b, port: 1, includeRequestBodyInCheck: {maxRequestBytes: 10}")),
+             "service: a.b, port: 1, includeRequestBodyInCheck: {maxRequestBytes: 1048576}")),
+         V2_OK},
+        {"more than that",
+         BRAMA_LIT(EXT_AUTH_MESH(
+             "service: a.b, port: 1, includeRequestBodyInCheck: {maxRequestBytes: 1048577}")),
          V2_SAYS(".spec.rules[0].extAuth.authorizers[0]",
-                 "authorizer \"x\" (includeRequestBodyInCheck)" NOT)},
+                 "authorizer \"x\" (includeRequestBodyInCheck.maxRequestBytes above 1048576)" NOT)},
         {"another gateway",
          BRAMA_LIT(V1BETA1_HEAD
                    "spec:\n  gateway: mine/gateway\n  host: a.b\n  service: {name: a, port: 1}\n"
