@@ -70,6 +70,40 @@ static bool came_before(const struct brama_request *r, size_t at)
     return false;
 }
 
+/* What the route tells the workload that it was asked for. */
+static bool forwarded_host(struct brama__case *c, brama_str *out)
+{
+    for (uint32_t i = 0; i < c->route->headers.count; i++) {
+        const struct brama_p_header *h = BRAMA_ROW(
+            c->policy, BRAMA_T_HEADER, c->route->headers.first + i, struct brama_p_header);
+        if (h != NULL &&
+            brama_str_eq_nocase(brama_pack_text(c->policy, h->name), BRAMA_STR("x-forwarded-host")))
+            return brama__header_value(c, h, out);
+    }
+    return true;
+}
+
+/* What in a cluster the ingress gateway has written before a sidecar asks: here it is ours, in the
+ * place of what the client says of itself. */
+static bool add_own(struct brama__case *c, struct brama_call *call,
+                    const struct brama_p_authorizer *a)
+{
+    static const brama_str names[] = {
+        BRAMA_LIT("x-forwarded-for"), BRAMA_LIT("x-forwarded-proto"), BRAMA_LIT("x-forwarded-host"),
+        BRAMA_LIT("x-envoy-external-address"), BRAMA_LIT("x-request-id")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++) {
+        brama_str value = BRAMA_NIL;
+        if (!named_by(c, a->check_headers, names[i]) || is_fixed(c, a, names[i]))
+            continue;
+        if (!brama__own_header(c, names[i], &value) && !forwarded_host(c, &value))
+            return false;
+        if (value.n != 0 && !brama__call_header(c, call, names[i], value))
+            return false;
+    }
+    return true;
+}
+
 static bool add_headers(struct brama__case *c, struct brama_call *call,
                         const struct brama_p_authorizer *a)
 {
@@ -85,6 +119,8 @@ static bool add_headers(struct brama__case *c, struct brama_call *call,
         if (!brama__call_header(c, call, name, joined(c, name)))
             return false;
     }
+    if (!add_own(c, call, a))
+        return false;
     for (uint32_t i = 0; (fixed = fixed_at(c, a, i)) != NULL; i++) {
         brama_str name = brama_arena_copy(c->arena, brama_pack_text(c->policy, fixed->name));
         brama_str value;

@@ -47,8 +47,7 @@ static brama_str all_cookies(struct brama__case *c)
     return out;
 }
 
-/* The request line, and what this gateway says itself, whatever the client wrote. */
-static bool is_own(struct brama__case *c, brama_str name, brama_str *out)
+bool brama__own_header(struct brama__case *c, brama_str name, brama_str *out)
 {
     const struct brama_request *r = c->request;
     const struct {
@@ -81,7 +80,7 @@ static brama_str header(struct brama__case *c, brama_str name)
 {
     brama_str own;
 
-    if (is_own(c, name, &own))
+    if (brama__own_header(c, name, &own))
         return own;
     if (brama__is_hidden(c->request, name) || brama__is_of_the_message(name))
         return BRAMA_NIL;

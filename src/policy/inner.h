@@ -176,6 +176,9 @@ void brama__form_add(struct brama_buf *form, brama_str name, brama_str value);
  * wrote (as in gateway/forward.c, attacks.md P19): a template that quoted them would launder them,
  * and an authorizer believe them. And those that Connection names. */
 bool brama__is_hidden(const struct brama_request *r, brama_str name);
+/* Of the request line, and of what this gateway says itself, whatever the client wrote; its value
+ * may be empty, as explain doesn't know a client. False: it is the client's to say. */
+bool brama__own_header(struct brama__case *c, brama_str name, brama_str *out);
 /* Headers that frame a message or belong to one connection, Host among them: never anybody else's.
  */
 bool brama__is_of_the_message(brama_str name);

@@ -99,7 +99,11 @@ bool brama__is_hidden(const struct brama_request *r, brama_str name)
                                       BRAMA_LIT("x-rewrite-url"),
                                       BRAMA_LIT("x-http-method-override"),
                                       BRAMA_LIT("x-http-method"),
-                                      BRAMA_LIT("x-method-override")};
+                                      BRAMA_LIT("x-method-override"),
+                                      BRAMA_LIT("x-request-id"),
+                                      BRAMA_LIT("proxy"),
+                                      BRAMA_LIT("proxy-connection"),
+                                      BRAMA_LIT("http2-settings")};
 
     if (brama_str_eq_nocase(brama_str_head(name, 12), BRAMA_STR("x-forwarded-")) ||
         brama_str_eq_nocase(brama_str_head(name, 8), BRAMA_STR("x-envoy-")))

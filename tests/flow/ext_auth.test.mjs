@@ -29,7 +29,7 @@ describe('an external authorizer', () => {
         'rule.yaml': documents(
           mesh([
             http('door', {
-              pathPrefix: '/check', timeout: '2s', includeRequestHeadersInCheck: ['cookie', 'x-ask-*'],
+              pathPrefix: '/check', timeout: '2s', includeRequestHeadersInCheck: ['cookie', 'x-ask-*', 'x-forwarded-*'],
               includeAdditionalHeadersInCheck: { 'x-who': 'brama' }, headersToUpstreamOnAllow: ['x-user'],
               headersToDownstreamOnAllow: ['set-cookie'], headersToDownstreamOnDeny: ['set-cookie', 'x-why', 'content-type'],
             }),
@@ -66,7 +66,7 @@ describe('an external authorizer', () => {
 
   test('is asked about the request, without its body', async () => {
     answer(200, { 'x-user': 'alice', 'x-other': 'no', 'set-cookie': ['a=1', 'b=2'] });
-    await expect({ method: 'POST', target: '/guarded?a=b', headers: ['Cookie: c=1', 'X-Ask-A: 1', 'X-Mine: 2', 'X-User: admin'], data: 'body' }, {
+    await expect({ method: 'POST', target: '/guarded?a=b', headers: ['Cookie: c=1', 'X-Forwarded-For: 10.0.0.1', 'X-Forwarded-Host: elsewhere', 'X-Ask-A: 1', 'X-Mine: 2', 'X-User: admin'], data: 'body' }, {
       ...OK,
       saw: (seen) => {
         assert.deepEqual(seen.all('x-user'), ['alice']);
@@ -83,6 +83,9 @@ describe('an external authorizer', () => {
     assert.equal(asked.header('cookie'), 'c=1');
     assert.equal(asked.header('x-ask-a'), '1');
     assert.equal(asked.header('x-who'), 'brama');
+    assert.deepEqual(asked.all('x-forwarded-for'), ['127.0.0.1']); // what the workload is told
+    assert.deepEqual(asked.all('x-forwarded-host'), ['httpbin.test.local']);
+    assert.deepEqual(asked.all('x-forwarded-proto'), ['http']);
     assert.equal(asked.header('x-mine'), undefined);
     assert.equal(asked.header('content-length'), '0');
     assert.equal(asked.body.length, 0);

@@ -17,7 +17,10 @@
     "    - name: told\n      envoyExtAuthzHttp: {service: gate.auth.svc.cluster.local, port: 80, " \
     "failOpen: true, statusOnError: '503', includeRequestBodyInCheck: {maxRequestBytes: 4}}\n"     \
     "    - name: part\n      envoyExtAuthzHttp: {service: gate.auth.svc.cluster.local, port: 80, " \
-    "includeRequestBodyInCheck: {maxRequestBytes: 4, allowPartialMessage: true}}\n---\n"
+    "includeRequestBodyInCheck: {maxRequestBytes: 4, allowPartialMessage: true}}\n"                \
+    "    - name: edge\n      envoyExtAuthzHttp: {service: gate.auth.svc.cluster.local, port: 80, " \
+    "includeRequestHeadersInCheck: [X-Forwarded-*, x-request-id, '*-address'], "                   \
+    "includeAdditionalHeadersInCheck: {x-forwarded-proto: fixed}}\n---\n"
 
 static const char rules[] = MESH(
     "") "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: orders}\nspec:\n"
@@ -26,6 +29,7 @@ static const char rules[] = MESH(
         "  - {path: /one, methods: [GET, POST], extAuth: {authorizers: [door]}}\n"
         "  - {path: /both, methods: [GET], extAuth: {authorizers: [door, gate]}}\n"
         "  - {path: /open, methods: [GET], extAuth: {authorizers: [gate]}}\n"
+        "  - {path: /edge, methods: [GET], extAuth: {authorizers: [edge]}}\n"
         "  - {path: /told, methods: [GET], extAuth: {authorizers: [told]}}\n"
         "  - {path: /part, methods: [GET], extAuth: {authorizers: [part]}}\n"
         "  - path: /token\n    methods: [GET]\n    extAuth: {authorizers: [door], restrictions: "
@@ -359,6 +363,37 @@ static void headers_cross_as_the_mesh_says(void **state)
     fixture_deinit(&f);
 }
 
+static void the_gateway_speaks_for_itself(void **state)
+{
+    (void)state;
+    static const char *const forged[] = {"X-Forwarded-For: 10.0.0.1",
+                                         "X-Forwarded-Host: elsewhere",
+                                         "X-Forwarded-Client-Cert: By=me",
+                                         "X-Request-Id: mine",
+                                         "X-Envoy-External-Address: 10.0.0.1",
+                                         "X-Home-Address: here",
+                                         NULL};
+    struct brama_call_answer answer = ANSWER(200, "");
+    struct fixture f;
+    fixture_init(&f, rules);
+    f.answers = &answer;
+    f.answer_count = 1;
+    f.connection.peer = (struct brama_f_address){.family = 2, .port = 99, .ip = {192, 0, 2, 7}};
+    fixture_ask(&f, "GET", HOST, "/edge", forged);
+    const struct brama_call *call = &f.calls[0];
+    EXPECT_STR("who sent it", sent(call, "x-forwarded-for"), BRAMA_STR("192.0.2.7"));
+    EXPECT_STR("to whom", sent(call, "x-forwarded-host"), BRAMA_STR(HOST));
+    EXPECT_STR("as its id", sent(call, "x-request-id"), BRAMA_STR("id-1"));
+    EXPECT_STR("as Envoy says it", sent(call, "x-envoy-external-address"), BRAMA_STR("192.0.2.7"));
+    EXPECT_STR("the mesh's own over ours", sent(call, "x-forwarded-proto"), BRAMA_STR("fixed"));
+    EXPECT_STR("the client's where it is his", sent(call, "x-home-address"), BRAMA_STR("here"));
+    EXPECT("no more", call->header_count == 6);
+    f.connection.peer.family = 0;
+    fixture_ask(&f, "GET", HOST, "/edge", forged);
+    EXPECT("nothing where nobody knows", sent(&f.calls[0], "x-forwarded-for").p == NULL);
+    fixture_deinit(&f);
+}
+
 static void a_body_is_told_as_the_mesh_says(void **state)
 {
     (void)state;
@@ -528,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_header_never_ends_its_line),
         cmocka_unit_test(authorizers_are_asked_and_obeyed),
         cmocka_unit_test(headers_cross_as_the_mesh_says),
+        cmocka_unit_test(the_gateway_speaks_for_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
