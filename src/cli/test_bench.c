@@ -273,7 +273,7 @@ static void compare_text(struct comparing *c, const char *what, brama_str want, 
         differs(c, what, want, got.n != 0 ? got : BRAMA_STR("none"));
 }
 
-static void compare_headers(struct comparing *c, const char *what,
+static void compare_headers(struct comparing *c, const char *what, const struct brama_decision *d,
                             const struct brama_test_header *want, size_t want_count,
                             const struct brama_header *got, size_t got_count)
 {
@@ -288,7 +288,7 @@ static void compare_headers(struct comparing *c, const char *what,
                             : found != NULL && brama_str_eq(found->value, want[i].value)))
             continue;
         differs(c, name.p, want[i].absent ? BRAMA_STR("none") : want[i].value,
-                found != NULL ? found->value : BRAMA_STR("none"));
+                found != NULL ? brama_explain_told(c->arena, d, found) : BRAMA_STR("none"));
     }
 }
 
@@ -325,13 +325,13 @@ static void compare(struct comparing *c, const struct brama_test_bench *b,
         differs(c, "rule", brama_arena_printf(c->arena, "%u", e->rule),
                 d->apirule.n != 0 ? brama_arena_printf(c->arena, "%u", d->rule_index)
                                   : BRAMA_STR("none"));
-    compare_headers(c, "response header", e->response_headers, e->response_header_count,
+    compare_headers(c, "response header", d, e->response_headers, e->response_header_count,
                     d->response_headers, d->response_header_count);
     if (d->verdict != BRAMA_VERDICT_ALLOW)
         return;
     compare_text(c, "service", completed(c->arena, test, e->service, service), service);
     compare_text(c, "path", e->path, d->target);
-    compare_headers(c, "header", e->headers, e->header_count, d->upstream_headers,
+    compare_headers(c, "header", d, e->headers, e->header_count, d->upstream_headers,
                     d->upstream_header_count);
 }
 

@@ -192,15 +192,13 @@ static void write_header(struct writer *w, brama_str name, brama_str value)
     brama_json_end(&w->json);
 }
 
-/* What the workload is told, but for what it got of the caller's credentials. */
-static brama_str told_value(const struct writer *w, const struct brama_header *h)
+brama_str brama_explain_told(struct brama_arena *arena, const struct brama_decision *d,
+                             const struct brama_header *header)
 {
-    const struct brama_decision *d = w->e->decision;
-
     for (size_t i = 0; i < d->upstream_secret_count; i++)
-        if (brama_str_eq_nocase(d->upstream_secrets[i], h->name))
-            return brama_arena_printf(w->e->arena, "... (%zu bytes, not shown)", h->value.n);
-    return h->value;
+        if (brama_str_eq_nocase(d->upstream_secrets[i], header->name))
+            return brama_arena_printf(arena, "... (%zu bytes, not shown)", header->value.n);
+    return header->value;
 }
 
 static void write_answer(struct writer *w)
@@ -225,7 +223,8 @@ static void write_answer(struct writer *w)
     brama_json_key(&w->json, BRAMA_STR("upstream_headers"));
     brama_json_list(&w->json);
     for (size_t i = 0; i < d->upstream_header_count; i++)
-        write_header(w, d->upstream_headers[i].name, told_value(w, &d->upstream_headers[i]));
+        write_header(w, d->upstream_headers[i].name,
+                     brama_explain_told(w->e->arena, d, &d->upstream_headers[i]));
     brama_json_end(&w->json);
 }
 

@@ -36,6 +36,11 @@ const char *brama_verdict_name(enum brama_verdict verdict);
 brama_str brama_explain_upstream(struct brama_arena *arena, const struct brama_policy *policy,
                                  const struct brama_decision *d);
 
+/* The value of a header that the workload is told, as people may see it: of a credential only how
+ * long it is. The arena's or the decision's. */
+brama_str brama_explain_told(struct brama_arena *arena, const struct brama_decision *d,
+                             const struct brama_header *header);
+
 /* What failed, in one line: "scope: expected read, actual write; authorizations[0]". The arena's;
  * {NULL, 0} for NULL. */
 brama_str brama_cause_text(struct brama_arena *arena, const struct brama_trace_step *cause);

@@ -151,38 +151,28 @@ static bool read_parts(struct brama__case *c, const struct brama_p_header *heade
     return true;
 }
 
-static bool is_place_of_token(struct brama__case *c, struct brama_span auths, brama_str name)
+static bool reads_token(struct brama__case *c, struct brama_span auths,
+                        const struct brama_envoy_value *value)
 {
     for (uint32_t i = 0; i < auths.count; i++) {
         const struct brama_p_auth *auth =
             BRAMA_ROW(c->policy, BRAMA_T_AUTH, auths.first + i, struct brama_p_auth);
-        if (auth != NULL && brama_str_eq_nocase(brama_pack_text(c->policy, auth->name), name))
+        brama_str name = auth != NULL ? brama_pack_text(c->policy, auth->name) : BRAMA_NIL;
+        if (name.n != 0 && brama_envoy_reads(value, name))
             return true;
     }
     return false;
 }
 
-static bool is_credential(struct brama__case *c, brama_str name)
+/* Of the caller: what he shows at places that everybody knows, and where this rule or another one
+ * of the workload looks for a token. */
+static bool has_credential(struct brama__case *c, const struct brama_envoy_value *value)
 {
-    static const brama_str names[] = {BRAMA_LIT("authorization"), BRAMA_LIT("proxy-authorization"),
-                                      BRAMA_LIT("cookie")};
     const struct brama_p_workload *w =
         BRAMA_ROW(c->policy, BRAMA_T_WORKLOAD, c->route->workload, struct brama_p_workload);
 
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
-        if (brama_str_eq_nocase(names[i], name))
-            return true;
-    return name.n != 0 && (is_place_of_token(c, c->route->auths, name) ||
-                           (w != NULL && is_place_of_token(c, w->auths, name)));
-}
-
-static bool has_credential(struct brama__case *c, const struct brama_envoy_value *value)
-{
-    for (size_t i = 0; i < value->count; i++)
-        if (value->parts[i].op == BRAMA_ENVOY_REQ &&
-            (is_credential(c, value->parts[i].text) || is_credential(c, value->parts[i].other)))
-            return true;
-    return false;
+    return brama_envoy_credential(value).n != 0 || reads_token(c, c->route->auths, value) ||
+           (w != NULL && reads_token(c, w->auths, value));
 }
 
 bool brama__add_name(struct brama__case *c, const brama_str **list, size_t *count, brama_str name)
@@ -214,22 +204,22 @@ static bool refuse(struct brama__case *c, const struct brama_p_header *header, e
     return false;
 }
 
-/* Never with the text of a credential. */
+/* Never with the text: a trace holds no query and no credential. */
 static bool note_value(struct brama__case *c, const struct brama_p_header *header,
                        const struct brama_envoy_value *value, brama_str text)
 {
     brama_str name = brama_pack_text(c->policy, header->name);
     brama_str written = brama_pack_text(c->policy, header->value);
-    bool secret = has_credential(c, value);
 
     if (text.n == 0)
         brama_trace_add(c->trace, "header", BRAMA_TRACE_INFO, written, BRAMA_NIL,
                         "%.*s: nothing to be sent", BRAMA_FMT(name));
     else
-        brama_trace_add(c->trace, "header", BRAMA_TRACE_PASS, written, secret ? BRAMA_NIL : text,
+        brama_trace_add(c->trace, "header", BRAMA_TRACE_PASS, written, BRAMA_NIL,
                         "%.*s: set, %zu bytes", BRAMA_FMT(name), text.n);
-    return !secret || brama__add_name(c, &c->out->upstream_secrets, &c->out->upstream_secret_count,
-                                      brama_arena_copy(c->arena, name));
+    return !has_credential(c, value) ||
+           brama__add_name(c, &c->out->upstream_secrets, &c->out->upstream_secret_count,
+                           brama_arena_copy(c->arena, name));
 }
 
 static enum brama_err render(struct brama__case *c, const struct brama_p_header *header,

@@ -89,6 +89,7 @@ void brama__warn(struct brama_world *world)
                 brama__warn_jwt(world, rule, i, j);
             if (v1)
                 warn_allow(world, rule, i);
+            brama__warn_headers(world, rule, i);
             warn_service(world, rule, i, services, count);
         }
     }

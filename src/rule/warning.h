@@ -11,6 +11,9 @@ void brama__warn_at(struct brama_world *world, struct brama_where where, enum br
 void brama__warn_jwt(struct brama_world *world, const struct brama_apirule *rule, size_t i,
                      size_t j);
 
+/* What rules[i] tells its workload of the caller's credentials. */
+void brama__warn_headers(struct brama_world *world, const struct brama_apirule *rule, size_t i);
+
 /* Names in its manifest that nobody reads. */
 void brama__warn_fields(struct brama_world *world, const struct brama_apirule *rule);
 

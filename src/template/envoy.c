@@ -270,6 +270,27 @@ bool brama_envoy_is_text(const struct brama_envoy_value *value)
     return value->count == 0 || (value->count == 1 && value->parts[0].op == BRAMA_ENVOY_TEXT);
 }
 
+bool brama_envoy_reads(const struct brama_envoy_value *value, brama_str header)
+{
+    for (size_t i = 0; i < value->count; i++)
+        if (value->parts[i].op == BRAMA_ENVOY_REQ &&
+            (brama_str_eq_nocase(value->parts[i].text, header) ||
+             brama_str_eq_nocase(value->parts[i].other, header)))
+            return true;
+    return false;
+}
+
+brama_str brama_envoy_credential(const struct brama_envoy_value *value)
+{
+    static const brama_str names[] = {BRAMA_LIT("authorization"), BRAMA_LIT("proxy-authorization"),
+                                      BRAMA_LIT("cookie")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
+        if (brama_envoy_reads(value, names[i]))
+            return names[i];
+    return BRAMA_NIL;
+}
+
 static brama_str header_of(const struct brama_envoy_part *part,
                            const struct brama_envoy_source *source)
 {

@@ -64,6 +64,11 @@ BRAMA_MUST_USE enum brama_err brama_envoy_read(struct brama_envoy_value *out,
 /* Is it the same for every request? */
 bool brama_envoy_is_text(const struct brama_envoy_value *value);
 
+/* Does an operator read this header of the request? And the first of those that hold a caller's
+ * credentials wherever he is (authorization, proxy-authorization, cookie); empty: none of them. */
+bool brama_envoy_reads(const struct brama_envoy_value *value, brama_str header);
+brama_str brama_envoy_credential(const struct brama_envoy_value *value);
+
 /* Whom operators ask. */
 struct brama_envoy_source {
     void *ctx;

@@ -60,6 +60,8 @@ const examples = [
   ['BRAMA1013', open.replace('"namespace"', '"namespce"'), '.metadata.namespce', /unknown field "metadata.namespce", did you mean "namespace"/, open],
   ['BRAMA1014', apiRule({ corsPolicy: { allowOrigins: [{ exakt: 'https://ui.example' }] }, rules: [{ path: '/a', noAuth: true }] }), '.spec.corsPolicy.allowOrigins[0].exakt', /exakt is none of/,
     apiRule({ corsPolicy: { allowOrigins: [{ exact: 'https://ui.example' }, { prefix: 'https://a' }, { regex: '.*' }] }, rules: [{ path: '/a', noAuth: true }] })],
+  ['BRAMA1015', apiRule({ rules: [{ path: '/a', noAuth: true, request: { headers: { 'X-Caller': '%REQ(X-Absent?Authorization):40%' } } }] }), '.spec.rules[0].request.headers.X-Caller', /copies the caller's authorization: whoever writes down or hands on header "X-Caller"/,
+    apiRule({ rules: [{ path: '/a', noAuth: true, request: { headers: { Authorization: '%REQ(Authorization)%', Cookie: '%REQ(Cookie)%; a=b', 'X-Org': '%REQ(X-Org)%' } } }] })],
   ['BRAMA1101', apiRule({ rules: [{ path: '/a', jwt: { ...jwt, authorizations: [{ audiences: ['a'] }, { requiredScopes: ['b'] }] } }] }), '.spec.rules[0].jwt.authorizations', /no audience/,
     apiRule({ rules: [{ path: '/a', jwt: { ...jwt, authorizations: [{ audiences: ['a'] }, { audiences: ['b'] }] } }] })],
   ['BRAMA1102', apiRule({ rules: [{ path: '/a', jwt: istioJwt('https://idp.example', 'https://idp.example/keys', { audiences: ['a'], fromParams: ['t'] }) }] }), '.spec.rules[0].jwt.authentications[0].fromParams', /Referer/,
@@ -210,6 +212,28 @@ test('keys: what is said of each', async () => {
   const { code, findings } = await check(withKeys(keySet('all-weak', { ...pair({ modulusLength: 512 }), kid: 'tiny' })));
   assert.equal(code, 1, 'a set without a usable key is as good as none');
   assert.ok(findings.some((f) => f.code === 'BRAMA1303' && f.severity === 'error'));
+});
+
+test('credentials that are copied: from where, and into what', async () => {
+  const from = { ...jwt, authentications: [{ ...jwt.authentications[0], fromHeaders: [{ name: 'X-Token' }] }] };
+  const v2 = (request, rule = { noAuth: true }) => apiRule({ rules: [{ path: '/a', ...rule, request }] });
+  const v1 = (mutator, config) => apiRuleV1({ rules: [{ path: '/a', ...handler('jwt', jwt), mutators: [{ handler: mutator, config }] }] });
+  const rows = [
+    ['the cookies into a header', v2({ headers: { 'X-All': '%REQ(Cookie)%' } }), '.request.headers.X-All', /the caller's cookie: .* header "X-All"/],
+    ['a token into a cookie', v2({ cookies: { t: '%REQ(Authorization)%' } }), '.request.cookies.t', /the caller's authorization: .* cookie "t"/],
+    ['a proxy credential', v2({ headers: { 'X-P': '%REQ(proxy-authorization)%' } }), '.request.headers.X-P', /proxy-authorization/],
+    ["from the rule's own place of tokens", v2({ headers: { 'X-T': '%REQ(x-token)%' } }, { jwt: from }), '.request.headers.X-T', /the caller's X-Token/],
+    ['by a mutator under istio', istio(v1('header', { headers: { 'X-C': '%REQ(Authorization)%' } })), '.mutators.headers.X-C', /authorization/],
+    ['by one of cookies', istio(v1('cookie', { cookies: { c: '%REQ(Authorization)%' } })), '.mutators.cookies.c', /cookie "c"/],
+    ['a header that is no place of tokens here', v2({ headers: { 'X-T': '%REQ(x-token)%' } }, { jwt })],
+    ['under its own name', v2({ headers: { Authorization: '%REQ(Authorization)%' } })],
+    ["the client's cookies among the rule's", v2({ headers: { Cookie: '%REQ(Cookie)%; a=b' } })],
+  ];
+  for (const [name, text, attribute, message] of rows) {
+    const found = (await check(text)).findings.filter((f) => f.code === 'BRAMA1015');
+    assert.deepEqual(found.map((f) => f.attribute), attribute === undefined ? [] : [`.spec.rules[0]${attribute}`], name);
+    if (message !== undefined) assert.match(found[0].message, message, name);
+  }
 });
 
 describe('--online', () => {

@@ -144,6 +144,16 @@ describe('expectations', () => {
       assert.equal(tests[0].passed, problem === null);
     });
 
+  test("headers in Envoy's words, and of a credential only how long it is", async () => {
+    const telling = apiRule({ rules: [{ path: '/a', noAuth: true, request: { headers: { 'X-Asked': '%REQ(:METHOD)% %REQ(X-Org?:path)%', 'X-Caller': '%REQ(Authorization)%', 'X-Since': '%START_TIME(%F)%' } } }] });
+    const request = { line: 'GET /a', headers: { Authorization: 'Basic c2VjcmV0' } };
+    const expected = { 'X-Asked': 'GET /a', 'X-Caller': 'Basic c2VjcmV0', 'X-Since': '2026-01-01' };
+    const right = await json(documents(telling, one(request, { verdict: 'allow', headers: expected })));
+    assert.deepEqual([right.code, right.tests[0].problem], [0, '']);
+    const wrong = await json(documents(telling, one(request, { verdict: 'allow', headers: { ...expected, 'X-Caller': 'me' } })));
+    assert.deepEqual([wrong.code, wrong.tests[0].problem], [1, 'header X-Caller: expected me, got ... (14 bytes, not shown)']);
+  });
+
   test('a preflight is answered', async () => {
     const cors = apiRule({ corsPolicy: { allowOrigins: [{ exact: 'https://ui.example' }], allowMethods: ['GET'] }, rules: [{ path: '/a', methods: ['GET', 'OPTIONS'], jwt }] });
     const ask = suite([{ name: 'asks', request: { line: 'OPTIONS /a', headers: { Origin: 'https://ui.example', 'Access-Control-Request-Method': 'GET' } }, expect: { verdict: 'answer', status: 200, responseHeaders: { 'access-control-allow-origin': 'https://ui.example' } } }]);
