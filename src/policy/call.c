@@ -103,6 +103,39 @@ static bool is_target(brama_str target)
     return target.n != 0;
 }
 
+/* Whoever wrote it, it stays on its line. RFC 9110 section 5.5. */
+static bool is_header(brama_str name, brama_str value)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] <= 0x20 || name.p[i] >= 0x7f || name.p[i] == ':')
+            return false;
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
+            return false;
+    return name.n != 0;
+}
+
+/* One whose headers stay on their lines, as whoever read it should have seen to; else it is none,
+ * though it came. */
+static const struct brama_call_answer *legible(struct brama__case *c,
+                                               const struct brama_call_answer *answer)
+{
+    struct brama_call_answer *none;
+
+    for (size_t i = 0; i < answer->header_count; i++) {
+        if (is_header(answer->headers[i].name, answer->headers[i].value))
+            continue;
+        none = brama_arena_alloc(c->arena, sizeof(*none));
+        if (none == NULL) {
+            brama__deny(c, dialect_of(c), BRAMA_REASON_INTERNAL);
+            return NULL;
+        }
+        *none = (struct brama_call_answer){.key = answer->key, .status = answer->status};
+        return none;
+    }
+    return answer;
+}
+
 const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_call *call,
                                            int64_t max_age_s)
 {
@@ -116,7 +149,9 @@ const struct brama_call_answer *brama__ask(struct brama__case *c, struct brama_c
     const struct brama_call_answer *answer = find_answer(c, call->key);
     if (answer != NULL) {
         trace_call(c, call, "asked");
-        trace_answer(c, answer, "answered");
+        answer = legible(c, answer);
+        if (answer != NULL)
+            trace_answer(c, answer, "answered");
         return answer;
     }
     if (max_age_s > 0)
@@ -168,18 +203,6 @@ bool brama__call_to(struct brama__case *c, struct brama_call *out, uint32_t targ
         .timeout_ms = CALL_MS,
         .answer_max = ANSWER_MAX};
     return true;
-}
-
-/* Whoever wrote it, it stays on its line. RFC 9110 section 5.5. */
-static bool is_header(brama_str name, brama_str value)
-{
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] <= 0x20 || name.p[i] >= 0x7f || name.p[i] == ':')
-            return false;
-    for (size_t i = 0; i < value.n; i++)
-        if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
-            return false;
-    return name.n != 0;
 }
 
 bool brama__call_header(struct brama__case *c, struct brama_call *call, brama_str name,

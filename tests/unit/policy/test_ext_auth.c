@@ -556,6 +556,30 @@ static void a_header_never_ends_its_line(void **state)
     }
 }
 
+static void nor_does_one_of_an_answer(void **state)
+{
+    (void)state;
+    static const struct brama_header said[] = {
+        {BRAMA_LIT("X-User"), BRAMA_LIT("alice\r\nx-admin: yes")},
+        {BRAMA_LIT("X-User"), BRAMA_LIT("alice\n")},
+        {BRAMA_LIT("X-User\r\n"), BRAMA_LIT("alice")},
+        {{"X\0User", 6}, BRAMA_LIT("alice")},
+        {BRAMA_LIT("X-User"), {"al\0ice", 6}}};
+    struct fixture f;
+    fixture_init(&f, rules);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(said); i++) {
+        struct brama_call_answer answer = {
+            .end = BRAMA_CALL_ANSWERED, .status = 200, .headers = &said[i], .header_count = 1};
+        f.answers = &answer;
+        f.answer_count = 1;
+        const struct brama_decision *d = fixture_ask(&f, "GET", HOST, "/one", NULL);
+        EXPECT("no answer", d->reason == BRAMA_REASON_EXT_AUTH_FAILED && d->status == 403);
+        d = fixture_ask(&f, "GET", HOST, "/open", NULL);
+        EXPECT("but one that came", d->reason == BRAMA_REASON_EXT_AUTH_FAILED);
+    }
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -563,6 +587,7 @@ int main(void)
         cmocka_unit_test(a_header_never_ends_its_line),
         cmocka_unit_test(authorizers_are_asked_and_obeyed),
         cmocka_unit_test(headers_cross_as_the_mesh_says),
+        cmocka_unit_test(nor_does_one_of_an_answer),
         cmocka_unit_test(the_gateway_speaks_for_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
