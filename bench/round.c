@@ -129,6 +129,7 @@ static int by_size(const void *a, const void *b)
 
 static void measure(unsigned n)
 {
+    static const struct brama_touched edited = {0, BRAMA_LIT("r00000.yaml")};
     struct place p;
     struct brama__round *last = NULL;
     double ms[STAGES][EDITS + 1], start;
@@ -141,6 +142,8 @@ static void measure(unsigned n)
                                                 .root_count = 1,
                                                 .before = last != NULL ? &last->sheets : NULL},
                                      .goods = &p.goods};
+        in.sheets.touched = last != NULL ? &edited : NULL;
+        in.sheets.touched_count = 1;
         write_rule(&p, 0, edit);
         start = cpu_ms();
         must(brama__round_read(&r, &in), "reading");

@@ -14,7 +14,7 @@ struct brama__piece {
     uint32_t line, line_count; /* the first, and how many */
     size_t members;
     brama_str file, text;
-    struct brama_node *docs;
+    struct brama_docs docs;
     struct brama_arena arena; /* of all of it */
 };
 
@@ -85,20 +85,21 @@ static enum brama_err parse(struct brama__piece **out, brama_str file, brama_str
     brama_arena_init(&p->arena, NULL, PIECE_BYTES);
     p->file = brama_arena_copy(&p->arena, file);
     p->text = brama_arena_copy(&p->arena, text);
+    struct brama_node *docs = NULL;
     enum brama_err err = BRAMA_ERR_NOMEM;
     if (!brama_arena_failed(&p->arena))
-        err =
-            brama_yaml_parse(&p->docs, &p->arena, p->text, p->file, &brama_json_limits_rules, diag);
-    if (err == BRAMA_OK)
-        err = brama_world_check(p->docs, diag);
+        err = brama_yaml_parse(&docs, &p->arena, p->text, p->file, &brama_json_limits_rules, diag);
+    if (err == BRAMA_OK) {
+        brama_node_move(docs, (int64_t)line - 1);
+        err = brama_docs_read(&p->docs, &p->arena, docs, diag);
+    }
     if (err != BRAMA_OK) {
         drop_piece(p);
         return err;
     }
     p->line = line;
     p->line_count = brama_yaml_lines(text);
-    p->members = brama_node_count(p->docs);
-    brama_node_move(p->docs, (int64_t)line - 1);
+    p->members = brama_node_count(docs);
     *out = p;
     return BRAMA_OK;
 }
@@ -151,7 +152,7 @@ static void renumber(struct brama__sheet *s)
     for (size_t i = 0; i < s->piece_count; i++) {
         struct brama__piece *p = s->pieces[i];
         if (p->line != line)
-            brama_node_move(p->docs, (int64_t)line - p->line);
+            brama_docs_move(&p->docs, (int64_t)line - p->line);
         p->line = line;
         line += p->line_count;
     }
@@ -322,7 +323,7 @@ enum brama_err brama__sheets_read(struct brama__sheets *out, struct brama_arena 
     if (err != BRAMA_OK)
         return err;
     out->p = brama_arena_array(arena, out->files.count, sizeof(struct brama__sheet *));
-    if (out->p == NULL)
+    if (out->p == NULL || !brama_map_reserve(&out->at, out->files.count))
         return BRAMA_ERR_NOMEM;
     for (size_t i = 0; i < out->files.count && err == BRAMA_OK; i++)
         err = take_file(out, arena, &out->files.file[i], in->before);
@@ -340,8 +341,8 @@ static enum brama_err add_sheet(struct brama_world *world, const struct brama__s
 {
     enum brama_err err = BRAMA_OK;
     for (size_t k = 0; k < s->piece_count && err == BRAMA_OK; k++)
-        err = s->problem.n == 0 ? brama_world_add_docs(world, s->pieces[k]->docs)
-                                : brama_world_stand_in(world, s->pieces[k]->docs);
+        err = s->problem.n == 0 ? brama_world_add_docs(world, &s->pieces[k]->docs)
+                                : brama_world_stand_in(world, &s->pieces[k]->docs);
     return err;
 }
 

@@ -131,6 +131,27 @@ brama_str brama_arena_lower(struct brama_arena *a, brama_str s)
     return (brama_str){p, s.n};
 }
 
+brama_str brama_arena_join(struct brama_arena *a, const brama_str *parts, size_t n)
+{
+    size_t all = 0, at = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].n >= SIZE_MAX - all) {
+            a->failed = true;
+            return BRAMA_NIL;
+        }
+        all += parts[i].n;
+    }
+    char *p = brama_arena_alloc(a, all + 1);
+    if (p == NULL)
+        return BRAMA_NIL;
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].n != 0)
+            memcpy(p + at, parts[i].p, parts[i].n);
+        at += parts[i].n;
+    }
+    return (brama_str){p, all};
+}
+
 brama_str brama_arena_printf(struct brama_arena *a, const char *fmt, ...)
 {
     char small[256]; /* most texts fit, and are made once only */

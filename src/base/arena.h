@@ -46,6 +46,11 @@ void *brama_arena_array(struct brama_arena *a, size_t count, size_t size);
 brama_str brama_arena_copy(struct brama_arena *a, brama_str s);
 /* The same with ASCII letters in lower case. */
 brama_str brama_arena_lower(struct brama_arena *a, brama_str s);
+/* The n parts one behind the other, likewise; where printf's formats aren't needed. */
+brama_str brama_arena_join(struct brama_arena *a, const brama_str *parts, size_t n);
+#define BRAMA_JOIN(arena, ...)                                                                     \
+    brama_arena_join((arena), (const brama_str[]){__VA_ARGS__},                                    \
+                     sizeof((const brama_str[]){__VA_ARGS__}) / sizeof(brama_str))
 /* printf into the arena, NUL-terminated as above. */
 brama_str brama_arena_printf(struct brama_arena *a, const char *fmt, ...) BRAMA_PRINTF(2, 3);
 

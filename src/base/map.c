@@ -1,5 +1,7 @@
 #include "base/map.h"
 
+#define FIRST_SIZE 32
+
 static struct brama_map_entry *place(struct brama_map_entry *entries, size_t size, brama_str key,
                                      uint64_t hash)
 {
@@ -9,11 +11,8 @@ static struct brama_map_entry *place(struct brama_map_entry *entries, size_t siz
     return &entries[i];
 }
 
-static bool grow(struct brama_map *map)
+static bool resize(struct brama_map *map, size_t size)
 {
-    if (map->count * 2 < map->size)
-        return true;
-    size_t size = map->size != 0 ? map->size * 2 : 32;
     struct brama_map_entry *entries = brama_arena_array(map->arena, size, sizeof(*entries));
     if (entries == NULL)
         return false;
@@ -25,6 +24,19 @@ static bool grow(struct brama_map *map)
     map->entries = entries;
     map->size = size;
     return true;
+}
+
+static bool grow(struct brama_map *map)
+{
+    return map->count * 2 < map->size || resize(map, map->size != 0 ? map->size * 2 : FIRST_SIZE);
+}
+
+bool brama_map_reserve(struct brama_map *map, size_t n)
+{
+    size_t size = FIRST_SIZE;
+    while (size / 2 <= n && size <= SIZE_MAX / 4)
+        size *= 2;
+    return size <= map->size || resize(map, size);
 }
 
 uint32_t *brama_map_put(struct brama_map *map, brama_str key, uint32_t value)

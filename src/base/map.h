@@ -24,6 +24,9 @@ struct brama_map {
     size_t size, count;
 };
 
+/* Room for n keys in all: they come in without the table growing again and again. False: no memory.
+ */
+bool brama_map_reserve(struct brama_map *map, size_t n);
 /* The value of key: value itself if key is new, else the one it had. NULL: no memory. */
 uint32_t *brama_map_put(struct brama_map *map, brama_str key, uint32_t value);
 /* NULL if it isn't there. */

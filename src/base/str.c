@@ -19,11 +19,6 @@ char *brama_str_dup(brama_str s)
     return p;
 }
 
-bool brama_str_eq(brama_str a, brama_str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
@@ -131,6 +126,16 @@ bool brama_str_u64(brama_str s, uint64_t *out)
     return true;
 }
 
+brama_str brama_str_of_u64(char out[20], uint64_t n)
+{
+    size_t at = 20;
+    do {
+        out[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    return (brama_str){out + at, 20 - at};
+}
+
 int brama_hex_value(char c)
 {
     if (c >= '0' && c <= '9')
@@ -180,14 +185,18 @@ bool brama_str_is_utf8(brama_str s)
     return true;
 }
 
+uint64_t brama_str_hash_on(uint64_t hash, brama_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        hash ^= (unsigned char)s.p[i];
+        hash *= UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
 uint64_t brama_str_hash(brama_str s)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < s.n; i++) {
-        h ^= (unsigned char)s.p[i];
-        h *= UINT64_C(0x100000001b3);
-    }
-    return h;
+    return brama_str_hash_on(UINT64_C(0xcbf29ce484222325), s);
 }
 
 uint64_t brama_str_table_hash(brama_str s)

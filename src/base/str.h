@@ -10,6 +10,8 @@
 #ifndef BRAMA_BASE_STR_H
 #define BRAMA_BASE_STR_H
 
+#include <string.h>
+
 #include "base/def.h"
 
 typedef struct brama_str {
@@ -31,7 +33,10 @@ brama_str brama_str_c(const char *s);
 /* A NUL-terminated copy, to be freed with free(); NULL: no memory. */
 char *brama_str_dup(brama_str s);
 
-bool brama_str_eq(brama_str a, brama_str b);
+static inline bool brama_str_eq(brama_str a, brama_str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 bool brama_str_eq_nocase(brama_str a, brama_str b); /* ASCII only */
 bool brama_str_starts(brama_str s, brama_str prefix);
 bool brama_str_ends(brama_str s, brama_str suffix);
@@ -56,6 +61,9 @@ bool brama_str_next(brama_str *rest, char sep, brama_str *piece);
 /* A decimal number of 1 to 19 digits and nothing else. False: *out is untouched. */
 bool brama_str_u64(brama_str s, uint64_t *out);
 
+/* n in decimal; the bytes are out's. */
+brama_str brama_str_of_u64(char out[20], uint64_t n);
+
 /* 0 to 15 for a hexadecimal digit of either case, else -1. */
 int brama_hex_value(char c);
 
@@ -72,6 +80,8 @@ bool brama_str_is_utf8(brama_str s);
 
 /* 64-bit FNV-1a: for stable ids of our own texts, never against an adversary. */
 uint64_t brama_str_hash(brama_str s);
+/* Of what comes before s, which has this hash, and s. */
+uint64_t brama_str_hash_on(uint64_t hash, brama_str s);
 /* Eight bytes a step, for tables in memory: it may be another one in the next version. */
 uint64_t brama_str_table_hash(brama_str s);
 

@@ -37,10 +37,12 @@ static void take_neighbours(struct brama_world *world, const struct brama_policy
         brama_str text = row != NULL ? brama_pack_text(&policy->pack, row->doc) : BRAMA_NIL;
         struct brama_gateway *last = world->last_gateway;
         struct brama_node *doc = NULL;
+        struct brama_docs docs;
         struct brama_diag ignored = {0};
         if (brama_json_parse(&doc, world->arena, text, &brama_json_limits_rules, &ignored) !=
                 BRAMA_OK ||
-            brama_world_stand_in(world, doc) != BRAMA_OK)
+            brama_docs_read(&docs, world->arena, doc, &ignored) != BRAMA_OK ||
+            brama_world_stand_in(world, &docs) != BRAMA_OK)
             continue;
         if (world->last_gateway != last)
             world->last_gateway->elsewhere = true;

@@ -34,7 +34,7 @@ size_t brama_node_count(const struct brama_node *first)
     return n;
 }
 
-static void move(struct brama_where *where, int64_t lines)
+void brama_where_move(struct brama_where *where, int64_t lines)
 {
     if (where->line != 0)
         where->line = (uint32_t)(where->line + lines);
@@ -43,8 +43,8 @@ static void move(struct brama_where *where, int64_t lines)
 void brama_node_move(struct brama_node *first, int64_t lines)
 {
     for (struct brama_node *node = first; node != NULL; node = node->next) {
-        move(&node->where, lines);
-        move(&node->key_where, lines);
+        brama_where_move(&node->where, lines);
+        brama_where_move(&node->key_where, lines);
         brama_node_move(node->first, lines);
     }
 }

@@ -52,6 +52,8 @@ void brama_node_place(struct brama_node *node, struct brama_where where);
 size_t brama_node_count(const struct brama_node *first);
 /* What was read stands some lines further down now, or up. */
 void brama_node_move(struct brama_node *first, int64_t lines);
+/* A place that isn't line 0. */
+void brama_where_move(struct brama_where *where, int64_t lines);
 /* "string", "number", "bool", "null", "list", "map": for messages. */
 const char *brama_node_kind_name(enum brama_node_kind kind);
 

@@ -61,9 +61,7 @@ struct brama__build {
     struct brama_map authorizers;                                  /* name to row */
     struct brama_map targets;                                      /* "tls host port" to row */
     struct brama_map workload_rows;                                /* key to number in workloads */
-    struct brama_map services;       /* "ns/name" to number in service_list */
-    struct brama__list service_list; /* const struct brama_service * of the world */
-    struct brama_map good;           /* "ns/name" to number in in->good */
+    struct brama_map good; /* "ns/name" to number in in->good */
     enum brama_err err;
 };
 

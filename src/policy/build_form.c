@@ -41,8 +41,9 @@ static bool form_has_policies(const struct form *f)
 
 static uint32_t upstream_row(struct brama__build *b, struct brama_service_ref service)
 {
-    brama_str key = brama_arena_printf(&b->arena, "%.*s/%.*s:%u", BRAMA_FMT(service.ns),
-                                       BRAMA_FMT(service.name), service.port);
+    const char port[2] = {(char)(service.port >> 8), (char)service.port};
+    brama_str key = BRAMA_JOIN(&b->arena, service.ns, BRAMA_STR("/"), service.name, BRAMA_STR(":"),
+                               {port, sizeof(port)});
     uint32_t next = brama_packer_count(b->out, BRAMA_T_UPSTREAM);
     const uint32_t *at = brama_map_put(&b->upstreams, key, next);
     if (at == NULL || *at != next)
@@ -58,16 +59,13 @@ static uint32_t upstream_row(struct brama__build *b, struct brama_service_ref se
  * Without the Service object its name stands for them. */
 static brama_str workload_key(struct brama__build *b, struct brama_service_ref service)
 {
-    brama_str name = brama__full_name(b, service.ns, service.name);
-    const uint32_t *at = brama_map_get(&b->services, name);
-    const struct brama_service *const *known = b->service_list.p;
-    const struct brama_service *s = at != NULL ? known[*at] : NULL;
+    const struct brama_service *s = brama_world_service(b->in->world, service.ns, service.name);
     if (s == NULL || s->selector == NULL || s->selector->count == 0)
-        return brama_arena_printf(&b->arena, "service %.*s", BRAMA_FMT(name));
-    brama_str key = brama_arena_printf(&b->arena, "labels %.*s", BRAMA_FMT(service.ns));
+        return BRAMA_JOIN(&b->arena, BRAMA_STR("service "), service.ns, BRAMA_STR("/"),
+                          service.name);
+    brama_str key = BRAMA_JOIN(&b->arena, BRAMA_STR("labels "), service.ns);
     for (const struct brama_node *l = s->selector->first; l != NULL; l = l->next)
-        key = brama_arena_printf(&b->arena, "%.*s %.*s=%.*s", BRAMA_FMT(key), BRAMA_FMT(l->key),
-                                 BRAMA_FMT(l->text));
+        key = BRAMA_JOIN(&b->arena, key, BRAMA_STR(" "), l->key, BRAMA_STR("="), l->text);
     return key;
 }
 
@@ -86,9 +84,10 @@ static uint32_t workload_of(struct brama__build *b, struct brama_service_ref ser
 
 static struct brama_ref cluster_host(struct brama__build *b, struct brama_service_ref service)
 {
-    return brama_packer_text(b->out, brama_arena_printf(&b->arena, "%.*s.%.*s.svc.cluster.local:%u",
-                                                        BRAMA_FMT(service.name),
-                                                        BRAMA_FMT(service.ns), service.port));
+    char port[20];
+    return brama_packer_text(b->out, BRAMA_JOIN(&b->arena, service.name, BRAMA_STR("."), service.ns,
+                                                BRAMA_STR(".svc.cluster.local:"),
+                                                brama_str_of_u64(port, service.port)));
 }
 
 static uint32_t add_rule_row(const struct form *f, size_t index)
@@ -117,9 +116,8 @@ static struct brama_span header_rows(const struct form *f, const struct brama_ru
     for (size_t i = 0; direct && i < rule->header_count; i++)
         brama__build_envoy_header(b, &span, rule->headers[i].name, rule->headers[i].value, false);
     for (size_t i = 0; direct && i < rule->cookie_count; i++)
-        cookies =
-            brama_arena_printf(&b->arena, "%.*s%s%.*s=%.*s", BRAMA_FMT(cookies), i != 0 ? "; " : "",
-                               BRAMA_FMT(rule->cookies[i].name), BRAMA_FMT(rule->cookies[i].value));
+        cookies = BRAMA_JOIN(&b->arena, cookies, i != 0 ? BRAMA_STR("; ") : BRAMA_NIL,
+                             rule->cookies[i].name, BRAMA_STR("="), rule->cookies[i].value);
     if (cookies.n != 0)
         brama__build_envoy_header(b, &span, BRAMA_STR("Cookie"), cookies, true);
     return span;

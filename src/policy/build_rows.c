@@ -95,8 +95,7 @@ static struct brama_ref joined(struct brama__build *b, const brama_str *list, si
 {
     brama_str out = BRAMA_STR("");
     for (size_t i = 0; i < n; i++)
-        out = brama_arena_printf(&b->arena, "%.*s%s%.*s", BRAMA_FMT(out), i != 0 ? "," : "",
-                                 BRAMA_FMT(list[i]));
+        out = BRAMA_JOIN(&b->arena, out, i != 0 ? BRAMA_STR(",") : BRAMA_NIL, list[i]);
     return brama_packer_text(b->out, out);
 }
 

@@ -4,6 +4,7 @@
 #include "json/write.h"
 
 #define NEIGHBOUR_BYTES ((size_t)1 << 20)
+#define TEXTS_A_RULE 6 /* that are its own: a guess */
 
 void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size)
 {
@@ -15,8 +16,8 @@ void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t s
             b->err = BRAMA_ERR_NOMEM;
             return NULL;
         }
-        for (size_t i = 0; i < list->n * size; i++)
-            p[i] = ((const char *)list->p)[i];
+        if (list->n != 0)
+            memcpy(p, list->p, list->n * size);
         list->p = p;
         list->cap = cap;
     }
@@ -76,7 +77,7 @@ enum brama_err brama_compile_check(struct brama_world *world)
 
 brama_str brama__full_name(struct brama__build *b, brama_str ns, brama_str name)
 {
-    return brama_arena_printf(&b->arena, "%.*s/%.*s", BRAMA_FMT(ns), BRAMA_FMT(name));
+    return BRAMA_JOIN(&b->arena, ns, BRAMA_STR("/"), name);
 }
 
 static const struct brama_apirule *find_good(struct brama__build *b, brama_str ns, brama_str name)
@@ -154,18 +155,15 @@ static void index_inputs(struct brama__build *b)
 {
     b->hosts.arena = b->keysets.arena = b->upstreams.arena = b->targets.arena =
         b->authorizers.arena = &b->arena;
-    b->workload_rows.arena = b->good.arena = b->services.arena = &b->arena;
+    b->workload_rows.arena = b->good.arena = &b->arena;
+    size_t rules = b->in->world->rule_count;
+    brama_map_reserve(&b->hosts, rules);
+    brama_map_reserve(&b->upstreams, rules);
+    brama_map_reserve(&b->workload_rows, rules);
+    brama_packer_expect(b->out, rules * TEXTS_A_RULE);
     for (size_t i = 0; i < b->in->good_count; i++) {
         const struct brama_apirule *r = b->in->good[i].rule;
         brama_map_put(&b->good, brama__full_name(b, r->ns, r->name), (uint32_t)i);
-    }
-    for (const struct brama_service *s = b->in->world->services; s != NULL; s = s->next) {
-        const struct brama_service **one = brama__list_add(b, &b->service_list, sizeof(*one));
-        if (one == NULL)
-            return;
-        *one = s;
-        brama_map_put(&b->services, brama__full_name(b, s->ns, s->name),
-                      (uint32_t)b->service_list.n - 1);
     }
 }
 

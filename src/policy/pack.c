@@ -116,6 +116,7 @@ struct brama_packer {
 };
 
 #define TABLE_MAX ((size_t)1 << 30)
+#define INDEX_FIRST 256
 
 enum brama_err brama_packer_new(struct brama_packer **out, const struct brama_alloc *alloc,
                                 enum brama_pack_kind kind)
@@ -156,15 +157,12 @@ static struct stored *place(struct stored *index, size_t size, const struct bram
     }
 }
 
-static bool grow_index(struct brama_packer *p)
+static void resize_index(struct brama_packer *p, size_t size)
 {
-    if (p->index_used * 2 < p->index_size)
-        return true;
-    size_t size = p->index_size != 0 ? p->index_size * 2 : 256;
     struct stored *index = p->alloc->resize(p->alloc->ctx, NULL, size * sizeof(*index));
     if (index == NULL) {
         p->err = BRAMA_ERR_NOMEM;
-        return false;
+        return;
     }
     memset(index, 0, size * sizeof(*index));
     for (size_t i = 0; i < p->index_size; i++)
@@ -174,12 +172,27 @@ static bool grow_index(struct brama_packer *p)
         p->alloc->resize(p->alloc->ctx, p->index, 0);
     p->index = index;
     p->index_size = size;
-    return true;
+}
+
+void brama_packer_expect(struct brama_packer *p, size_t texts)
+{
+    size_t size = INDEX_FIRST;
+    while (size / 2 <= texts && size <= TABLE_MAX / sizeof(struct stored))
+        size *= 2;
+    if (size > p->index_size && p->err == BRAMA_OK)
+        resize_index(p, size);
+}
+
+static bool has_room(struct brama_packer *p)
+{
+    if (p->index_used * 2 >= p->index_size)
+        resize_index(p, p->index_size != 0 ? p->index_size * 2 : INDEX_FIRST);
+    return p->err == BRAMA_OK;
 }
 
 struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
 {
-    if (text.n == 0 || p->err != BRAMA_OK || !grow_index(p))
+    if (text.n == 0 || p->err != BRAMA_OK || !has_room(p))
         return (struct brama_ref){0, 0};
     uint64_t hash = brama_str_table_hash(text);
     struct stored *s = place(p->index, p->index_size, &p->text, hash, text);

@@ -75,6 +75,8 @@ BRAMA_MUST_USE enum brama_err brama_packer_new(struct brama_packer **out,
                                                const struct brama_alloc *alloc,
                                                enum brama_pack_kind kind);
 void brama_packer_free(struct brama_packer *packer);
+/* About so many texts are to come: less is done again and again as they do. */
+void brama_packer_expect(struct brama_packer *packer, size_t texts);
 struct brama_ref brama_packer_text(struct brama_packer *packer, brama_str text);
 /* The row's index. */
 uint32_t brama_packer_row(struct brama_packer *packer, unsigned table, const void *row,

@@ -226,9 +226,13 @@ uint64_t brama_keyset_id(brama_str url)
 
 uint64_t brama_upstream_id(brama_str ns, brama_str name, uint16_t port)
 {
-    char text[600];
-    int n = snprintf(text, sizeof(text), "%.*s/%.*s:%u", BRAMA_FMT(ns), BRAMA_FMT(name), port);
-    return brama_str_hash((brama_str){text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1});
+    char digits[20];
+    const brama_str parts[] = {ns, BRAMA_STR("/"), name, BRAMA_STR(":"),
+                               brama_str_of_u64(digits, port)};
+    uint64_t hash = brama_str_hash(BRAMA_NIL);
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(parts); i++)
+        hash = brama_str_hash_on(hash, parts[i]);
+    return hash;
 }
 
 /* No service name has a blank, so no upstream has this id but by chance. */

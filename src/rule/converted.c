@@ -7,7 +7,7 @@
 #include "json/read.h"
 
 /* The spec in the annotation; NULL: there is none, or *out got a failure. */
-static const struct brama_node *stored_spec(struct brama__reading *r)
+static struct brama_node *stored_spec(struct brama__reading *r)
 {
     static const struct brama__at metadata_at = {NULL, BRAMA_LIT("metadata"), 0};
     static const struct brama__at annotations_at = {&metadata_at, BRAMA_LIT("annotations"), 0};
@@ -40,7 +40,7 @@ void brama__read_converted(struct brama__reading *r)
     const struct brama_node *v2 = brama_node_get(r->out->doc, BRAMA_STR("spec"));
     const struct brama_node *rules = brama_node_get(v2, BRAMA_STR("rules"));
     bool none = rules == NULL || (rules->kind == BRAMA_NODE_LIST && rules->count == 0);
-    const struct brama_node *spec = none ? stored_spec(r) : NULL;
+    struct brama_node *spec = none ? stored_spec(r) : NULL;
     struct brama_apirule *rule = r->out;
 
     if (spec == NULL)
@@ -49,6 +49,7 @@ void brama__read_converted(struct brama__reading *r)
                                    .ns = rule->ns,
                                    .name = rule->name,
                                    .doc = rule->doc,
+                                   .stored = spec,
                                    .where = rule->where};
     brama__read_v1(r, spec);
 }

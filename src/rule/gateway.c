@@ -258,7 +258,7 @@ void brama__find_entries(struct brama__judging *j)
     if (entries == NULL || full.n == 0)
         return;
     if (j->built_in) {
-        brama_str host = meet(full, brama_arena_printf(j->arena, "*.%.*s", BRAMA_FMT(j->domain)));
+        brama_str host = meet(full, BRAMA_JOIN(j->arena, BRAMA_STR("*."), j->domain));
         if (j->domain.n != 0 && host.n != 0)
             entries[count++] = (struct brama_entry){.host = host, .plain = true, .tls = true};
     }

@@ -14,7 +14,7 @@ struct hosts {
 
 static brama_str full_name(struct hosts *h, brama_str ns, brama_str name)
 {
-    return brama_arena_printf(h->world->arena, "%.*s/%.*s", BRAMA_FMT(ns), BRAMA_FMT(name));
+    return BRAMA_JOIN(h->world->arena, ns, BRAMA_STR("/"), name);
 }
 
 static bool gather(struct hosts *h)
@@ -29,6 +29,9 @@ static bool gather(struct hosts *h)
         return false;
     for (struct brama_apirule *rule = h->world->rules; rule != NULL && i < n; rule = rule->next)
         h->all[i++] = rule;
+    if (!brama_map_reserve(&h->owners, h->options->owner_count) ||
+        !brama_map_reserve(&h->claims, n))
+        return false;
     for (i = 0; i < h->options->owner_count; i++)
         brama_map_put(&h->owners, h->options->owners[i].host, i);
     return true;

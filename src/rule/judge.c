@@ -30,6 +30,22 @@ void brama__fail(struct brama__judging *j, struct brama_where where, brama_str m
                         brama_arena_copy(j->arena, brama_str_c(text)), message);
 }
 
+brama_str brama__rule_path(struct brama__judging *j, size_t i, brama_str tail)
+{
+    char digits[20];
+
+    return BRAMA_JOIN(j->arena, BRAMA_STR(".spec.rules["), brama_str_of_u64(digits, i),
+                      BRAMA_STR("]"), tail);
+}
+
+brama_str brama__strategy_path(struct brama__judging *j, size_t i, size_t k)
+{
+    char digits[20];
+
+    return BRAMA_JOIN(j->arena, brama__rule_path(j, i, BRAMA_STR(".accessStrategies[")),
+                      brama_str_of_u64(digits, k), BRAMA_STR("]"));
+}
+
 /* In lower case; empty if it has none or can't have one. */
 static brama_str full_host(struct brama__judging *j)
 {
@@ -39,7 +55,7 @@ static brama_str full_host(struct brama__judging *j)
         brama_str domain = brama__rule_domain(j);
         if (domain.n == 0)
             return BRAMA_NIL;
-        host = brama_arena_printf(j->arena, "%.*s.%.*s", BRAMA_FMT(host), BRAMA_FMT(domain));
+        host = BRAMA_JOIN(j->arena, host, BRAMA_STR("."), domain);
     }
     return brama_arena_lower(j->arena, host);
 }

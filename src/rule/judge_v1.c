@@ -141,8 +141,8 @@ static void judge_istio(struct brama__judging *j, brama_str at, const struct bra
 static void judge_strategy(struct brama__judging *j, size_t i, size_t k)
 {
     const struct brama_strategy *s = &j->rule->rules[i].strategies[k];
-    brama_str path = brama_arena_printf(j->arena, ".spec.rules[%zu].accessStrategies[%zu]", i, k);
-    brama_str at = brama_arena_printf(j->arena, "%.*s.config", BRAMA_FMT(path));
+    brama_str path = brama__strategy_path(j, i, k);
+    brama_str at = BRAMA_JOIN(j->arena, path, BRAMA_STR(".config"));
     brama_str error;
 
     switch (s->kind) {

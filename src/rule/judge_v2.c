@@ -7,8 +7,7 @@
 static bool judge_gateway(struct brama__judging *j)
 {
     const struct brama_apirule *rule = j->rule;
-    const struct brama_node *spec = brama_node_get(rule->doc, BRAMA_STR("spec"));
-    bool external = brama_node_get(spec, BRAMA_STR("externalGateway")) != NULL;
+    bool external = rule->names_external;
 
     if ((rule->gateway.n != 0) == external) {
         brama__fail(j, rule->where, BRAMA_STR(BRAMA__TEXT_V2_NO_GATEWAY), "spec");
@@ -56,7 +55,7 @@ static void judge_rule(struct brama__judging *j, size_t i)
         if (s->kind != BRAMA_STRATEGY_JWT &&
             (s->kind != BRAMA_STRATEGY_EXT_AUTH || !s->istio.given))
             continue;
-        brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].%.*s", i, BRAMA_FMT(s->name));
+        brama_str at = BRAMA_JOIN(j->arena, brama__rule_path(j, i, BRAMA_STR(".")), s->name);
         brama__judge_jwt(j, at, s, at);
     }
     brama__judge_injection(j, i, BRAMA_NIL);
@@ -96,10 +95,8 @@ static void judge_host(struct brama__judging *j)
 
 void brama__judge_v2(struct brama__judging *j)
 {
-    const struct brama_node *spec = brama_node_get(j->rule->doc, BRAMA_STR("spec"));
-
     /* Before the gateway, which an empty spec lacks too: this text says what to do. */
-    if (spec == NULL || spec->count == 0) {
+    if (j->rule->is_empty) {
         brama__fail(j, j->rule->where, BRAMA_STR(BRAMA__TEXT_V2_EMPTY_SPEC), ".spec");
         return;
     }

@@ -21,6 +21,10 @@ struct brama__judging {
 void brama__fail(struct brama__judging *j, struct brama_where where, brama_str message,
                  const char *path, ...) BRAMA_PRINTF(4, 5);
 
+/* ".spec.rules[i]" and what comes behind it. */
+brama_str brama__rule_path(struct brama__judging *j, size_t i, brama_str tail);
+brama_str brama__strategy_path(struct brama__judging *j, size_t i, size_t k);
+
 bool brama__is_v1(const struct brama_apirule *rule);
 /* Fill gateway and built_in. */
 void brama__find_gateway(struct brama__judging *j);

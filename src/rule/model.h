@@ -223,6 +223,8 @@ struct brama_apirule {
     brama_str
         full_host;     /* lower case, short name completed with the domain; empty if it can't be */
     brama_str gateway; /* the reference, as written */
+    bool names_external;               /* v2*: it has an externalGateway */
+    bool is_empty;                     /* v2*: it has no spec, or nothing in it */
     const struct brama_entry *entries; /* by judging; none: nobody reaches it */
     size_t entry_count;
     struct brama_service_ref service;
@@ -233,6 +235,7 @@ struct brama_apirule {
     struct brama_failures schema; /* what the API server would have refused it for */
     struct brama_judgement judged;
     const struct brama_node *doc; /* the manifest, for the last good form and for -o yaml */
+    struct brama_node *stored;    /* what was read in place of doc's spec; NULL: nothing was */
     struct brama_where where;
 };
 

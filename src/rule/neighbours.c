@@ -60,13 +60,13 @@ static uint16_t port_number(const struct brama_node *map, brama_str key)
 }
 
 /* Ports without a usable number are left out. */
-static struct brama_service_port *read_ports(struct brama_world *world,
+static struct brama_service_port *read_ports(struct brama_arena *arena,
                                              const struct brama_node *list, size_t *count)
 {
     *count = 0;
     if (list == NULL || list->kind != BRAMA_NODE_LIST || list->count == 0)
         return NULL;
-    struct brama_service_port *ports = brama_arena_array(world->arena, list->count, sizeof(*ports));
+    struct brama_service_port *ports = brama_arena_array(arena, list->count, sizeof(*ports));
     if (ports == NULL)
         return NULL;
     for (const struct brama_node *item = list->first; item != NULL; item = item->next) {
@@ -79,22 +79,33 @@ static struct brama_service_port *read_ports(struct brama_world *world,
     return ports;
 }
 
-void brama__add_service(struct brama_world *world, const struct brama__object *o)
+struct brama_service *brama__read_service_object(struct brama_arena *arena,
+                                                 const struct brama__object *o)
 {
     const struct brama_node *spec = brama_node_get(o->doc, BRAMA_STR("spec"));
     const struct brama_node *selector = brama_node_get(spec, BRAMA_STR("selector"));
-    struct brama_service *service = brama_arena_alloc(world->arena, sizeof(*service));
+    struct brama_service *service = brama_arena_alloc(arena, sizeof(*service));
 
     if (service == NULL)
-        return;
-    service->ns = o->ns;
+        return NULL;
     service->name = o->name;
     service->where = o->doc->where;
     if (brama_str_eq(brama_node_get_str(spec, BRAMA_STR("type")), BRAMA_STR("ExternalName")))
         service->external_name = brama_node_get_str(spec, BRAMA_STR("externalName"));
     service->selector = selector != NULL && selector->kind == BRAMA_NODE_MAP ? selector : NULL;
     service->ports =
-        read_ports(world, brama_node_get(spec, BRAMA_STR("ports")), &service->port_count);
+        read_ports(arena, brama_node_get(spec, BRAMA_STR("ports")), &service->port_count);
+    return service;
+}
+
+void brama__add_service(struct brama_world *world, const struct brama__object *o)
+{
+    struct brama_service *service = brama_arena_alloc(world->arena, sizeof(*service));
+
+    if (service == NULL)
+        return;
+    *service = *o->service;
+    service->ns = o->ns;
     service->next = world->services;
     world->services = service;
 }
@@ -116,7 +127,7 @@ static const struct brama_node *addresses_of(const struct brama_node *endpoint)
     return usable ? list->first : NULL;
 }
 
-static struct brama_str_list read_addresses(struct brama_world *world,
+static struct brama_str_list read_addresses(struct brama_arena *arena,
                                             const struct brama_node *endpoints)
 {
     struct brama_str_list out = {NULL, 0};
@@ -127,7 +138,7 @@ static struct brama_str_list read_addresses(struct brama_world *world,
     for (const struct brama_node *e = endpoints->first; e != NULL; e = e->next)
         for (const struct brama_node *a = addresses_of(e); a != NULL; a = a->next)
             n += a->kind == BRAMA_NODE_STR;
-    brama_str *p = n != 0 ? brama_arena_array(world->arena, n, sizeof(*p)) : NULL;
+    brama_str *p = n != 0 ? brama_arena_array(arena, n, sizeof(*p)) : NULL;
     if (p == NULL)
         return out;
     for (const struct brama_node *e = endpoints->first; e != NULL; e = e->next)
@@ -138,19 +149,30 @@ static struct brama_str_list read_addresses(struct brama_world *world,
     return out;
 }
 
-void brama__add_slice(struct brama_world *world, const struct brama__object *o)
+struct brama_endpoint_slice *brama__read_slice(struct brama_arena *arena,
+                                               const struct brama__object *o)
 {
     const struct brama_node *labels =
         brama_node_get(brama_node_get(o->doc, BRAMA_STR("metadata")), BRAMA_STR("labels"));
+    struct brama_endpoint_slice *slice = brama_arena_alloc(arena, sizeof(*slice));
+
+    if (slice == NULL)
+        return NULL;
+    slice->service = brama_node_get_str(labels, BRAMA_STR("kubernetes.io/service-name"));
+    slice->addresses = read_addresses(arena, brama_node_get(o->doc, BRAMA_STR("endpoints")));
+    slice->ports =
+        read_ports(arena, brama_node_get(o->doc, BRAMA_STR("ports")), &slice->port_count);
+    return slice;
+}
+
+void brama__add_slice(struct brama_world *world, const struct brama__object *o)
+{
     struct brama_endpoint_slice *slice = brama_arena_alloc(world->arena, sizeof(*slice));
 
     if (slice == NULL)
         return;
+    *slice = *o->slice;
     slice->ns = o->ns;
-    slice->service = brama_node_get_str(labels, BRAMA_STR("kubernetes.io/service-name"));
-    slice->addresses = read_addresses(world, brama_node_get(o->doc, BRAMA_STR("endpoints")));
-    slice->ports =
-        read_ports(world, brama_node_get(o->doc, BRAMA_STR("ports")), &slice->port_count);
     slice->next = world->slices;
     world->slices = slice;
 }

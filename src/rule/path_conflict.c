@@ -155,6 +155,19 @@ static size_t first_conflict(struct trie *t, const struct brama_apirule *rule, b
     return rule->rule_count;
 }
 
+/* Methods that come twice, in one rule or in two: only they can meet. */
+static brama_methods methods_twice(const struct brama_apirule *rule)
+{
+    brama_methods once = 0, twice = 0;
+
+    for (size_t i = 0; i < rule->rule_count; i++) {
+        twice =
+            (brama_methods)(twice | (once & rule->rules[i].methods) | rule->rules[i].methods_twice);
+        once = (brama_methods)(once | rule->rules[i].methods);
+    }
+    return twice;
+}
+
 bool brama__path_conflict(struct brama_arena *arena, const struct brama_apirule *rule,
                           size_t *index, brama_methods *method)
 {
@@ -168,7 +181,10 @@ bool brama__path_conflict(struct brama_arena *arena, const struct brama_apirule 
     *index = rule->rule_count;
     if (t.buckets == NULL)
         return false;
+    brama_methods twice = methods_twice(rule);
     for (brama_methods m = 1; m <= BRAMA_METHOD_ALL; m = (brama_methods)(m << 1)) {
+        if ((twice & m) == 0)
+            continue;
         memset(t.buckets, 0, size * sizeof(struct node *));
         size_t i = first_conflict(&t, rule, m);
         if (i < *index) {

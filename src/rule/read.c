@@ -223,6 +223,8 @@ enum brama_err brama_apirule_read(struct brama_apirule **out, struct brama_arena
     const struct brama_node *spec =
         brama__take(&r, NULL, doc, BRAMA_STR("spec"), BRAMA_NODE_MAP,
                     rule->version == BRAMA_API_V2ALPHA1 ? BRAMA__OPTIONAL : BRAMA__REQUIRED);
+    rule->is_empty = !v1 && (spec == NULL || spec->count == 0);
+    rule->names_external = !v1 && brama_node_get(spec, BRAMA_STR("externalGateway")) != NULL;
     if (spec != NULL && v1)
         brama__read_v1(&r, spec);
     else if (spec != NULL)
@@ -234,4 +236,25 @@ enum brama_err brama_apirule_read(struct brama_apirule **out, struct brama_arena
         return BRAMA_ERR_NOMEM;
     *out = rule;
     return BRAMA_OK;
+}
+
+static void move_strategy(const struct brama_strategy *strategy, int64_t lines)
+{
+    brama_where_move((struct brama_where *)(uintptr_t)&strategy->where, lines);
+    for (size_t i = 0; i < strategy->istio.auth_count; i++)
+        brama_where_move((struct brama_where *)(uintptr_t)&strategy->istio.auths[i].where, lines);
+}
+
+void brama_apirule_move(struct brama_apirule *rule, int64_t lines)
+{
+    brama_where_move(&rule->where, lines);
+    if (rule->stored != NULL)
+        brama_node_move(rule->stored, lines);
+    for (struct brama_failure *f = rule->schema.first; f != NULL; f = f->next)
+        brama_where_move(&f->where, lines);
+    for (size_t i = 0; i < rule->rule_count; i++) {
+        brama_where_move((struct brama_where *)(uintptr_t)&rule->rules[i].where, lines);
+        for (size_t k = 0; k < rule->rules[i].strategy_count; k++)
+            move_strategy(&rule->rules[i].strategies[k], lines);
+    }
 }

@@ -15,5 +15,7 @@ BRAMA_MUST_USE enum brama_err brama_apirule_read(struct brama_apirule **out,
                                                  struct brama_arena *arena,
                                                  const struct brama_node *doc,
                                                  brama_str default_ns);
+/* One that isn't judged yet, whose document stands some lines further down now, or up. */
+void brama_apirule_move(struct brama_apirule *rule, int64_t lines);
 
 #endif

@@ -174,8 +174,7 @@ static void check_istio(struct brama__judging *j, brama_str at, const struct bra
 static void check_v1_jwt(struct brama__judging *j, size_t i, size_t k)
 {
     const struct brama_strategy *s = &j->rule->rules[i].strategies[k];
-    brama_str at =
-        brama_arena_printf(j->arena, ".spec.rules[%zu].accessStrategies[%zu].config", i, k);
+    brama_str at = BRAMA_JOIN(j->arena, brama__strategy_path(j, i, k), BRAMA_STR(".config"));
     struct brama__unknown unknown = brama__jwt_unknown_key(j->arena, s->config);
 
     if (unknown.node != NULL) {
@@ -321,10 +320,10 @@ static void check_v2_rule(struct brama__judging *j, size_t i)
     const struct brama_strategy *s = &rule->strategies[0];
 
     if (s->kind == BRAMA_STRATEGY_JWT) {
-        brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].jwt", i);
+        brama_str at = brama__rule_path(j, i, BRAMA_STR(".jwt"));
         check_istio(j, at, s);
     } else if (s->kind == BRAMA_STRATEGY_EXT_AUTH) {
-        brama_str at = brama_arena_printf(j->arena, ".spec.rules[%zu].extAuth.restrictions", i);
+        brama_str at = brama__rule_path(j, i, BRAMA_STR(".extAuth.restrictions"));
         check_istio(j, at, s);
         check_authorizers(j, i, s);
     }

@@ -9,9 +9,13 @@
 #define FIRST_NAMES 64
 #define GROUP "gateway.kyma-project.io/"
 
-/* kind, namespace and name of all that is used: an open table, at most half full. */
+/* All that is used, by kind, namespace and name: an open table, at most half full. */
+struct slot {
+    uint64_t hash;
+    const struct brama__object *object;
+};
 struct brama_object_names {
-    struct brama__object *slots;
+    struct slot *slots;
     size_t size, used;
 };
 
@@ -23,15 +27,24 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
     brama_findings_init(&world->findings, arena);
 }
 
-static struct brama__object *slot_of(const struct brama_object_names *names,
-                                     const struct brama__object *o)
+uint64_t brama__object_hash(brama_str kind, brama_str ns, brama_str name)
 {
-    uint64_t hash = brama_str_table_hash(o->name) * 31 + brama_str_table_hash(o->ns);
-    size_t at = (size_t)(hash * 31 + brama_str_table_hash(o->kind)) & (names->size - 1);
+    uint64_t hash = brama_str_table_hash(name) * 31 + brama_str_table_hash(ns);
+    return hash * 31 + brama_str_table_hash(kind);
+}
 
-    while (names->slots[at].kind.n != 0 && !(brama_str_eq(names->slots[at].kind, o->kind) &&
-                                             brama_str_eq(names->slots[at].ns, o->ns) &&
-                                             brama_str_eq(names->slots[at].name, o->name)))
+static bool is_same(const struct brama__object *a, const struct brama__object *b)
+{
+    return brama_str_eq(a->name, b->name) && brama_str_eq(a->kind, b->kind) &&
+           brama_str_eq(a->ns, b->ns);
+}
+
+static struct slot *slot_of(const struct brama_object_names *names, const struct brama__object *o)
+{
+    size_t at = (size_t)o->hash & (names->size - 1);
+
+    while (names->slots[at].object != NULL &&
+           (names->slots[at].hash != o->hash || !is_same(names->slots[at].object, o)))
         at = (at + 1) & (names->size - 1);
     return &names->slots[at];
 }
@@ -39,12 +52,18 @@ static struct brama__object *slot_of(const struct brama_object_names *names,
 const struct brama__object *brama__find_object(const struct brama_world *world, brama_str kind,
                                                brama_str ns, brama_str name)
 {
-    struct brama__object wanted = {NULL, kind, ns, name};
+    struct brama__object wanted = {
+        .kind = kind, .ns = ns, .name = name, .hash = brama__object_hash(kind, ns, name)};
 
-    if (world->names == NULL)
-        return NULL;
-    const struct brama__object *found = slot_of(world->names, &wanted);
-    return found->kind.n != 0 ? found : NULL;
+    return world->names != NULL ? slot_of(world->names, &wanted)->object : NULL;
+}
+
+const struct brama_service *brama_world_service(const struct brama_world *world, brama_str ns,
+                                                brama_str name)
+{
+    const struct brama__object *o = brama__find_object(world, BRAMA_STR("Service"), ns, name);
+
+    return o != NULL ? o->service : NULL;
 }
 
 static bool grow_names(struct brama_world *world)
@@ -60,8 +79,8 @@ static bool grow_names(struct brama_world *world)
         return false;
     new->size = size;
     for (size_t i = 0; old != NULL && i < old->size; i++)
-        if (old->slots[i].kind.n != 0)
-            *slot_of(new, &old->slots[i]) = old->slots[i];
+        if (old->slots[i].object != NULL)
+            *slot_of(new, old->slots[i].object) = old->slots[i];
     new->used = old != NULL ? old->used : 0;
     world->names = new;
     return true;
@@ -73,9 +92,9 @@ static bool is_first(struct brama_world *world, const struct brama__object *o)
     if ((world->names == NULL || world->names->used >= world->names->size / 2) &&
         !grow_names(world))
         return false;
-    struct brama__object *slot = slot_of(world->names, o);
-    if (slot->kind.n == 0) {
-        *slot = *o;
+    struct slot *slot = slot_of(world->names, o);
+    if (slot->object == NULL) {
+        *slot = (struct slot){o->hash, o};
         world->names->used++;
         return true;
     }
@@ -86,63 +105,14 @@ static bool is_first(struct brama_world *world, const struct brama__object *o)
     return false;
 }
 
-static bool is_list(const struct brama_node *doc)
+void brama__add_rule(struct brama_world *world, const struct brama__object *o)
 {
-    const struct brama_node *items = brama_node_get(doc, BRAMA_STR("items"));
+    struct brama_apirule *rule = brama_arena_alloc(world->arena, sizeof(*rule));
 
-    return brama_str_eq(brama_node_get_str(doc, BRAMA_STR("kind")), BRAMA_STR("List")) &&
-           items != NULL && items->kind == BRAMA_NODE_LIST;
-}
-
-/* Kubernetes names also keep a path out of file names that are made of them. */
-static enum brama_err check_object(const struct brama_node *doc, struct brama_diag *diag)
-{
-    const struct brama_node *metadata = brama_node_get(doc, BRAMA_STR("metadata"));
-    const struct brama_node *ns = brama_node_get(metadata, BRAMA_STR("namespace"));
-    brama_str name = brama_node_get_str(metadata, BRAMA_STR("name"));
-    const char *missing = NULL;
-
-    if (doc->kind != BRAMA_NODE_MAP)
-        missing = "a map";
-    else if (brama_node_get_str(doc, BRAMA_STR("apiVersion")).n == 0)
-        missing = "apiVersion";
-    else if (brama_node_get_str(doc, BRAMA_STR("kind")).n == 0)
-        missing = "kind";
-    else if (!is_list(doc) && name.n == 0)
-        missing = "metadata.name";
-    if (missing != NULL) {
-        brama_diag_set(diag, doc->where, "not a Kubernetes object: %s is missing", missing);
-        return BRAMA_ERR_INVALID;
-    }
-    if (is_list(doc)) {
-        const struct brama_node *item = brama_node_get(doc, BRAMA_STR("items"))->first;
-        enum brama_err err = BRAMA_OK;
-        for (; item != NULL && err == BRAMA_OK; item = item->next)
-            err = check_object(item, diag);
-        return err;
-    }
-    if (!brama__is_subdomain(name)) {
-        brama_diag_set(diag, doc->where,
-                       "metadata.name \"%.*s\" is no lowercase RFC 1123 subdomain",
-                       BRAMA_FMT(name));
-        return BRAMA_ERR_INVALID;
-    }
-    if (ns != NULL && ns->kind != BRAMA_NODE_NULL &&
-        (ns->kind != BRAMA_NODE_STR || (ns->text.n != 0 && !brama__is_label(ns->text)))) {
-        brama_diag_set(diag, ns->where,
-                       "metadata.namespace \"%.*s\" is no lowercase RFC 1123 label",
-                       BRAMA_FMT(ns->text));
-        return BRAMA_ERR_INVALID;
-    }
-    return BRAMA_OK;
-}
-
-static void add_rule(struct brama_world *world, const struct brama__object *o)
-{
-    struct brama_apirule *rule = NULL;
-
-    if (brama_apirule_read(&rule, world->arena, o->doc, world->default_ns) != BRAMA_OK)
-        return; /* the arena has failed, and remembers it */
+    if (rule == NULL)
+        return;
+    *rule = *o->rule;
+    rule->ns = o->ns;
     if (world->last_rule != NULL)
         world->last_rule->next = rule;
     else
@@ -190,10 +160,7 @@ static void add_test(struct brama_world *world, const struct brama__object *o)
     world->last_test = test;
 }
 
-typedef void adder(struct brama_world *world, const struct brama__object *o);
-
-/* What to do with an object; NULL: it doesn't concern us. */
-static adder *adder_of(const struct brama__object *o)
+brama__adder *brama__adder_of(const struct brama__object *o)
 {
     brama_str version = brama_node_get_str(o->doc, BRAMA_STR("apiVersion"));
     brama_str type = brama_node_get_str(o->doc, BRAMA_STR("type"));
@@ -201,7 +168,7 @@ static adder *adder_of(const struct brama__object *o)
 
     if (brama_str_eq(o->kind, BRAMA_STR("APIRule"))) {
         if (brama_api_version_by_name(version) != BRAMA_API_NONE)
-            return add_rule;
+            return brama__add_rule;
         bool ours = brama_str_starts(version, BRAMA_STR(GROUP));
         return ours ? add_unknown_version : NULL;
     }
@@ -231,46 +198,35 @@ static adder *adder_of(const struct brama__object *o)
     return NULL;
 }
 
-static void add_object(struct brama_world *world, const struct brama_node *doc, bool stands_in)
+static void add_object(struct brama_world *world, const struct brama__object *o, bool stands_in)
 {
-    const struct brama_node *metadata = brama_node_get(doc, BRAMA_STR("metadata"));
+    bool is_rule = o->add == brama__add_rule || o->add == add_unknown_version;
 
-    if (is_list(doc)) {
-        const struct brama_node *item = brama_node_get(doc, BRAMA_STR("items"))->first;
-        for (; item != NULL; item = item->next)
-            add_object(world, item, stands_in);
-        return;
+    if (o->ns.n == 0) {
+        struct brama__object *copy = brama_arena_alloc(world->arena, sizeof(*copy));
+        if (copy == NULL)
+            return;
+        *copy = *o;
+        copy->ns = world->default_ns;
+        copy->hash = brama__object_hash(o->kind, copy->ns, o->name);
+        o = copy;
     }
-    struct brama__object o = {doc, brama_node_get_str(doc, BRAMA_STR("kind")),
-                              brama_node_get_str(metadata, BRAMA_STR("namespace")),
-                              brama_node_get_str(metadata, BRAMA_STR("name"))};
-    if (o.ns.n == 0)
-        o.ns = world->default_ns;
-    adder *add = adder_of(&o);
-    if (stands_in && (add == NULL || add == add_rule || add == add_unknown_version ||
-                      brama__find_object(world, o.kind, o.ns, o.name) != NULL))
+    if (stands_in &&
+        (o->add == NULL || is_rule || brama__find_object(world, o->kind, o->ns, o->name) != NULL))
         return;
-    if (add == NULL)
-        skip(world, &o);
-    else if (is_first(world, &o))
-        add(world, &o);
+    if (o->add == NULL)
+        skip(world, o);
+    else if (is_first(world, o))
+        o->add(world, o);
 }
 
-enum brama_err brama_world_check(const struct brama_node *docs, struct brama_diag *diag)
-{
-    enum brama_err err = BRAMA_OK;
-    for (const struct brama_node *doc = docs; doc != NULL && err == BRAMA_OK; doc = doc->next)
-        err = check_object(doc, diag);
-    return err;
-}
-
-static enum brama_err add_docs(struct brama_world *world, const struct brama_node *docs,
+static enum brama_err add_docs(struct brama_world *world, const struct brama_docs *docs,
                                bool stand_in)
 {
     struct brama_world before = *world;
 
-    for (const struct brama_node *doc = docs; doc != NULL; doc = doc->next)
-        add_object(world, doc, stand_in);
+    for (size_t i = 0; i < docs->count; i++)
+        add_object(world, &docs->objects[i], stand_in);
     if (!brama_arena_failed(world->arena))
         return BRAMA_OK;
     /* Names of what is taken back stay in the table; a failed arena takes no further file anyway.
@@ -289,12 +245,12 @@ static enum brama_err add_docs(struct brama_world *world, const struct brama_nod
     return BRAMA_ERR_NOMEM;
 }
 
-enum brama_err brama_world_add_docs(struct brama_world *world, const struct brama_node *docs)
+enum brama_err brama_world_add_docs(struct brama_world *world, const struct brama_docs *docs)
 {
     return add_docs(world, docs, false);
 }
 
-enum brama_err brama_world_stand_in(struct brama_world *world, const struct brama_node *docs)
+enum brama_err brama_world_stand_in(struct brama_world *world, const struct brama_docs *docs)
 {
     return add_docs(world, docs, true);
 }
@@ -302,11 +258,12 @@ enum brama_err brama_world_stand_in(struct brama_world *world, const struct bram
 enum brama_err brama_world_add(struct brama_world *world, brama_str file, brama_str text,
                                struct brama_diag *diag)
 {
-    struct brama_node *docs = NULL;
+    struct brama_node *first = NULL;
+    struct brama_docs docs = {0};
     enum brama_err err =
-        brama_yaml_parse(&docs, world->arena, text, file, &brama_json_limits_rules, diag);
+        brama_yaml_parse(&first, world->arena, text, file, &brama_json_limits_rules, diag);
 
     if (err == BRAMA_OK)
-        err = brama_world_check(docs, diag);
-    return err == BRAMA_OK ? brama_world_add_docs(world, docs) : err;
+        err = brama_docs_read(&docs, world->arena, first, diag);
+    return err == BRAMA_OK ? brama_world_add_docs(world, &docs) : err;
 }

@@ -158,6 +158,10 @@ struct brama_world_options {
     brama_str ns; /* for objects without a namespace; empty: "default" */
 };
 
+/* NULL: there is none of that name. Its ns is empty where it is the world's default. */
+const struct brama_service *brama_world_service(const struct brama_world *world, brama_str ns,
+                                                brama_str name);
+
 /* NULL: the mesh configuration has none of that name. */
 const struct brama_authorizer *brama_world_authorizer(const struct brama_world *world,
                                                       brama_str name);
@@ -185,17 +189,29 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
 BRAMA_MUST_USE enum brama_err brama_world_add(struct brama_world *world, brama_str file,
                                               brama_str text, struct brama_diag *diag);
 
-/* The same in two steps, for documents that are parsed once and added to one world after another.
- * Are they Kubernetes objects? BRAMA_ERR_INVALID, and diag, if not. */
-BRAMA_MUST_USE enum brama_err brama_world_check(const struct brama_node *docs,
-                                                struct brama_diag *diag);
-/* docs: checked; they must outlive the world and not change while it is in use. BRAMA_ERR_NOMEM. */
+/* Documents as the objects that they are, for one world after another. Their memory is an arena's
+ * that must outlive these worlds. */
+struct brama__object;
+struct brama_docs {
+    struct brama_node *first;
+    struct brama__object *objects; /* items of a List one by one */
+    size_t count;
+};
+
+/* The documents must stay as they are, but for brama_docs_move(). BRAMA_ERR_INVALID: one isn't a
+ * Kubernetes object, and diag says why. BRAMA_ERR_NOMEM. */
+BRAMA_MUST_USE enum brama_err brama_docs_read(struct brama_docs *out, struct brama_arena *arena,
+                                              struct brama_node *first, struct brama_diag *diag);
+/* They stand some lines further down now, or up. Worlds that have them aren't told. */
+void brama_docs_move(struct brama_docs *docs, int64_t lines);
+
+/* BRAMA_ERR_NOMEM only: then the world is as before. */
 BRAMA_MUST_USE enum brama_err brama_world_add_docs(struct brama_world *world,
-                                                   const struct brama_node *docs);
+                                                   const struct brama_docs *docs);
 /* Of a file that can't be read now, what it held before: all but its APIRules, which have their
  * last good forms, and but what the world has already. After all that can be read. BRAMA_ERR_NOMEM.
  */
 BRAMA_MUST_USE enum brama_err brama_world_stand_in(struct brama_world *world,
-                                                   const struct brama_node *docs);
+                                                   const struct brama_docs *docs);
 
 #endif

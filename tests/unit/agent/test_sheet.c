@@ -18,6 +18,48 @@
     "  service: {name: app, port: 80}\n"                                                           \
     "  rules: [{path: " path ", methods: [GET], noAuth: true}]\n"
 
+#define SERVICE(name)                                                                              \
+    "apiVersion: v1\nkind: Service\nmetadata: {name: " name "}\nspec:\n"                           \
+    "  selector: {app: x}\n  ports: [{port: 80}]\n"
+#define LISTED(name)                                                                               \
+    "apiVersion: gateway.kyma-project.io/v2\n  kind: APIRule\n  metadata: {name: " name "}\n"      \
+    "  spec: {hosts: [" name "], gateway: kyma-system/kyma-gateway,\n"                             \
+    "    service: {name: app, port: 80}, rules: [{path: bad, methods: [GET], noAuth: true}]}\n"
+#define BAD_SCHEMA(name)                                                                           \
+    "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: " name "}\nspec:\n"   \
+    "  hosts: [" name "]\n  gateway: kyma-system/kyma-gateway\n  unknown: 1\n  rules:\n"           \
+    "  - path: /\n    methods: [NONE]\n    noAuth: true\n"
+#define V1_RULES(name, handler, config)                                                            \
+    "apiVersion: gateway.kyma-project.io/v1beta1\nkind: APIRule\nmetadata: {name: " name "}\n"     \
+    "spec:\n  host: " name "\n  gateway: kyma-system/kyma-gateway\n"                               \
+    "  service: {name: app, port: 80}\n  rules:\n  - path: /.*\n    methods: [GET]\n"              \
+    "    accessStrategies:\n    - handler: " handler "\n      config:\n        " config "\n"
+#define BAD_ISSUER(name)                                                                           \
+    V1_RULES(name, "jwt", "{trusted_issuers: ['::bad'], jwks_urls: ['ftp://x/y', 'http://k/j']}")
+#define BAD_V2_ISSUER(name)                                                                        \
+    "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: " name "}\nspec:\n"   \
+    "  hosts: [" name "]\n  gateway: kyma-system/kyma-gateway\n"                                   \
+    "  service: {name: app, port: 80}\n  rules:\n  - path: /\n    methods: [GET]\n    jwt:\n"      \
+    "      authentications:\n      - {issuer: '::bad', jwksUri: 'http://k/j'}\n"
+#define BAD_INTROSPECTION(name)                                                                    \
+    V1_RULES(name, "oauth2_introspection", "{introspection_url: 'ftp://x', nonsense: 1}")
+#define CONVERTED(name)                                                                            \
+    "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata:\n  name: " name "\n"         \
+    "  annotations:\n    gateway.kyma-project.io/original-version: v1beta1\n"                      \
+    "    gateway.kyma-project.io/v1beta1-spec: '{\"host\":\"" name "\",\"gateway\":"               \
+    "\"kyma-system/kyma-gateway\",\"service\":{\"name\":\"app\",\"port\":80},\"rules\":"           \
+    "[{\"path\":\"/.*\",\"methods\":[\"GET\"],\"accessStrategies\":[{\"handler\":\"jwt\","         \
+    "\"config\":{\"nonsense\":1}}]}]}'\nspec: {}\n"
+#define GATEWAY                                                                                    \
+    "apiVersion: networking.istio.io/v1beta1\nkind: Gateway\n"                                     \
+    "metadata: {name: kyma-gateway, namespace: kyma-system}\nspec:\n  servers:\n"                  \
+    "  - {port: {number: 443, protocol: HTTPS}, hosts: ['*.other.example'],\n"                     \
+    "     tls: {mode: SIMPLE, credentialName: c}}\n"
+#define TOGGLE                                                                                     \
+    "apiVersion: v1\nkind: ConfigMap\n"                                                            \
+    "metadata: {name: api-gateway-config, namespace: kyma-system}\n"                               \
+    "data: {api-gateway-config: 'jwtHandler: istio'}\n"
+
 struct place {
     char base[32], rules[64], state_dir[64];
     brama_str root;
@@ -151,7 +193,41 @@ static uint32_t next_random(uint32_t *seed)
     return *seed >> 16;
 }
 
-/* Documents come, go, change and break, comments move them about. */
+/* Documents come, go and change, comments move them about. begin: what the file always begins with.
+ */
+static void edit_at_random(const char *const *documents, size_t count, const char *begin,
+                           unsigned steps)
+{
+    struct place p;
+    struct brama__round *round = NULL;
+    const char *chosen[8];
+    char text[16384], name[64];
+    size_t n = 0;
+    set_up(&p);
+    for (uint32_t i = 0, seed = 1; i < steps; i++) {
+        size_t at = next_random(&seed) % (n + 1);
+        const char *one = documents[next_random(&seed) % count];
+        if (n < BRAMA_ARRAY_LEN(chosen) && next_random(&seed) % 2 == 0) {
+            memmove(&chosen[at + 1], &chosen[at], (n - at) * sizeof(chosen[0]));
+            chosen[at] = one;
+            n++;
+        } else if (at < n) {
+            memmove(&chosen[at], &chosen[at + 1], (n - at - 1) * sizeof(chosen[0]));
+            n--;
+        }
+        snprintf(text, sizeof(text), "%s", begin);
+        for (size_t k = 0; k < n; k++) {
+            strcat(text, k != 0 ? "---\n" : "");
+            strcat(text, chosen[k]);
+        }
+        put(&p, "a.yaml", text);
+        snprintf(name, sizeof(name), "edit %u", i);
+        read_twice(&p, &round, name);
+    }
+    brama__round_free(round);
+    tear_down(&p);
+}
+
 static void any_series_of_edits_is_as_a_fresh_reading(void **state)
 {
     (void)state;
@@ -164,34 +240,28 @@ static void any_series_of_edits_is_as_a_fresh_reading(void **state)
                                             "kind: [\n",
                                             "",
                                             "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"};
-    struct place p;
-    struct brama__round *round = NULL;
-    const char *chosen[8];
-    char text[4096], name[64];
-    size_t n = 0;
-    set_up(&p);
-    for (uint32_t i = 0, seed = 1; i < 120; i++) {
-        size_t at = next_random(&seed) % (n + 1);
-        const char *one = documents[next_random(&seed) % BRAMA_ARRAY_LEN(documents)];
-        if (n < BRAMA_ARRAY_LEN(chosen) && next_random(&seed) % 2 == 0) {
-            memmove(&chosen[at + 1], &chosen[at], (n - at) * sizeof(chosen[0]));
-            chosen[at] = one;
-            n++;
-        } else if (at < n) {
-            memmove(&chosen[at], &chosen[at + 1], (n - at - 1) * sizeof(chosen[0]));
-            n--;
-        }
-        text[0] = '\0';
-        for (size_t k = 0; k < n; k++) {
-            strcat(text, k != 0 ? "---\n" : "");
-            strcat(text, chosen[k]);
-        }
-        put(&p, "a.yaml", text);
-        snprintf(name, sizeof(name), "edit %u", i);
-        read_twice(&p, &round, name);
-    }
-    brama__round_free(round);
-    tear_down(&p);
+    edit_at_random(documents, BRAMA_ARRAY_LEN(documents), "", 120);
+}
+
+/* What a broken file had beside rules stands in, which no fresh reading has: so none breaks here.
+ */
+static void what_is_kept_moves_with_its_lines(void **state)
+{
+    (void)state;
+    static const char *const documents[] = {RULE("a", "/a"),
+                                            RULE("d", "bad"),
+                                            "# one\n# two\n",
+                                            SERVICE("app"),
+                                            BAD_SCHEMA("g"),
+                                            BAD_ISSUER("v1-issuer"),
+                                            CONVERTED("converted"),
+                                            BAD_INTROSPECTION("introspected"),
+                                            BAD_V2_ISSUER("k"),
+                                            GATEWAY,
+                                            TOGGLE,
+                                            "kind: List\napiVersion: v1\nitems:\n- " LISTED("f"),
+                                            "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"};
+    edit_at_random(documents, BRAMA_ARRAY_LEN(documents), "# rules\n", 400);
 }
 
 /* One thing done to a file of that name. */
@@ -383,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kept_file_is_as_a_fresh_one),
         cmocka_unit_test(any_series_of_edits_is_as_a_fresh_reading),
+        cmocka_unit_test(what_is_kept_moves_with_its_lines),
         cmocka_unit_test(a_reading_by_names_is_as_a_fresh_one),
         cmocka_unit_test(only_what_is_named_is_looked_at),
         cmocka_unit_test(what_did_not_change_is_not_parsed_again),

@@ -336,14 +336,15 @@ static void a_report_lists_failures_and_findings(void **state)
 /* Documents as a file had them before it broke. */
 static void stand_in(struct fixture *f, brama_str text)
 {
-    struct brama_node *docs = NULL;
+    struct brama_node *first = NULL;
+    struct brama_docs docs;
     struct brama_diag diag = {0};
 
-    assert_int_equal(brama_yaml_parse(&docs, &f->arena, text, BRAMA_STR("broken.yaml"),
+    assert_int_equal(brama_yaml_parse(&first, &f->arena, text, BRAMA_STR("broken.yaml"),
                                       &brama_json_limits_rules, &diag),
                      BRAMA_OK);
-    assert_int_equal(brama_world_check(docs, &diag), BRAMA_OK);
-    assert_int_equal(brama_world_stand_in(&f->world, docs), BRAMA_OK);
+    assert_int_equal(brama_docs_read(&docs, &f->arena, first, &diag), BRAMA_OK);
+    assert_int_equal(brama_world_stand_in(&f->world, &docs), BRAMA_OK);
 }
 
 static void what_a_broken_file_had_beside_rules_stands_in(void **state)
