@@ -368,6 +368,7 @@ static void serve(struct signer *s, struct MHD_Daemon *daemon)
 static void close_doors(bool closed)
 {
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     (void)prctl(PR_SET_DUMPABLE, closed ? 0 : 1, 0, 0, 0);
 }
 

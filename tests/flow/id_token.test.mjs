@@ -200,7 +200,8 @@ describe('id_token', () => {
   test('claims that are no JSON object are Oathkeeper\'s 500', async () => {
     await refused('/list', [bearer()], 'mutator_failed', /no JSON object/);
     await refused('/unquoted', [bearer()], 'mutator_failed', /no JSON object/);
-    await refused('/nothing', [bearer()], 'mutator_failed');
+    await refused('/nothing', [bearer()], 'mutator_failed', /at byte/);
+    await refused('/claims', [bearer({ sub: 'a","role":"admin' })], 'mutator_failed', /would end the text/);
   });
   test('a key set that can\'t sign is Oathkeeper\'s 500, and says why', async () => {
     await refused('/hs', [], 'signer_failed', /shared secret/);
@@ -228,8 +229,23 @@ describe('id_token', () => {
     const live = await gw.verb(['explain', '--admin', gw.admin, 'GET', target, '-H', bearer()]);
     assert.match(live.out, /Bearer \(signed at the request\)/);
     assert.equal(live.code, 0);
-    const checked = await gw.verb(['check', '-f', gw.rules, '--domain', 'test.local', '--ignore', 'BRAMA0000']);
-    assert.ok(!/id_token/.test(checked.out + checked.err), checked.out);
+    const checked = await gw.verb(['check', '-f', gw.rules, '--domain', 'test.local']);
+    assert.equal(checked.code, 0, checked.out + checked.err);
+    assert.deepEqual(checked.out.split('\n').filter((line) => /(warning|error): .*(mutators|id_token)/.test(line)), []);
+  });
+  test('brama test judges the claims, and signs nothing', async () => {
+    const allow = { verdict: 'allow', headers: { Authorization: 'Bearer (signed at the request)' } };
+    const deny = { verdict: 'deny', status: 500, reason: 'mutator_failed' };
+    const suite = (tests) => JSON.stringify({ apiVersion: 'brama.dev/v1', kind: 'APIRuleTest', metadata: { name: 'signed', namespace: 'shop' }, spec: { host: 'httpbin.test.local', tests } });
+    const tests = [
+      { name: 'signed for alice', request: 'GET /claims', token: { subject: 'alice', claims: { team: 'red' } }, expect: allow },
+      { name: 'nobody writes claims', request: 'GET /claims', token: { subject: 'a","role":"admin', claims: { team: 'red' } }, expect: deny },
+      { name: 'a list is no object', request: 'GET /list', token: {}, expect: deny },
+    ];
+    writeFileSync(file('test.yaml'), suite(tests));
+    const end = await gw.verb(['test', '-f', gw.rules, '-f', file('test.yaml'), '--domain', 'test.local']);
+    assert.equal(end.code, 0, end.out + end.err);
+    assert.match(end.out, /3 passed|ok .*nobody writes claims/);
   });
   test('files and socket are nobody else\'s', () => {
     const mode = (name) => statSync(path.join(gw.state, name)).mode & 0o777;

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { expectExchange, recorded } from './lib/expect.mjs';
-import { gateway, unprivileged, verb } from './lib/gateway.mjs';
+import { gateway, verb } from './lib/gateway.mjs';
 import { sleep, until } from './lib/place.mjs';
 import { alive, processes, processInfo } from './lib/process.mjs';
 import { apiRule, apiRuleV1 } from './lib/rules.mjs';
@@ -201,10 +201,4 @@ test('the own key is made once and never written over', async () => {
   writeFileSync(file, text);
   await sleep(1100);
   assert.equal(decodeProtectedHeader(await signed()).kid, kid, 'and read again when it changes');
-});
-
-test('started as nobody in particular', { skip: process.getuid() !== 0 && 'only root can become somebody else' }, async () => {
-  await open({ as: unprivileged });
-  await signed();
-  assert.equal((await only()).uid, unprivileged.uid);
 });
