@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/keep_state.h"
 #include "agent/nginx.h"
 #include "agent/roots.h"
 #include "agent/say.h"
@@ -33,6 +34,7 @@ struct agent {
     struct brama__tls tls;
     struct brama__nginx nginx;
     struct brama__signer signer;
+    struct brama__state_keeper keeper;
     struct brama_keysets *keysets;
     struct brama_resolver *resolver;
     struct brama_watch *watch;
@@ -304,6 +306,10 @@ static void on_tick(uv_timer_t *timer)
     struct agent *a = timer->data;
     if (a->stopping)
         return;
+    if (brama__keep_state(&a->keeper) == BRAMA_ERR_EXISTS) {
+        end(a, UNREACHABLE);
+        return;
+    }
     look_at_certificate(a);
     if (a->in_force != NULL)
         look_at_files(a);
@@ -476,6 +482,8 @@ int brama_agent_run(const struct brama_agent_options *options)
         a->publisher.control_fd = a->wanted.fd = -1;
     brama_arena_init(&a->arena, NULL, (size_t)1 << 26);
     brama_buf_init(&a->facts, NULL, BRAMA__FACTS_BYTES);
+    a->keeper = (struct brama__state_keeper){&a->state,  &a->goods, &a->wanted,
+                                             &a->signer, &a->nginx, {{0}}};
     start_loop_handles(a);
     int code = open_world(a, &resolver);
     if (code == DONE) {

@@ -239,6 +239,12 @@ size_t brama__goods_keep(struct brama__goods *g, const struct brama_world *world
     return failed;
 }
 
+void brama__goods_forget(struct brama__goods *g)
+{
+    for (size_t i = 0; i < g->count; i++)
+        g->good[i].hash = 0;
+}
+
 void brama__good_drop(struct brama__goods *g, struct brama__good *good)
 {
     char path[NAME_MAX + 16];

@@ -48,6 +48,8 @@ const struct brama_apirule *brama__good_model(const struct brama__goods *goods,
 /* Every valid rule of the world is its own last good form from now on: written where it differs
  * from what is there. The number of those that couldn't be written. */
 size_t brama__goods_keep(struct brama__goods *goods, const struct brama_world *world);
+/* Nothing of it is on disk any more: all is written again. */
+void brama__goods_forget(struct brama__goods *goods);
 void brama__good_drop(struct brama__goods *goods, struct brama__good *good);
 
 #endif

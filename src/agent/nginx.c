@@ -2,17 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/call_ca.h"
-#include "agent/nginx_conf.h"
 #include "agent/nginx_find.h"
 #include "agent/say.h"
 #include "agent/step.h"
@@ -23,44 +22,10 @@
 #define STEADY_MS 60000 /* after this long a death is the first one again */
 #define KILL_AFTER_MS 5000
 #define LOG_TAIL_BYTES 2000
-#define FIRST_FD BRAMA__NGINX_LOCK_FD /* of the child: nginx.lock, then the sockets */
+#define USELESS_TICKS 2
+#define SLOW_MS 10000 /* until it is said that workers don't serve yet */
 
 static void start_again(uv_timer_t *timer);
-
-/* Another build of a file isn't the one that an orphan runs. */
-static void add_file(struct brama_buf *out, const char *what, const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) == 0)
-        brama_buf_printf(out, "# %s: %s, %lld bytes of %lld.%09ld\n", what, path,
-                         (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-}
-
-/* Twice: its mark is a hash of all the rest. */
-static void write_conf(struct brama__nginx *n)
-{
-    const struct brama_agent_options *o = n->options;
-    struct brama_nginx_options conf = {
-        .state_dir = brama_str_c(n->state->dir),
-        .module = brama_str_c(n->module),
-        .listen = o->listen,
-        .tls_listen = o->tls_listen,
-        .admin = o->admin,
-        .access_log = o->access_log.n != 0 ? o->access_log : BRAMA_STR("/dev/stdout"),
-        .user = brama_str_c(n->state->user),
-        .call_ca = brama_str_c(n->call_ca),
-        .workers = n->workers,
-        .drain_s = n->drain_s,
-        .kid_wait_ms = o->kid_wait_ms,
-        .refusals = o->refusals.n != 0 ? o->refusals : BRAMA_STR("full")};
-    brama_nginx_conf(&n->conf, &conf);
-    add_file(&n->conf, "module", n->module);
-    add_file(&n->conf, "program", n->program);
-    snprintf(n->mark, sizeof(n->mark), "%016" PRIx64, brama_str_hash(brama_buf_str(&n->conf)));
-    conf.mark = brama_str_c(n->mark);
-    brama_buf_reset(&n->conf);
-    brama_nginx_conf(&n->conf, &conf);
-}
 
 enum brama_err brama__nginx_open(struct brama__nginx *n, uv_loop_t *loop,
                                  struct brama__state *state,
@@ -93,7 +58,7 @@ enum brama_err brama__nginx_open(struct brama__nginx *n, uv_loop_t *loop,
         return BRAMA_ERR_NOT_FOUND;
     }
     brama__call_ca_path(n->call_ca, n->state->dir, options->inputs.ca_file);
-    write_conf(n);
+    brama__nginx_write_conf(n);
     return brama_buf_err(&n->conf);
 }
 
@@ -120,7 +85,7 @@ static void drain_old(struct brama__nginx *n)
 {
     signal_old(n, SIGQUIT);
     for (size_t i = 0; i < n->old.count; i++)
-        brama__say("the nginx of an earlier run, process %ld, answers what it has and ends",
+        brama__say("the nginx before it, process %ld, answers what it has and ends",
                    (long)n->old.master[i].pid);
 }
 
@@ -224,8 +189,16 @@ static void wait_for_old(uv_timer_t *timer)
     uv_timer_start(timer, wait_for_old, LOOK_MS, 0);
 }
 
+/* At once, then after 1, 2, 4... seconds: the sockets are open, and clients wait. */
+static unsigned pause_s(struct brama__nginx *n)
+{
+    if (uv_now(n->loop) - n->since_ms > STEADY_MS)
+        n->failures = 0;
+    return n->failures < 5 ? (1u << n->failures) >> 1 : AGAIN_MAX_S;
+}
+
 /* The master has ended, ours or adopted. */
-static void on_end(struct brama__nginx *n)
+static void on_end(struct brama__nginx *n, bool was_ours)
 {
     char tail[LOG_TAIL_BYTES];
     n->pid = 0;
@@ -235,42 +208,43 @@ static void on_end(struct brama__nginx *n)
         wait_for_old(&n->timer);
         return;
     }
-    if (!n->served) {
+    if (!n->served && was_ours) {
         read_log_tail(n, tail, sizeof(tail));
         n->events.failed(n->events.ctx, tail[0] != '\0' ? tail : "nginx ended without a word");
         return;
     }
-    if (uv_now(n->loop) - n->since_ms > STEADY_MS)
-        n->failures = 0;
-    /* At once, then after 1, 2, 4... seconds: the sockets are open, and clients wait. */
-    unsigned again_s = n->failures < 5 ? (1u << n->failures) >> 1 : AGAIN_MAX_S;
+    unsigned again_s = pause_s(n);
     n->failures++;
+    const char *what = n->ended_by_us ? "nginx was ended" : "nginx has ended by itself";
     if (again_s == 0)
-        brama__say("nginx has ended by itself; started again");
+        brama__say("%s; started again", what);
     else
-        brama__say("nginx has ended by itself; started again in %u s", again_s);
+        brama__say("%s; started again in %u s", what, again_s);
+    if (!n->serves && !n->ended_by_us) {
+        read_log_tail(n, tail, sizeof(tail));
+        brama__say_lines(brama_str_c(tail));
+    }
     uv_timer_start(&n->timer, start_again, again_s * 1000, 0);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_child_end(void *ctx)
 {
-    struct brama__nginx *n = handle->data;
-    n->process_open = false;
-    on_end(n);
-}
-
-static void on_child_end(uv_process_t *process, int64_t status, int signal)
-{
-    (void)status;
-    (void)signal;
-    uv_close((uv_handle_t *)process, on_closed);
+    struct brama__nginx *n = ctx;
+    n->child = NULL;
+    on_end(n, true);
 }
 
 static void on_pidfd_closed(uv_handle_t *handle)
 {
     struct brama__nginx *n = handle->data;
     n->pidfd_open = false;
-    on_end(n);
+    on_end(n, false);
+}
+
+static void on_let_go(uv_handle_t *handle)
+{
+    struct brama__nginx *n = handle->data;
+    n->pidfd_open = false;
 }
 
 static void on_pidfd(uv_poll_t *poll, int status, int events)
@@ -303,10 +277,53 @@ static void write_pid(const struct brama__nginx *n)
                              0644);
 }
 
+/* Some serve: another nginx beside this one. None does: it ends, and another is started. Neither
+ * more often than masters that end are started again. */
+static void give_up_on(struct brama__nginx *n, bool some_serve)
+{
+    if (!some_serve) {
+        n->ended_by_us = true;
+        signal_ours(n, SIGKILL);
+    } else if (uv_now(n->loop) - n->since_ms >= pause_s(n) * 1000ull) {
+        n->failures++;
+        brama__nginx_replace(n);
+    }
+}
+
+/* Of an old one, whose successor can't start either, there is nothing to be had any more. */
+static void look_at_old(struct brama__nginx *n)
+{
+    unsigned serving = 0;
+    for (size_t i = 0; i < n->old.count; i++)
+        serving += brama__publish_workers(n->publisher, n->old.master[i].pid).current;
+    bool useless = n->old.count != 0 && serving == 0 && !n->serves && n->dying.said[0] != '\0';
+    n->useless_ticks = useless ? n->useless_ticks + 1 : 0;
+    if (n->useless_ticks > USELESS_TICKS)
+        signal_old(n, SIGKILL);
+}
+
+static void look_at_workers(struct brama__nginx *n)
+{
+    struct brama__workers w = brama__publish_workers(n->publisher, n->pid);
+    int log = openat(n->state->dir_fd, BRAMA_STATE_ERROR_LOG, O_RDONLY | O_CLOEXEC);
+    brama__nginx_deaths_read(&n->deaths, log, n->pid);
+    if (log >= 0)
+        close(log);
+    if (!brama__nginx_deaths_judge(&n->deaths, w.current, n->workers))
+        return;
+    brama__say_trouble(&n->dying, "nginx's workers can't live: %s", n->deaths.last);
+    give_up_on(n, w.current != 0);
+}
+
 void brama__nginx_look_after(struct brama__nginx *n)
 {
     if (brama_orphans_reap(&n->old) && n->pid != 0)
         write_pid(n);
+    if (n->stopping)
+        return;
+    look_at_old(n);
+    if (n->pid != 0)
+        look_at_workers(n);
 }
 
 /* Serving: the workers are there and have taken what is published. */
@@ -314,72 +331,36 @@ static void look(uv_timer_t *timer)
 {
     struct brama__nginx *n = timer->data;
     struct brama__workers w = brama__publish_workers(n->publisher, n->pid);
-    if (w.current < w.live || w.current < n->workers)
+    if (w.current < w.live || w.current < n->workers) {
+        if (uv_now(n->loop) - n->since_ms > SLOW_MS)
+            brama__say_trouble(&n->dying,
+                               "nginx started %u s ago, and %u of %u workers serve; "
+                               "see " BRAMA_STATE_ERROR_LOG,
+                               SLOW_MS / 1000, w.current, n->workers);
         return;
+    }
     uv_timer_stop(timer);
-    n->served = true;
+    n->served = n->serves = true;
     n->since_ms = uv_now(n->loop);
+    brama__say_over(&n->dying, "nginx's workers live again");
     drain_old(n);
     brama__step();
     write_pid(n);
     n->events.serving(n->events.ctx, n->adopted);
 }
 
-/* NAME=VALUE of our own environment, with NGINX= for the sockets. The strings stay ours. */
-static char **environment(char *sockets)
-{
-    extern char **environ;
-    size_t count = 0, at = 0;
-    while (environ[count] != NULL)
-        count++;
-    char **out = calloc(count + 2, sizeof(*out));
-    for (size_t i = 0; out != NULL && i < count; i++) {
-        if (strncmp(environ[i], "NGINX=", 6) != 0)
-            out[at++] = environ[i];
-    }
-    if (out != NULL)
-        out[at] = sockets;
-    return out;
-}
-
-static int spawn(struct brama__nginx *n)
-{
-    char prefix[PATH_MAX + 2], conf[PATH_MAX + 16], log[PATH_MAX + 16], sockets[128] = "NGINX=";
-    uv_stdio_container_t stdio[FIRST_FD + 1 + BRAMA__LISTEN_MAX] = {{.flags = UV_IGNORE}};
-    snprintf(prefix, sizeof(prefix), "%s/", n->state->dir);
-    snprintf(conf, sizeof(conf), "%s/" BRAMA_STATE_NGINX_CONF, n->state->dir);
-    snprintf(log, sizeof(log), "%s/" BRAMA_STATE_ERROR_LOG, n->state->dir);
-    char p[] = "-p", c[] = "-c", e[] = "-e";
-    char *args[] = {n->program, p, prefix, c, conf, e, log, NULL};
-    for (int i = 1; i < FIRST_FD; i++)
-        stdio[i] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = i};
-    stdio[FIRST_FD] =
-        (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = n->state->nginx_lock_fd};
-    for (size_t i = 0; i < n->listen.count; i++) {
-        size_t used = strlen(sockets);
-        stdio[FIRST_FD + 1 + i] =
-            (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = n->listen.fd[i]};
-        snprintf(sockets + used, sizeof(sockets) - used, "%d;", FIRST_FD + 1 + (int)i);
-    }
-    char **env = environment(sockets);
-    if (env == NULL)
-        return UV_ENOMEM;
-    uv_process_options_t options = {.exit_cb = on_child_end,
-                                    .file = n->program,
-                                    .args = args,
-                                    .env = env,
-                                    .flags = UV_PROCESS_DETACHED, /* a session of its own */
-                                    .stdio_count = FIRST_FD + 1 + (int)n->listen.count,
-                                    .stdio = stdio};
-    n->process.data = n;
-    int error = uv_spawn(n->loop, &n->process, &options);
-    n->process_open = true; /* to be closed in either case */
-    free(env);
-    return error;
-}
-
 enum brama_err brama__nginx_start(struct brama__nginx *n, struct brama_diag *diag)
 {
+    const struct brama__nginx_wish wish = {.loop = n->loop,
+                                           .program = n->program,
+                                           .state_dir = n->state->dir,
+                                           .lock_fd = n->state->nginx_lock_fd,
+                                           .listen = &n->listen,
+                                           .ended = on_child_end,
+                                           .ctx = n};
+    n->serves = n->ended_by_us = false;
+    n->log_at = log_size(n);
+    brama__nginx_deaths_forget(&n->deaths, n->log_at);
     if (n->adopted) {
         uv_timer_start(&n->timer, look, 0, LOOK_MS);
         if (watch_adopted(n))
@@ -392,15 +373,14 @@ enum brama_err brama__nginx_start(struct brama__nginx *n, struct brama_diag *dia
                        strerror(errno));
         return BRAMA_ERR_IO;
     }
-    n->log_at = log_size(n);
-    int error = spawn(n);
+    int error = brama__nginx_spawn(&n->children, &n->child, &wish);
     if (error != 0) {
         brama_diag_set(diag, (struct brama_where){0}, "can't start %.150s: %s", n->program,
                        uv_strerror(error));
         return BRAMA_ERR_IO;
     }
     brama__step();
-    n->pid = n->process.pid;
+    n->pid = n->child->process.pid;
     n->since_ms = uv_now(n->loop);
     uv_timer_start(&n->timer, look, LOOK_MS, LOOK_MS);
     return BRAMA_OK;
@@ -414,13 +394,52 @@ static void start_again(uv_timer_t *timer)
     enum brama_err err = BRAMA_OK;
     if (n->listen.count == 0)
         err = brama__nginx_prepare(n, &diag);
+    else
+        err = brama__call_ca_write(n->call_ca, n->options->inputs.ca_file, &diag);
     if (err == BRAMA_OK)
         err = brama__nginx_start(n, &diag);
     if (err == BRAMA_OK)
         return;
-    brama__listen_close(&n->listen);
+    brama__say_trouble(&n->dying, "nginx can't be started: %s", diag.what);
+    unsigned again_s = pause_s(n);
     n->failures++;
-    uv_timer_start(timer, start_again, AGAIN_MAX_S * 1000, 0);
+    uv_timer_start(timer, start_again, (again_s != 0 ? again_s : 1) * 1000, 0);
+}
+
+/* The one that runs becomes an old one: it goes on, and who watches it is told nothing any more. */
+static bool step_aside(struct brama__nginx *n)
+{
+    if (n->pid == 0 || n->old.count == BRAMA_ORPHANS_MAX)
+        return n->pid == 0;
+    if (n->adopted) {
+        n->old.master[n->old.count++] = n->ours;
+        uv_poll_stop(&n->pidfd);
+        uv_close((uv_handle_t *)&n->pidfd, on_let_go);
+    } else {
+        struct brama_orphan old = {.pid = n->pid};
+        old.pidfd = (int)syscall(SYS_pidfd_open, n->pid, 0);
+        if (old.pidfd < 0)
+            return false;
+        n->old.master[n->old.count++] = old;
+        brama__nginx_let_go(n->child);
+    }
+    n->child = NULL;
+    n->adopted = false;
+    n->pid = 0;
+    return true;
+}
+
+void brama__nginx_replace(struct brama__nginx *n)
+{
+    if (n->stopping || !n->served)
+        return;
+    if (n->listen.count == 0 || !step_aside(n)) { /* they are its workers' alone: let them go */
+        n->ended_by_us = true;
+        signal_ours(n, SIGKILL);
+        return;
+    }
+    uv_timer_stop(&n->timer);
+    start_again(&n->timer);
 }
 
 static void end_hard(uv_timer_t *timer)
@@ -441,7 +460,7 @@ static void end_now(uv_timer_t *timer)
 void brama__nginx_stop(struct brama__nginx *n, bool at_once)
 {
     brama__listen_close(&n->listen); /* or connects would wait in a queue that nobody serves */
-    bool watched = n->process_open || n->pidfd_open;
+    bool watched = n->child != NULL || n->adopted;
     if (!n->stopping)
         n->stop_ms = uv_now(n->loop);
     n->stopping = true;
@@ -460,8 +479,7 @@ void brama__nginx_close(struct brama__nginx *n)
     if (n->loop == NULL)
         return;
     uv_close((uv_handle_t *)&n->timer, NULL);
-    if (n->process_open && !uv_is_closing((uv_handle_t *)&n->process))
-        uv_close((uv_handle_t *)&n->process, NULL);
+    brama__nginx_children_close(&n->children);
     if (n->pidfd_open && !uv_is_closing((uv_handle_t *)&n->pidfd))
         uv_close((uv_handle_t *)&n->pidfd, NULL);
     if (n->adopted)

@@ -12,8 +12,11 @@
 
 #include "agent/agent.h"
 #include "agent/listen.h"
+#include "agent/nginx_child.h"
+#include "agent/nginx_deaths.h"
 #include "agent/orphans.h"
 #include "agent/publish.h"
+#include "agent/say.h"
 
 /* What becomes of it; each at most once a start. why is one line or more of text. */
 struct brama__nginx_events {
@@ -34,14 +37,18 @@ struct brama__nginx {
     struct brama__listen listen;
     struct brama_orphans old; /* drained once ours serves */
     struct brama_orphan ours; /* the one that was taken over, while adopted */
-    uv_process_t process;
+    struct brama__nginx_children children;
+    struct brama__nginx_child *child; /* that is ours now; NULL: none */
+    struct brama__nginx_deaths deaths;
+    struct brama__trouble dying;
     uv_poll_t pidfd;  /* of a master that isn't our child */
     uv_timer_t timer; /* looks whether it serves, starts it again, or ends it */
     pid_t pid;        /* 0: none runs */
     long log_at;      /* of error.log, before this start */
     uint64_t since_ms, stop_ms;
-    unsigned failures, drain_s, workers;
-    bool adopted, served, stopping, process_open, pidfd_open;
+    unsigned failures, drain_s, workers, useless_ticks;
+    bool adopted, served, stopping, pidfd_open;
+    bool serves, ended_by_us; /* since this start */
 };
 
 /* Find program and module, write no file yet. BRAMA_ERR_NOT_FOUND, with diag. */
@@ -58,8 +65,14 @@ BRAMA_MUST_USE enum brama_err brama__nginx_prepare(struct brama__nginx *n, struc
 BRAMA_MUST_USE enum brama_err brama__nginx_start(struct brama__nginx *n, struct brama_diag *diag);
 /* Let requests under way finish, at most drain_s; at_once: don't. May be called again. */
 void brama__nginx_stop(struct brama__nginx *n, bool at_once);
-/* Now and then: see which of the old ones have ended. */
+/* Each second: which of the old ones have ended, and can the workers of ours live? If not, that is
+ * said, and another nginx started. */
 void brama__nginx_look_after(struct brama__nginx *n);
+/* Another beside the one that runs, on the same sockets; that one drains once the new one serves.
+ */
+void brama__nginx_replace(struct brama__nginx *n);
+/* nginx_mark.c: conf and mark, out of all the rest. */
+void brama__nginx_write_conf(struct brama__nginx *n);
 /* Close what is ours; a master that runs goes on. The loop must turn once more. */
 void brama__nginx_close(struct brama__nginx *n);
 

@@ -313,6 +313,8 @@ static bool control_is_there(struct brama__publisher *p)
     if (same && has_room(p->control_fd, BRAMA_CONTROL_BYTES) && !brama_shm_lost(p->control))
         return false;
     if (make_control(p->state, NULL) == BRAMA_OK && map_control(&made)) {
+        /* Somebody may wait for a fetch, and its counters never go back. */
+        memcpy(made.control->keysets, p->control->keysets, sizeof(made.control->keysets));
         unmap_control(p);
         p->control = made.control;
         p->control_fd = made.control_fd;

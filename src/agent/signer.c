@@ -246,6 +246,16 @@ void brama__signer_tick(struct brama__signer *s, const struct brama_policy *poli
         sweep(s);
 }
 
+void brama__signer_move(struct brama__signer *s)
+{
+    brama_buf_reset(&s->told);
+    s->told_of = 0;
+    stop_listening(s);
+    s->failures = 0;
+    if (s->runs && !uv_is_closing((uv_handle_t *)&s->process))
+        uv_process_kill(&s->process, SIGTERM);
+}
+
 static void end_hard(uv_timer_t *timer)
 {
     struct brama__signer *s = timer->data;

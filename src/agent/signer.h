@@ -35,6 +35,8 @@ BRAMA_MUST_USE enum brama_err brama__signer_tell(struct brama__signer *s,
                                                  size_t count, struct brama_diag *diag);
 /* Now and then: nobody but this policy is in force. */
 void brama__signer_tick(struct brama__signer *s, const struct brama_policy *policy);
+/* The state directory is another one: it ends, is told anew, and starts again at a new socket. */
+void brama__signer_move(struct brama__signer *s);
 /* End it. The loop must turn until it has ended. */
 void brama__signer_close(struct brama__signer *s);
 

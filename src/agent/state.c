@@ -121,11 +121,15 @@ static bool try_lock(int fd, int how)
     return false;
 }
 
+static int open_lock(const struct brama__state *s, const char *name)
+{
+    return openat(s->dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
 static enum brama_err take_lock(struct brama__state *s, struct brama_diag *diag)
 {
     char text[32] = "";
-    s->lock_fd =
-        openat(s->dir_fd, BRAMA_STATE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    s->lock_fd = open_lock(s, BRAMA_STATE_LOCK);
     if (s->lock_fd < 0)
         return complain(diag, "can't open", BRAMA_STATE_LOCK);
     if (!try_lock(s->lock_fd, LOCK_EX)) {
@@ -176,12 +180,70 @@ void brama__state_close(struct brama__state *s)
     }
 }
 
+bool brama__state_is_removed(const struct brama__state *s)
+{
+    struct stat st;
+    return fstat(s->dir_fd, &st) == 0 && st.st_nlink == 0;
+}
+
+enum brama_err brama__state_remake(struct brama__state *s, struct brama_diag *diag)
+{
+    struct brama__state made;
+    enum brama_err err = brama__state_open(&made, brama_str_c(s->dir), diag);
+    if (err == BRAMA_OK && !brama__state_take_nginx_lock(&made))
+        err = complain(diag, "can't take", BRAMA_STATE_NGINX_LOCK);
+    if (err != BRAMA_OK) {
+        brama__state_close(&made);
+        return err;
+    }
+    brama__state_close(s);
+    *s = made;
+    return BRAMA_OK;
+}
+
+static bool is_named(const struct brama__state *s, const char *name, int fd)
+{
+    struct stat named, held;
+    return fstatat(s->dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &held) == 0 &&
+           named.st_ino == held.st_ino && named.st_dev == held.st_dev;
+}
+
+enum brama_err brama__state_keep_lock(struct brama__state *s, struct brama_diag *diag)
+{
+    struct brama__state other = *s;
+    if (is_named(s, BRAMA_STATE_LOCK, s->lock_fd))
+        return BRAMA_OK;
+    enum brama_err err = take_lock(&other, diag);
+    int unneeded = err == BRAMA_OK ? s->lock_fd : other.lock_fd;
+    if (err == BRAMA_OK)
+        s->lock_fd = other.lock_fd;
+    if (unneeded >= 0)
+        close(unneeded);
+    return err;
+}
+
+bool brama__state_has_nginx_lock(const struct brama__state *s)
+{
+    return s->nginx_lock_fd < 0 || is_named(s, BRAMA_STATE_NGINX_LOCK, s->nginx_lock_fd);
+}
+
+bool brama__state_renew_nginx_lock(struct brama__state *s)
+{
+    int before = s->nginx_lock_fd;
+    s->nginx_lock_fd = -1;
+    if (!brama__state_take_nginx_lock(s)) {
+        s->nginx_lock_fd = before;
+        return false;
+    }
+    close(before);
+    return true;
+}
+
 bool brama__state_take_nginx_lock(struct brama__state *s)
 {
     if (s->nginx_lock_fd >= 0)
         return true;
-    int fd =
-        openat(s->dir_fd, BRAMA_STATE_NGINX_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_lock(s, BRAMA_STATE_NGINX_LOCK);
     if (fd < 0)
         return false;
     if (!try_lock(fd, LOCK_SH)) {

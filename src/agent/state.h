@@ -31,9 +31,23 @@ BRAMA_MUST_USE enum brama_err brama__state_open(struct brama__state *out, brama_
                                                 struct brama_diag *diag);
 void brama__state_close(struct brama__state *state);
 
+/* Has somebody removed the directory that we hold? One that was moved away is as good as ever. */
+bool brama__state_is_removed(const struct brama__state *state);
+/* Make it anew under its name and take both locks, or leave all as it is. BRAMA_ERR_EXISTS: another
+ * agent was faster; BRAMA_ERR_IO. */
+BRAMA_MUST_USE enum brama_err brama__state_remake(struct brama__state *state,
+                                                  struct brama_diag *diag);
+/* Does the file that we have locked still have its name? If not, another one is made and locked.
+ * BRAMA_ERR_EXISTS: by another agent; BRAMA_ERR_IO. */
+BRAMA_MUST_USE enum brama_err brama__state_keep_lock(struct brama__state *state,
+                                                     struct brama_diag *diag);
+
 /* Take nginx.lock for a data plane of our own, shared: while one takes over from another there are
  * two. False: errno. */
 bool brama__state_take_nginx_lock(struct brama__state *state);
+/* Does it still have its name? If not, the next data plane needs another. False: errno. */
+bool brama__state_has_nginx_lock(const struct brama__state *state);
+bool brama__state_renew_nginx_lock(struct brama__state *state);
 /* Does a process of another data plane live, its master or not? Only while none of our own does. */
 bool brama__state_nginx_lives(const struct brama__state *state);
 

@@ -32,8 +32,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 }
 
 /* sun_path is short, a state directory may be long. Workers of another user may write to it. */
-static bool bind_socket(int fd, const struct brama__state *state)
+static bool bind_socket(int fd, const struct brama__state *state, ino_t *inode)
 {
+    struct stat st;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *name = BRAMA_STATE_AGENT_SOCK;
 
@@ -44,7 +45,16 @@ static bool bind_socket(int fd, const struct brama__state *state)
         return false;
     if (state->as_root && fchownat(state->dir_fd, name, 0, state->gid, AT_SYMLINK_NOFOLLOW) != 0)
         return false;
-    return fchmodat(state->dir_fd, name, state->as_root ? 0620 : 0600, 0) == 0;
+    if (fchmodat(state->dir_fd, name, state->as_root ? 0620 : 0600, 0) != 0 ||
+        fstatat(state->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    *inode = st.st_ino;
+    return true;
+}
+
+static int new_socket(void)
+{
+    return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
 enum brama_err brama__wanted_open(struct brama__wanted *w, uv_loop_t *loop,
@@ -52,10 +62,11 @@ enum brama_err brama__wanted_open(struct brama__wanted *w, uv_loop_t *loop,
                                   brama__wanted_poked *poked, void *ctx, struct brama_diag *diag)
 {
     *w = (struct brama__wanted){.publisher = publisher, .poked = poked, .ctx = ctx};
-    w->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    w->fd = new_socket();
     if (w->fd < 0)
         return complain(diag);
-    if (!bind_socket(w->fd, publisher->state) || uv_poll_init(loop, &w->poll, w->fd) != 0) {
+    if (!bind_socket(w->fd, publisher->state, &w->inode) ||
+        uv_poll_init(loop, &w->poll, w->fd) != 0) {
         enum brama_err err = complain(diag);
         close(w->fd);
         w->fd = -1;
@@ -70,13 +81,30 @@ enum brama_err brama__wanted_open(struct brama__wanted *w, uv_loop_t *loop,
     return BRAMA_OK;
 }
 
+void brama__wanted_bind_again(struct brama__wanted *w)
+{
+    int fd = new_socket();
+    if (fd >= 0 && bind_socket(fd, w->publisher->state, &w->inode)) {
+        uv_poll_stop(&w->poll);
+        (void)dup3(fd, w->fd, O_CLOEXEC);
+        uv_poll_start(&w->poll, UV_READABLE, on_readable);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
 void brama__wanted_close(struct brama__wanted *w)
 {
+    struct stat st;
+    int dir_fd = w->fd >= 0 ? w->publisher->state->dir_fd : -1;
     if (w->fd < 0)
         return;
     uv_poll_stop(&w->poll);
     uv_close((uv_handle_t *)&w->poll, NULL);
-    unlinkat(w->publisher->state->dir_fd, BRAMA_STATE_AGENT_SOCK, 0);
+    /* Another agent's may stand there. */
+    if (fstatat(dir_fd, BRAMA_STATE_AGENT_SOCK, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_ino == w->inode)
+        unlinkat(dir_fd, BRAMA_STATE_AGENT_SOCK, 0);
     close(w->fd);
     w->fd = -1;
 }

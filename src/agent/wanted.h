@@ -19,6 +19,7 @@ typedef void brama__wanted_poked(void *ctx);
 struct brama__wanted {
     const struct brama__publisher *publisher;
     int fd; /* state/agent.sock; -1: not open */
+    ino_t inode;
     uv_poll_t poll;
     brama__wanted_poked *poked;
     void *ctx;
@@ -29,6 +30,8 @@ BRAMA_MUST_USE enum brama_err brama__wanted_open(struct brama__wanted *out, uv_l
                                                  const struct brama__publisher *publisher,
                                                  brama__wanted_poked *poked, void *ctx,
                                                  struct brama_diag *diag);
+/* The state directory is another one. What can't be is a lost poke: pages are read each second. */
+void brama__wanted_bind_again(struct brama__wanted *w);
 /* The loop must turn once more before it is closed. fd -1: nothing happens. */
 void brama__wanted_close(struct brama__wanted *w);
 

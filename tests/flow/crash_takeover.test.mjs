@@ -98,7 +98,7 @@ for (const [what, args] of Object.entries(others)) {
     await kill(g);
     await enough(20);
     await next(g, { args: await args() });
-    assert.match(gw.process.err, new RegExp(`earlier run, process ${master}, answers what it has`));
+    assert.match(gw.process.err, new RegExp(`the nginx before it, process ${master}, answers what it has`));
     const seen = traffic.sent.length;
     await enough(seen + 50);
     assert.ok(alive(master), 'a request is under way');
