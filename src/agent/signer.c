@@ -106,7 +106,8 @@ static int spawn(struct brama__signer *s)
 {
     char name[] = "brama", verb[] = "signer", state[] = "--state", agent[] = "--agent", pid[24];
     char dir[PATH_MAX];
-    uv_stdio_container_t stdio[BRAMA_SIGNER_FD + 1] = {{.flags = UV_IGNORE}, {.flags = UV_IGNORE}};
+    uv_stdio_container_t stdio[BRAMA_SIGNER_DIR_FD + 1] = {{.flags = UV_IGNORE},
+                                                           {.flags = UV_IGNORE}};
 
     snprintf(pid, sizeof(pid), "%ld", (long)getpid());
     snprintf(dir, sizeof(dir), "%s", s->state->dir);
@@ -114,11 +115,13 @@ static int spawn(struct brama__signer *s)
     stdio[2] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = 2};
     stdio[BRAMA_SIGNER_FD] =
         (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = s->listen_fd};
+    stdio[BRAMA_SIGNER_DIR_FD] =
+        (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = s->state->dir_fd};
     uv_process_options_t options = {.exit_cb = on_end,
                                     .file = "/proc/self/exe",
                                     .args = args,
                                     .flags = UV_PROCESS_DETACHED,
-                                    .stdio_count = BRAMA_SIGNER_FD + 1,
+                                    .stdio_count = BRAMA_SIGNER_DIR_FD + 1,
                                     .stdio = stdio};
     s->runs = true; /* the handle is to be closed in either case */
     return uv_spawn(s->loop, &s->process, &options);
@@ -128,6 +131,8 @@ static void start(uv_timer_t *timer)
 {
     struct brama__signer *s = timer->data;
 
+    if (faccessat(s->state->dir_fd, BRAMA_STATE_SIGNER_SOCK, F_OK, 0) != 0)
+        stop_listening(s); /* somebody removed it */
     if (s->listen_fd < 0 && !listen_at(s)) {
         start_later(s, "has no socket: ", strerror(errno));
         return;
@@ -244,6 +249,8 @@ void brama__signer_tick(struct brama__signer *s, const struct brama_policy *poli
         return; /* the next tick tells again */
     if (!s->needed && !s->swept)
         sweep(s);
+    if (s->needed && faccessat(s->state->dir_fd, BRAMA_STATE_SIGNER_RULES, F_OK, 0) != 0)
+        (void)brama__state_write(s->state, BRAMA_STATE_SIGNER_RULES, brama_buf_str(&s->told), 0600);
 }
 
 void brama__signer_move(struct brama__signer *s)

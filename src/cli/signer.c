@@ -1,5 +1,6 @@
 /* `brama signer`: not for people. The agent starts it, with the socket that it listens on as its
- * descriptor 3. */
+ * descriptor 3 and the state directory as 4; --state is for whoever looks at a list of processes.
+ */
 #include "issuer/signer.h"
 
 #include "cli/options.h"
@@ -27,7 +28,7 @@ int brama_cmd_signer(struct brama_cli *cli, int argc, char **argv)
         return args.exit_code;
     if (dir.n == 0 || agent == 0)
         return brama_usage_error(cli, &usage, "--state and --agent have to be given");
-    const struct brama_signer_options options = {.dir = dir.p,
+    const struct brama_signer_options options = {.dir_fd = BRAMA_SIGNER_DIR_FD,
                                                  .socket = BRAMA_STATE_SIGNER_SOCK,
                                                  .rules = BRAMA_STATE_SIGNER_RULES,
                                                  .own_key = BRAMA_STATE_SIGNING_KEY,

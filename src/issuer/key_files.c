@@ -15,11 +15,11 @@
 
 #define PEM_MAX 16384
 
-struct brama__file_mark brama__file_mark(int dir_fd, const char *name)
+struct brama__file_mark brama__file_mark(const char *path)
 {
     struct stat st;
 
-    if (fstatat(dir_fd, name, &st, 0) != 0)
+    if (stat(path, &st) != 0)
         return (struct brama__file_mark){0};
     return (struct brama__file_mark){.dev = st.st_dev,
                                      .ino = st.st_ino,
@@ -117,7 +117,7 @@ static bool make_own(const struct brama__key_files *files, struct brama_diag *di
     struct brama_pkey *key = NULL;
     struct brama_buf pem;
 
-    snprintf(tmp, sizeof(tmp), "%s/%s.%ld.tmp", files->dir, files->own, (long)getpid());
+    snprintf(tmp, sizeof(tmp), "%s.%ld.tmp", files->own, (long)getpid());
     brama_buf_init(&pem, NULL, PEM_MAX);
     enum brama_err err = brama_pkey_generate(&key, BRAMA_ALG_RS256, 0, diag);
     if (err == BRAMA_OK) {
@@ -126,8 +126,7 @@ static bool make_own(const struct brama__key_files *files, struct brama_diag *di
     }
     if (err == BRAMA_OK)
         err = brama_key_file_write(tmp, brama_buf_str(&pem), true, diag);
-    if (err == BRAMA_OK && linkat(AT_FDCWD, tmp, files->dir_fd, files->own, 0) != 0 &&
-        errno != EEXIST) {
+    if (err == BRAMA_OK && link(tmp, files->own) != 0 && errno != EEXIST) {
         brama_diag_set(diag, (struct brama_where){0}, "can't be made: %s", strerror(errno));
         err = BRAMA_ERR_IO;
     }
@@ -203,10 +202,10 @@ bool brama__key_file_look(const struct brama__key_files *files, struct brama__ke
     bool own = f->url[0] == '\0';
 
     if (own)
-        snprintf(path, sizeof(path), "%s/%s", files->dir, files->own);
+        snprintf(path, sizeof(path), "%s", files->own);
     else if (!brama_file_url_path(path, sizeof(path), brama_str_c(f->url)))
         path[0] = '\0';
-    struct brama__file_mark now = brama__file_mark(files->dir_fd, path);
+    struct brama__file_mark now = brama__file_mark(path);
     bool missing = own && now.ino == 0;
     if (missing && !files->own_wanted)
         return false;
@@ -217,7 +216,7 @@ bool brama__key_file_look(const struct brama__key_files *files, struct brama__ke
             f->looked = true;
             return news;
         }
-        now = brama__file_mark(files->dir_fd, path);
+        now = brama__file_mark(path);
     } else if (f->looked && brama__file_mark_eq(&now, &f->mark)) {
         return false;
     }

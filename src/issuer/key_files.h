@@ -19,7 +19,7 @@ struct brama__file_mark { /* what stat says of a file; all zero: it isn't there 
     int64_t mtime_s, ctime_s;
     long mtime_ns, ctime_ns;
 };
-struct brama__file_mark brama__file_mark(int dir_fd, const char *name);
+struct brama__file_mark brama__file_mark(const char *path);
 bool brama__file_mark_eq(const struct brama__file_mark *a, const struct brama__file_mark *b);
 
 struct brama__key_file {
@@ -31,9 +31,7 @@ struct brama__key_file {
 };
 
 struct brama__key_files {
-    const char *dir; /* the state directory, absolute */
-    int dir_fd;
-    const char *own; /* and the own key's name in it */
+    const char *own; /* the own key's file */
     bool own_wanted; /* a rule names it: make it where it is missing */
     struct brama__key_file *p[BRAMA__KEY_FILES_MAX];
     size_t count;

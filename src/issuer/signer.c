@@ -35,7 +35,6 @@ enum { DONE = 0, UNAVAILABLE = 69 };
 
 struct signer {
     const struct brama_signer_options *options;
-    int dir_fd;
     struct brama__file_mark socket, rules_mark;
     struct brama_id_rules *rules, *before;
     int64_t before_until_ms;
@@ -71,10 +70,10 @@ static void say(const char *what, const char *why)
 }
 
 /* All of a small file of ours; false: it isn't there, or not whole. */
-static bool read_file(struct brama_buf *out, int dir_fd, const char *name)
+static bool read_file(struct brama_buf *out, const char *name)
 {
     struct stat st;
-    int fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
     ssize_t n = -1;
 
     if (fd < 0)
@@ -95,12 +94,12 @@ static void look_at_rules(struct signer *s)
     struct brama_diag diag = {0};
     struct brama_buf text;
 
-    struct brama__file_mark now = brama__file_mark(s->dir_fd, s->options->rules);
+    struct brama__file_mark now = brama__file_mark(s->options->rules);
     if (brama__file_mark_eq(&now, &s->rules_mark))
         return;
     s->rules_mark = now;
     brama_buf_init(&text, NULL, RULES_MAX);
-    if (!read_file(&text, s->dir_fd, s->options->rules) ||
+    if (!read_file(&text, s->options->rules) ||
         brama_id_rules_load(&rules, brama_buf_str(&text), &diag) != BRAMA_OK) {
         say(s->options->rules, diag.what[0] != '\0' ? diag.what : "can't be read");
     } else {
@@ -123,18 +122,18 @@ static void look_at_key(struct signer *s, struct brama__key_file *f)
         say(f->url[0] != '\0' ? f->url : s->options->own_key, f->problem);
 }
 
-static bool replace_file(const struct signer *s, const char *name, brama_str text)
+static bool replace_file(const char *name, brama_str text)
 {
     char tmp[64];
 
     snprintf(tmp, sizeof(tmp), "%s.%ld.tmp", name, (long)getpid());
-    int fd = openat(s->dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return false;
     bool done = brama_write_all(fd, text) && fchmod(fd, 0644) == 0;
-    done = close(fd) == 0 && done && renameat(s->dir_fd, tmp, s->dir_fd, name) == 0;
+    done = close(fd) == 0 && done && rename(tmp, name) == 0;
     if (!done)
-        unlinkat(s->dir_fd, tmp, 0);
+        unlink(tmp);
     return done;
 }
 
@@ -149,12 +148,12 @@ static void publish(struct signer *s)
         if (s->keys.p[i]->set != NULL)
             sets[count++] = s->keys.p[i]->set;
     if (count == 0) {
-        s->published = unlinkat(s->dir_fd, s->options->jwks, 0) == 0 || errno == ENOENT;
+        s->published = unlink(s->options->jwks) == 0 || errno == ENOENT;
         return;
     }
     brama_buf_init(&text, NULL, JWKS_MAX);
     s->published = brama_signing_sets_public(&text, sets, count) == BRAMA_OK &&
-                   replace_file(s, s->options->jwks, brama_buf_str(&text));
+                   replace_file(s->options->jwks, brama_buf_str(&text));
     brama_buf_deinit(&text);
 }
 
@@ -163,7 +162,7 @@ static void look(struct signer *s)
     look_at_rules(s);
     for (size_t i = 0; i < s->keys.count; i++)
         look_at_key(s, s->keys.p[i]);
-    if (!s->published)
+    if (!s->published || access(s->options->jwks, F_OK) != 0)
         publish(s);
 }
 
@@ -315,7 +314,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ow
 /* Does a data plane live? Its processes hold the lock, shared; whoever gets it whole is alone. */
 static bool data_plane_lives(const struct signer *s)
 {
-    int fd = openat(s->dir_fd, s->options->lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(s->options->lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     bool lives = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
 
     if (fd >= 0)
@@ -326,7 +325,7 @@ static bool data_plane_lives(const struct signer *s)
 /* Is there still somebody to sign for, and nobody else who does? */
 static bool is_needed(const struct signer *s)
 {
-    struct brama__file_mark now = brama__file_mark(s->dir_fd, s->options->socket);
+    struct brama__file_mark now = brama__file_mark(s->options->socket);
 
     return !asked_to_end && now.ino == s->socket.ino && now.dev == s->socket.dev &&
            (getppid() == s->options->agent || data_plane_lives(s));
@@ -375,24 +374,23 @@ static void close_doors(bool closed)
 static bool open_signer(struct signer *s, const struct brama_signer_options *options)
 {
     *s = (struct signer){.options = options};
-    s->dir_fd = open(options->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    s->keys = (struct brama__key_files){
-        .dir = options->dir, .dir_fd = s->dir_fd, .own = options->own_key};
+    s->keys = (struct brama__key_files){.own = options->own_key};
     s->tokens = brama_id_tokens_new(TOKENS_MAX);
-    s->socket = brama__file_mark(s->dir_fd, options->socket);
-    return s->dir_fd >= 0 && s->tokens != NULL && s->socket.ino != 0;
+    s->socket = brama__file_mark(options->socket);
+    return s->tokens != NULL && s->socket.ino != 0;
 }
 
 int brama_signer_run(const struct brama_signer_options *options)
 {
     const struct sigaction on_end = {.sa_handler = on_signal};
     struct MHD_Daemon *daemon = NULL;
-    struct signer s;
+    struct signer s = {.options = options};
 
     close_doors(true);
     sigaction(SIGTERM, &on_end, NULL);
     sigaction(SIGINT, &on_end, NULL);
-    bool ready = open_signer(&s, options);
+    /* From here on all names are relative to it, also when somebody moves it away. */
+    bool ready = fchdir(options->dir_fd) == 0 && open_signer(&s, options);
     if (ready)
         daemon =
             MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, &s, MHD_OPTION_LISTEN_SOCKET,
@@ -402,15 +400,13 @@ int brama_signer_run(const struct brama_signer_options *options)
     if (daemon != NULL)
         serve(&s, daemon);
     else
-        say(options->dir, "can't serve");
+        say(options->socket, "can't be served");
     if (daemon != NULL)
         MHD_stop_daemon(daemon);
     brama__key_files_close(&s.keys);
     brama_id_tokens_free(s.tokens);
     brama_id_rules_free(s.rules);
     brama_id_rules_free(s.before);
-    if (s.dir_fd >= 0)
-        close(s.dir_fd);
     close_doors(false); /* the keys are gone */
     return daemon != NULL ? DONE : UNAVAILABLE;
 }

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 struct brama_signer_options {
-    const char *dir;     /* the state directory, absolute; below: names in it */
+    int dir_fd;          /* the state directory; below: names in it */
     const char *socket;  /* where listen_fd is bound; another one there: somebody took over */
     const char *rules;   /* what may be signed */
     const char *own_key; /* PEM */

@@ -34,7 +34,8 @@
  * one message. */
 #define BRAMA_SOCKETS_MAX 16
 
-#define BRAMA_SIGNER_FD 3 /* of the signer: its listening socket */
+#define BRAMA_SIGNER_FD 3     /* of the signer: its listening socket */
+#define BRAMA_SIGNER_DIR_FD 4 /* and the state directory */
 
 #define BRAMA_WORKER_SLOTS 64
 #define BRAMA_PAGE_BYTES 4096

@@ -1,7 +1,7 @@
 // The process that signs for id_token: whose child it is, what it is asked and refuses, and what becomes of requests
 // when it, the agent or the data plane dies. docs/architecture.md, "The signer".
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
@@ -184,6 +184,28 @@ test('neither agent nor data plane: it ends by itself', async () => {
   assert.equal(end.code, 0, end.err);
   await until('it ends', () => !alive(pid), { timeout: 5000 });
   gw = undefined;
+});
+
+test('what somebody removes is made again, and a directory that is moved away works on', async () => {
+  const g = await open();
+  const kid = decodeProtectedHeader(await signed()).kid;
+  for (const name of ['jwks.json', 'signer.json']) {
+    rmSync(path.join(g.state, name));
+    await until(`${name} again`, () => existsSync(path.join(g.state, name)));
+  }
+  const { pid } = await only();
+  rmSync(path.join(g.state, 'signer.sock'));
+  await until('the next signer', () => !alive(pid) && signers().length === 1);
+  await until('its answer', async () => (await ask(g, SHIPPED).catch(() => ({}))).status === 200);
+  await signed();
+  renameSync(g.state, `${g.state}.away`);
+  try {
+    process.kill((await only()).pid, 'SIGKILL');
+    await until('it signs', async () => (await ask({ state: `${g.state}.away` }, SHIPPED).catch(() => ({}))).status === 200);
+    assert.equal(decodeProtectedHeader(JSON.parse((await ask({ state: `${g.state}.away` }, SHIPPED)).text).token).kid, kid);
+  } finally {
+    renameSync(`${g.state}.away`, g.state);
+  }
 });
 
 test('the own key is made once and never written over', async () => {
