@@ -23,10 +23,16 @@ static const char *const in[] = {[BRAMA_TOKEN_DEFAULT] = "header",
                                  [BRAMA_TOKEN_PARAM] = "param",
                                  [BRAMA_TOKEN_COOKIE] = "cookie"};
 
+/* A place of a damaged file is none of them. */
+static const char *in_what(const struct brama__place *place)
+{
+    return (unsigned)place->place < BRAMA_ARRAY_LEN(in) ? in[place->place] : "";
+}
+
 void brama__change_once(struct brama__case *c, const struct brama__place *place)
 {
     brama_str name = place->name;
-    const char *kind = in[place->place];
+    const char *kind = in_what(place);
     size_t count = 0;
 
     if (place->place == BRAMA_TOKEN_DEFAULT) {
@@ -48,9 +54,9 @@ void brama__change_place(struct brama__case *c, const struct brama__place *place
     if (is_default || (prefix.n == 0 && brama_str_eq(name, BRAMA_STR("Authorization"))))
         prefix = BRAMA_STR("Bearer ");
     brama_trace_change(c->trace, BRAMA_CHANGE_TOKEN, "in", BRAMA_CHANGE_TEXT,
-                       brama_str_c(in[place->place]));
+                       brama_str_c(in_what(place)));
     brama_trace_change(c->trace, BRAMA_CHANGE_TOKEN, "name", BRAMA_CHANGE_TEXT, name);
-    if (in[place->place] == in[BRAMA_TOKEN_HEADER])
+    if (is_default || place->place == BRAMA_TOKEN_HEADER)
         brama_trace_change(c->trace, BRAMA_CHANGE_TOKEN, "prefix", BRAMA_CHANGE_TEXT, prefix);
 }
 

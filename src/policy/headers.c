@@ -134,13 +134,16 @@ static bool read_parts(struct brama__case *c, const struct brama_p_header *heade
                        struct brama_envoy_value *out)
 {
     struct brama_envoy_part *parts =
-        brama_arena_array(c->arena, header->parts.count, sizeof(*parts));
+        header->parts.count <= BRAMA_ENVOY_MAX
+            ? brama_arena_array(c->arena, header->parts.count, sizeof(*parts))
+            : NULL;
 
+    if (parts == NULL)
+        return false;
     for (uint32_t i = 0; i < header->parts.count; i++) {
         const struct brama_p_part *row =
             BRAMA_ROW(c->policy, BRAMA_T_PART, header->parts.first + i, struct brama_p_part);
-        if (parts == NULL || row == NULL || row->op == BRAMA_ENVOY_NONE ||
-            row->op >= BRAMA_ENVOY_OP_COUNT)
+        if (row == NULL || row->op == BRAMA_ENVOY_NONE || row->op >= BRAMA_ENVOY_OP_COUNT)
             return false;
         parts[i] = (struct brama_envoy_part){.op = (enum brama_envoy_op)row->op,
                                              .max_bytes = row->max_bytes,

@@ -117,6 +117,18 @@ static const struct {
          INGRESS) "\"to\":[{\"operation\":{\"hosts\":[\"orders.kyma.example\"],\"methods\":["
                   "\"GET\"],"
                   "\"paths\":[\"/{**}\"]}}]}]}\n"},
+    {"v2 headers: as they are written, operators and doubled percent signs",
+     SERVICE V2 "  - {path: \"/*\", methods: [GET], noAuth: true, request: {headers: {X-A: "
+                "'%REQ(X-Org?:authority):8% 100%%'}, cookies: {t: '%PROTOCOL%', u: '5%%'}}}\n",
+     VS_BEGIN MATCH_METHOD
+     "{\"prefix\":\"/\"}" TO_SERVICE "\"headers\":{\"request\":{\"set\":{" PX
+     ",\"X-A\":\"%REQ(X-Org?:authority):8% 100%%\",\"Cookie\":\"t=%PROTOCOL%; u=5%%\"}},"
+     "\"response\":{\"remove\":[\"Access-Control-Allow-Origin\","
+     "\"Access-Control-Expose-Headers\",\"Access-Control-Allow-Headers\","
+     "\"Access-Control-Allow-Credentials\",\"Access-Control-Allow-Methods\","
+     "\"Access-Control-Max-Age\"]}},\"timeout\":\"180s\"}]}\n" AP FROM(
+         INGRESS) "\"to\":[{\"operation\":{\"hosts\":[\"orders.kyma.example\"],\"methods\":["
+                  "\"GET\"],\"paths\":[\"/{**}\"]}}]}]}\n"},
     {"v2 jwt: both principals",
      SERVICE V2 "  - {path: \"/orders/{*}\", methods: [GET], jwt: {authentications: [" AUTH "]}}\n",
      VS_BEGIN MATCH_METHOD

@@ -15,7 +15,8 @@ static const char jwt_rule[] =
     "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: orders}\nspec:\n"
     "  gateway: kyma-system/kyma-gateway\n  hosts: [orders]\n"
     "  service: {name: orders, port: 80}\n  rules:\n  - path: /{**}\n    methods: [GET]\n"
-    "    jwt: {authentications: [{issuer: i, jwksUri: \"" URL "\"}]}\n";
+    "    jwt: {authentications: [{issuer: i, jwksUri: \"" URL "\"}]}\n"
+    "    request: {headers: {X-Method: '%REQ(:method)%'}}\n";
 
 static void serve(struct fixture *f, const struct brama_pkey *key, enum brama_alg alg)
 {
@@ -153,6 +154,46 @@ static void nothing_is_read_behind_a_table(void **state)
     brama_buf_deinit(&bytes);
 }
 
+/* A worker doesn't verify what it maps: numbers in rows must be met as they come. */
+static void a_damaged_row_is_a_refusal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum brama_policy_table table;
+        size_t at, row_bytes;
+        uint32_t number;
+        bool good_token;
+        enum brama_reason want;
+    } rows[] = {
+        {"a place where no token can be", BRAMA_T_AUTH, offsetof(struct brama_p_auth, place),
+         sizeof(struct brama_p_auth), 23040, false, BRAMA_REASON_TOKEN_MISSING},
+        {"an operator that nobody has", BRAMA_T_PART, offsetof(struct brama_p_part, op),
+         sizeof(struct brama_p_part), 4711, true, BRAMA_REASON_INTERNAL},
+        {"more parts than a value has", BRAMA_T_HEADER,
+         offsetof(struct brama_p_header, parts) + sizeof(uint32_t), sizeof(struct brama_p_header),
+         UINT32_MAX, true, BRAMA_REASON_INTERNAL},
+        {"parts of another table's end", BRAMA_T_HEADER, offsetof(struct brama_p_header, parts),
+         sizeof(struct brama_p_header), 100, true, BRAMA_REASON_INTERNAL},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct fixture f;
+        fixture_init(&f, jwt_rule);
+        serve(&f, f.key, BRAMA_ALG_RS256);
+        brama_str token = rows[i].good_token ? token_by(&f, BRAMA_ALG_RS256) : BRAMA_NIL;
+        for (uint32_t n = 0; n < brama_pack_count(&f.policy.pack, rows[i].table); n++) {
+            const uint8_t *row =
+                brama_pack_row(&f.policy.pack, rows[i].table, n, rows[i].row_bytes);
+            memcpy(f.policy_bytes.p + (row - (const uint8_t *)f.policy_bytes.p) + rows[i].at,
+                   &rows[i].number, sizeof(uint32_t));
+        }
+        const struct brama_decision *d = fixture_ask_with(&f, "GET", HOST, "/", token);
+        EXPECT(rows[i].name, d->reason == rows[i].want);
+        EXPECT(rows[i].name, d->verdict == BRAMA_VERDICT_DENY);
+        fixture_deinit(&f);
+    }
+}
+
 static void judged(struct brama_world *world, struct brama_arena *arena, const char *yaml)
 {
     brama_arena_init(arena, NULL, SIZE_MAX);
@@ -237,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_token_is_remembered_under_its_alg),
         cmocka_unit_test(a_reading_of_another_rule_is_refused),
         cmocka_unit_test(nothing_is_read_behind_a_table),
+        cmocka_unit_test(a_damaged_row_is_a_refusal),
         cmocka_unit_test(a_host_serves_one_form),
         cmocka_unit_test(one_place_may_be_written_in_two_ways),
     };
