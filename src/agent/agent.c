@@ -13,6 +13,7 @@
 #include "agent/signer.h"
 #include "agent/tls.h"
 #include "agent/wanted.h"
+#include "crypto/digest.h"
 #include "source/watch.h"
 
 #define FIRST_FETCH_MS 2000 /* a policy waits this long for key sets and names it is new to */
@@ -415,6 +416,8 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
         .http = {.ca_file = o->inputs.ca_file, .resolver = resolver},
         .news = on_keyset,
         .ctx = a};
+    if (err == BRAMA_OK)
+        err = brama_random(&options.seed, sizeof(options.seed));
     if (err == BRAMA_OK)
         err = brama_keysets_new(&a->keysets, &options);
     if (err == BRAMA_OK)

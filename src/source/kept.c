@@ -56,9 +56,9 @@ bool brama__kept_write(brama_str dir, brama_str url, brama_str text)
     return done;
 }
 
-void brama__kept_touch(brama_str dir, brama_str url)
+bool brama__kept_touch(brama_str dir, brama_str url)
 {
     char path[PATH_MAX];
-    if (path_of(path, dir, url, ".json"))
-        (void)!utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+    return path_of(path, dir, url, ".json") &&
+           utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
 }

@@ -8,12 +8,9 @@
 #include "source/discovery.h"
 #include "source/forced.h"
 #include "source/kept.h"
+#include "source/turns.h"
 
-#define REFRESH_MIN_S 60
-#define REFRESH_MAX_S (24 * 3600)
-#define REFRESH_S 300
 #define FILE_REFRESH_MS 1000
-#define RETRY_MAX_S 60
 #define TOUCH_S 60 /* a kept set's time is that of its last confirmation, within this */
 #define DISCOVERY_BYTES ((size_t)1 << 22) /* of nodes, for a document of 256 KiB */
 
@@ -126,27 +123,17 @@ static void keep(struct entry *e, bool differs)
     brama_str dir = brama_str_c(e->sets->dir);
     if (dir.n == 0 || (!differs && e->confirmed_at_s - e->kept_at_s < TOUCH_S))
         return;
-    if (differs)
+    /* One that can't be touched is gone. */
+    if (differs || !brama__kept_touch(dir, e->told.url))
         (void)!brama__kept_write(dir, e->told.url, brama_buf_str(&e->text));
-    else
-        brama__kept_touch(dir, e->told.url);
     e->kept_at_s = e->confirmed_at_s;
 }
 
-static uint64_t delay_ms(const struct entry *e)
+static uint64_t delay_ms(struct entry *e)
 {
-    if (e->failures != 0) {
-        uint64_t s = e->failures <= 6 ? (uint64_t)1 << (e->failures - 1) : RETRY_MAX_S;
-        return (s < RETRY_MAX_S ? s : RETRY_MAX_S) * 1000;
-    }
-    if (is_file(e))
+    if (e->failures == 0 && is_file(e))
         return FILE_REFRESH_MS;
-    int64_t s = e->max_age_s < 0 ? REFRESH_S : e->max_age_s;
-    if (s < REFRESH_MIN_S)
-        s = REFRESH_MIN_S;
-    if (s > REFRESH_MAX_S)
-        s = REFRESH_MAX_S;
-    return (uint64_t)s * 1000;
+    return brama__turn_ms(e->failures, e->max_age_s, brama__turn_random(&e->sets->options.seed));
 }
 
 static void remove_entry(struct entry *e)
@@ -182,9 +169,9 @@ static void conclude(struct entry *e, const char *problem, bool changed)
     e->failures = problem[0] != '\0' ? e->failures + 1 : 0;
     snprintf(e->problem, sizeof(e->problem), "%s", problem);
     e->told.problem = brama_str_c(e->problem);
-    uint64_t now_ms = uv_now(sets->options.loop);
-    e->due_ms = now_ms + delay_ms(e);
-    e->told.next_at_s = (int64_t)time(NULL) + (int64_t)(delay_ms(e) / 1000);
+    uint64_t now_ms = uv_now(sets->options.loop), wait_ms = delay_ms(e);
+    e->due_ms = now_ms + wait_ms;
+    e->told.next_at_s = (int64_t)time(NULL) + (int64_t)(wait_ms / 1000);
     if (e->out_of_turn || e->new_keys)
         brama__forced_ended(&e->forced, now_ms, e->new_keys);
     run_due(sets);

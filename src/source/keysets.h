@@ -11,7 +11,8 @@
  * at its jwks_uri. Each fetch reads both again.
  *
  * Refresh: after max-age of Cache-Control, at least 60 s and at most 24 h, 300 s where nothing is
- * said; files each second. After a failure 1, 2, 4 .. 60 s. Out of turn when somebody needs a key
+ * said; files each second. After a failure 1, 2, 4 .. 60 s. Both a little earlier, by chance
+ * (source/turns.h). Out of turn when somebody needs a key
  * that isn't there, as often as source/forced.h lets him. One fetch a set at a time.
  *
  * Its endpoint has to confirm a set once in BRAMA_KEYSET_STALE_S. One that is older counts as never
@@ -50,6 +51,7 @@ struct brama_keysets_options {
     uv_loop_t *loop;
     brama_str dir;                  /* where the last good sets are kept; empty: nowhere */
     int64_t stale_s;                /* 0: BRAMA_KEYSET_STALE_S */
+    uint64_t seed;                  /* of chance: another for each process */
     struct brama_http_options http; /* what its resolver points to must outlive the sets */
     brama_keysets_news *news;       /* NULL: nobody */
     void *ctx;

@@ -11,6 +11,7 @@
 #include "source/forced.h"
 #include "source/keysets.h"
 #include "source/resolve.h"
+#include "source/turns.h"
 
 /* RFC 7517 appendix A.1, for signatures; RFC 8037 appendix A.2. */
 #define KEY_EC                                                                                     \
@@ -217,8 +218,80 @@ static void a_failed_fetch_is_tried_again_after_a_second(void **state)
     uint64_t start = uv_now(&s.loop);
     wait_for_news(&s);
     assert_non_null(brama_keysets_at(s.sets, 0)->set);
-    assert_true(uv_now(&s.loop) - start >= 900);
+    assert_true(uv_now(&s.loop) - start >= 700);
     assert_int_equal(s.server.requests, 2);
+    tear_down(&s);
+}
+
+static void turns_are_within_bounds_and_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        unsigned failures;
+        int64_t max_age_s;
+        uint64_t least_ms, most_ms;
+    } rows[] = {
+        {"one failure", 1, -1, 750, 1000},
+        {"two", 2, 300, 1500, 2000},
+        {"six", 6, -1, 24000, 32000},
+        {"seven", 7, -1, 45000, 60000},
+        {"a thousand", 1000, -1, 45000, 60000},
+        {"none, and nothing said", 0, -1, 270000, 300000},
+        {"two hours", 0, 7200, 6480000, 7200000},
+        {"no time at all is a minute", 0, 0, 60000, 67000},
+        {"a minute", 0, 60, 60000, 67000},
+        {"a week is a day", 0, 604800, 77760000, 86400000},
+    };
+    uint64_t seed = 1;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        uint64_t low = UINT64_MAX, high = 0, window = rows[i].most_ms - rows[i].least_ms;
+        for (int n = 0; n < 1000; n++) {
+            uint64_t ms =
+                brama__turn_ms(rows[i].failures, rows[i].max_age_s, brama__turn_random(&seed));
+            EXPECT(rows[i].name, ms >= rows[i].least_ms && ms <= rows[i].most_ms);
+            low = ms < low ? ms : low;
+            high = ms > high ? ms : high;
+        }
+        EXPECT(rows[i].name, high - low > window - window / 5);
+    }
+}
+
+#define TOGETHER 24
+
+/* All of one host, which is down: the first fetches are at once, the second ones aren't. */
+static void sets_that_fail_together_do_not_come_back_together(void **state)
+{
+    (void)state;
+    struct setup s;
+    char text[TOGETHER][64];
+    brama_str urls[TOGETHER];
+    uint64_t first_ms = 0, last_ms = 0;
+    unsigned at_once = 0;
+    set_up(&s);
+    s.status = 503;
+    s.any_end = true;
+    open_sets(&s);
+    for (size_t i = 0; i < TOGETHER; i++) {
+        snprintf(text[i], sizeof(text[i]), "http://127.0.0.1:%u/%zu", s.server.port, i);
+        urls[i] = brama_str_c(text[i]);
+    }
+    assert_int_equal(brama_keysets_want(s.sets, urls, TOGETHER), BRAMA_OK);
+    while (brama_keysets_pending(s.sets) != 0)
+        wait_for_news(&s);
+    unsigned before = s.server.requests;
+    while (s.server.requests < before + TOGETHER) {
+        unsigned had = s.server.requests;
+        wait_for_news(&s);
+        if (s.server.requests == had)
+            continue;
+        last_ms = uv_now(&s.loop);
+        if (first_ms == 0)
+            first_ms = last_ms;
+        at_once = s.server.requests - had > at_once ? s.server.requests - had : at_once;
+    }
+    EXPECT("over a quarter of a second, nearly", last_ms - first_ms > 150);
+    EXPECT("not all at once", at_once < TOGETHER / 2);
     tear_down(&s);
 }
 
@@ -271,7 +344,9 @@ static void the_endpoint_says_how_often_within_bounds(void **state)
         const struct brama_keyset *k = brama_keysets_at(s.sets, 0);
         int64_t in_s = k->next_at_s - (int64_t)time(NULL);
         EXPECT(rows[i].headers, k->set != NULL);
-        EXPECT(rows[i].headers, in_s <= rows[i].want_s && in_s >= rows[i].want_s - 5);
+        int64_t least_s = rows[i].want_s == 60 ? 60 : rows[i].want_s - rows[i].want_s / 10;
+        EXPECT(rows[i].headers, in_s <= (rows[i].want_s == 60 ? 67 : rows[i].want_s));
+        EXPECT(rows[i].headers, in_s >= least_s - 5);
         tear_down(&s);
     }
 }
@@ -290,14 +365,14 @@ static void a_set_that_nobody_confirms_ends(void **state)
     (void)state;
     struct setup s;
     set_up(&s);
-    s.stale_s = 2;
+    s.stale_s = 1;
     s.any_end = true;
     open_sets(&s);
     want(&s, "/set");
     wait_for_news(&s);
     const struct brama_keyset *k = brama_keysets_at(s.sets, 0);
     EXPECT("fresh", k->set != NULL && !k->expired);
-    EXPECT("the next one in turn", k->next_at_s >= time(NULL) + 299);
+    EXPECT("the next one in turn", k->next_at_s >= time(NULL) + 269);
 
     s.status = 500;
     brama_keysets_force(s.sets, k->url);
@@ -571,6 +646,8 @@ int main(void)
         cmocka_unit_test(a_set_survives_every_bad_answer),
         cmocka_unit_test(without_a_good_answer_there_is_no_set),
         cmocka_unit_test(a_failed_fetch_is_tried_again_after_a_second),
+        cmocka_unit_test(turns_are_within_bounds_and_apart),
+        cmocka_unit_test(sets_that_fail_together_do_not_come_back_together),
         cmocka_unit_test(a_cold_start_has_the_last_good_set),
         cmocka_unit_test(the_endpoint_says_how_often_within_bounds),
         cmocka_unit_test(a_set_that_nobody_confirms_ends),
