@@ -207,25 +207,43 @@ static void write_form(struct brama_buf *out, const struct brama_apirule *rule)
     brama_json_end(&json);
 }
 
+/* Of all that a form's text is made of, without the text. Never 0. */
+static uint64_t form_of(const struct brama_apirule *rule)
+{
+    const uint64_t numbers[] = {rule->doc_hash, rule->judged.handler, rule->where.line,
+                                rule->full_host.n};
+    uint64_t hash = brama_str_hash((brama_str){(const char *)numbers, sizeof(numbers)});
+    return brama_str_hash_on(brama_str_hash_on(hash, rule->full_host), rule->where.file) | 1;
+}
+
 static bool keep(struct brama__goods *g, const struct brama_apirule *rule, struct brama_buf *text,
                  size_t *written)
 {
     char path[NAME_MAX + 16];
+    struct brama__good *known = brama__goods_find(g, rule->ns, rule->name);
+    uint64_t form = form_of(rule);
+    if (known != NULL && known->form == form)
+        return true;
     brama_buf_reset(text);
     write_form(text, rule);
     if (brama_buf_err(text) != BRAMA_OK)
         return false;
     uint64_t hash = brama_str_hash(brama_buf_str(text));
-    const struct brama__good *before = brama__goods_find(g, rule->ns, rule->name);
-    if (before != NULL && before->hash == hash)
+    if (known != NULL && known->hash == hash) {
+        known->form = form;
         return true;
+    }
     struct brama__good *good = entry_of(g, rule->ns, rule->name);
     if (good == NULL || !path_of(path, sizeof(path), rule->ns, rule->name))
         return false;
     bool durable = (*written)++ < DURABLE_MAX;
-    return (durable ? brama__state_write : brama__state_write_soon)(g->state, path,
-                                                                    brama_buf_str(text), 0600) &&
-           set(g, good, rule->full_host, rule->where, hash);
+    good->form = 0;
+    if (!(durable ? brama__state_write : brama__state_write_soon)(g->state, path,
+                                                                  brama_buf_str(text), 0600) ||
+        !set(g, good, rule->full_host, rule->where, hash))
+        return false;
+    good->form = form;
+    return true;
 }
 
 size_t brama__goods_keep(struct brama__goods *g, const struct brama_world *world)

@@ -20,6 +20,7 @@ struct brama__good {
     brama_str file; /* that it came from */
     uint32_t line;
     uint64_t hash; /* of the text on disk */
+    uint64_t form; /* of what that text was made of; 0: not known */
     bool gone, seen;
 };
 

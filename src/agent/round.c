@@ -67,27 +67,44 @@ static struct problem of_sheet(const struct brama__sheet *sheet)
     return (struct problem){sheet->problem, sheet->where};
 }
 
-/* The problem of a file beside this one that nobody knows yet: it may be this one, renamed. */
-static struct problem problem_beside(const struct brama__sheets *sheets,
-                                     const struct brama__goods *goods, brama_str file)
+/* Files that can't be used and that no APIRule is known to come from: each may be one that is gone,
+ * under another name. False: no memory. */
+static bool find_strangers(struct brama__round *r, const struct brama__goods *goods)
 {
-    for (size_t i = 0; i < sheets->n && sheets->problems != 0; i++) {
-        const struct brama__sheet *s = sheets->p[i];
-        bool known = s->problem.n == 0 || !brama_str_eq(folder_of(s->name), folder_of(file));
-        for (size_t g = 0; !known && g < goods->count; g++)
-            known = !goods->good[g].gone && brama_str_eq(goods->good[g].file, s->name);
-        if (!known)
-            return of_sheet(s);
+    struct brama_arena scratch; /* rounds that can't be settled come here once a second */
+    struct brama_map known = {.arena = &scratch};
+    r->stranger_count = 0;
+    if (r->sheets.problems == 0)
+        return true;
+    if (r->strangers == NULL)
+        r->strangers = brama_arena_array(&r->arena, r->sheets.problems, sizeof(r->strangers[0]));
+    brama_arena_init(&scratch, NULL, ROUND_BYTES);
+    for (size_t i = 0; i < goods->count; i++)
+        if (!goods->good[i].gone)
+            (void)brama_map_put(&known, goods->good[i].file, 0);
+    bool done = r->strangers != NULL && !brama_arena_failed(&scratch);
+    for (size_t i = 0; done && i < r->sheets.n; i++) {
+        const struct brama__sheet *s = r->sheets.p[i];
+        if (s->problem.n != 0 && brama_map_get(&known, s->name) == NULL)
+            r->strangers[r->stranger_count++] = s;
     }
+    brama_arena_deinit(&scratch);
+    return done;
+}
+
+static struct problem problem_beside(const struct brama__round *r, brama_str file)
+{
+    for (size_t i = 0; i < r->stranger_count; i++)
+        if (brama_str_eq(folder_of(r->strangers[i]->name), folder_of(file)))
+            return of_sheet(r->strangers[i]);
     return (struct problem){0};
 }
 
 /* The problem of the file, or of the root it lay under. */
-static struct problem problem_of(const struct brama__sheets *sheets,
-                                 const struct brama__goods *goods, brama_str file)
+static struct problem problem_of(const struct brama__round *r, brama_str file)
 {
-    const struct brama_files *files = &sheets->files;
-    const struct brama__sheet *sheet = brama__sheets_find(sheets, file);
+    const struct brama_files *files = &r->sheets.files;
+    const struct brama__sheet *sheet = brama__sheets_find(&r->sheets, file);
     if (sheet != NULL)
         return of_sheet(sheet);
     for (size_t i = 0; i < files->broken_count; i++) {
@@ -96,7 +113,7 @@ static struct problem problem_of(const struct brama__sheets *sheets,
             (file.n == root.n || file.p[root.n] == '/' || brama_str_ends(root, BRAMA_STR("/"))))
             return (struct problem){files->broken[i].problem, {.file = file}};
     }
-    return problem_beside(sheets, goods, file);
+    return problem_beside(r, file);
 }
 
 static void mark_seen(const struct brama_world *world, const struct brama__goods *goods)
@@ -146,7 +163,7 @@ static bool find_stand_ins(struct stand_ins *s, struct brama__round *r,
         const struct brama__good *good = &goods->good[i];
         struct problem problem = {0};
         if (!good->gone && !good->seen)
-            problem = problem_of(&r->sheets, goods, good->file);
+            problem = problem_of(r, good->file);
         if (problem.what.n == 0)
             continue;
         add_good(s, goods, good, r, domain);
@@ -203,7 +220,7 @@ static const struct brama_host_owner *owners_of(struct brama__round *r,
         const struct brama__good *good = &goods->good[i];
         if (good->gone || good->host.n == 0)
             continue;
-        bool unread = !good->seen && problem_of(&r->sheets, goods, good->file).what.n != 0;
+        bool unread = !good->seen && problem_of(r, good->file).what.n != 0;
         out[(*count)++] = (struct brama_host_owner){good->host, good->ns, good->name, unread};
     }
     return out;
@@ -217,6 +234,8 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
     if (err != BRAMA_OK)
         return err;
     mark_seen(&r->world, in->goods);
+    if (!find_strangers(r, in->goods))
+        return BRAMA_ERR_NOMEM;
     options.owners = owners_of(r, in->goods, &options.owner_count);
     brama_judge(&r->world, &options);
     r->certs = brama__plan_certs(&r->arena, &r->world, &r->cert_count);
@@ -283,13 +302,15 @@ enum brama_err brama__round_want(struct brama__round *r, const struct brama__rou
     return err == BRAMA_OK ? brama_resolver_want(resolver, hosts.p, hosts.n) : err;
 }
 
-size_t brama__round_settle(const struct brama__round *r, struct brama__goods *goods)
+size_t brama__round_settle(struct brama__round *r, struct brama__goods *goods)
 {
     size_t failed = brama__goods_keep(goods, &r->world);
     mark_seen(&r->world, goods);
+    if (!find_strangers(r, goods))
+        return failed + 1; /* nothing is dropped for want of memory */
     for (size_t i = 0; i < goods->count; i++) {
         struct brama__good *good = &goods->good[i];
-        if (!good->gone && !good->seen && problem_of(&r->sheets, goods, good->file).what.n == 0)
+        if (!good->gone && !good->seen && problem_of(r, good->file).what.n == 0)
             brama__good_drop(goods, good);
     }
     return failed;

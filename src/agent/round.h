@@ -21,7 +21,9 @@ struct brama__round {
     size_t cert_count;
     struct brama__texts complaints; /* a line each: what is wrong with which file or APIRule */
     size_t errors;                  /* APIRules that aren't valid */
-    uint64_t hash;                  /* of all that was read */
+    const struct brama__sheet **strangers; /* files with a problem that no last good form is of */
+    size_t stranger_count;
+    uint64_t hash; /* of all that was read */
 };
 
 struct brama__round_in {
@@ -51,6 +53,6 @@ BRAMA_MUST_USE enum brama_err brama__round_want(struct brama__round *round,
 
 /* After it was published: last good forms written, and those of rules that left their source
  * removed. The number of forms that couldn't be written. */
-size_t brama__round_settle(const struct brama__round *round, struct brama__goods *goods);
+size_t brama__round_settle(struct brama__round *round, struct brama__goods *goods);
 
 #endif

@@ -34,6 +34,23 @@ size_t brama_node_count(const struct brama_node *first)
     return n;
 }
 
+static uint64_t hash_on(uint64_t hash, const struct brama_node *node)
+{
+    const uint64_t what[] = {node->kind,   node->truth, (uint64_t)node->integer,
+                             node->text.n, node->key.n, node->count};
+    hash = brama_str_hash_on(hash, (brama_str){(const char *)what, sizeof(what)});
+    hash = brama_str_hash_on(brama_str_hash_on(hash, node->key), node->text);
+    hash = brama_str_hash_on(hash, (brama_str){(const char *)&node->real, sizeof(node->real)});
+    for (const struct brama_node *child = node->first; child != NULL; child = child->next)
+        hash = hash_on(hash, child);
+    return hash;
+}
+
+uint64_t brama_node_hash(const struct brama_node *root)
+{
+    return hash_on(brama_str_hash(BRAMA_NIL), root);
+}
+
 void brama_where_move(struct brama_where *where, int64_t lines)
 {
     if (where->line != 0)

@@ -50,6 +50,8 @@ brama_str brama_node_get_str(const struct brama_node *map, brama_str key);
 void brama_node_place(struct brama_node *node, struct brama_where where);
 /* All nodes from first on, its siblings and all below them: how many they are. */
 size_t brama_node_count(const struct brama_node *first);
+/* Of a tree's contents, wherever it stands: equal ones have the same. */
+uint64_t brama_node_hash(const struct brama_node *root);
 /* What was read stands some lines further down now, or up. */
 void brama_node_move(struct brama_node *first, int64_t lines);
 /* A place that isn't line 0. */

@@ -47,7 +47,7 @@ struct brama__workload {
 /* A growing array in the arena; members are copied when it grows. */
 struct brama__list {
     void *p;
-    size_t n, cap, size;
+    size_t n, cap;
 };
 
 struct brama__build {
@@ -67,6 +67,8 @@ struct brama__build {
 
 /* The new member, zeroed; NULL when memory is gone (then build->err says so). */
 void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size);
+/* Room for n members of that size. */
+void brama__list_reserve(struct brama__build *b, struct brama__list *list, size_t n, size_t size);
 
 /* "ns/name", in the scratch arena. */
 brama_str brama__full_name(struct brama__build *b, brama_str ns, brama_str name);

@@ -64,6 +64,10 @@ void brama__build_envoy_header(struct brama__build *b, struct brama_span *span, 
 {
     static const struct brama_envoy_part unreadable = {.op = BRAMA_ENVOY_NONE};
     struct brama_envoy_value read = {NULL, 0};
+    if (brama_str_find(value, '%') == value.n && value.n <= BRAMA_ENVOY_MAX) {
+        brama__build_header(b, span, name, value); /* as nearly all are */
+        return;
+    }
     enum brama_err err = brama_envoy_read(&read, &b->arena, value, NULL);
 
     if (err == BRAMA_ERR_NOMEM)

@@ -6,22 +6,26 @@
 #define NEIGHBOUR_BYTES ((size_t)1 << 20)
 #define TEXTS_A_RULE 6 /* that are its own: a guess */
 
+void brama__list_reserve(struct brama__build *b, struct brama__list *list, size_t n, size_t size)
+{
+    char *p = n > list->cap ? brama_arena_array(&b->arena, n, size) : NULL;
+    if (n <= list->cap)
+        return;
+    if (p == NULL) {
+        b->err = BRAMA_ERR_NOMEM;
+        return;
+    }
+    if (list->n != 0)
+        memcpy(p, list->p, list->n * size);
+    list->p = p;
+    list->cap = n;
+}
+
 void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size)
 {
-    list->size = size;
-    if (list->n == list->cap) {
-        size_t cap = list->cap != 0 ? list->cap * 2 : 16;
-        char *p = brama_arena_array(&b->arena, cap, size);
-        if (p == NULL) {
-            b->err = BRAMA_ERR_NOMEM;
-            return NULL;
-        }
-        if (list->n != 0)
-            memcpy(p, list->p, list->n * size);
-        list->p = p;
-        list->cap = cap;
-    }
-    return (char *)list->p + list->n++ * size;
+    if (list->n == list->cap)
+        brama__list_reserve(b, list, list->cap != 0 ? list->cap * 2 : 16, size);
+    return list->n < list->cap ? (char *)list->p + list->n++ * size : NULL;
 }
 
 enum brama_err brama__route_pattern(struct brama_pattern *out, struct brama_arena *arena,
@@ -161,6 +165,10 @@ static void index_inputs(struct brama__build *b)
     brama_map_reserve(&b->upstreams, rules);
     brama_map_reserve(&b->workload_rows, rules);
     brama_packer_expect(b->out, rules * TEXTS_A_RULE);
+    brama__list_reserve(b, &b->drafts, rules, sizeof(struct brama__draft));
+    brama__list_reserve(b, &b->aps, rules, sizeof(struct brama__ap_draft));
+    brama__list_reserve(b, &b->served, rules, sizeof(struct brama__served));
+    brama__list_reserve(b, &b->workloads, rules, sizeof(struct brama__workload));
     for (size_t i = 0; i < b->in->good_count; i++) {
         const struct brama_apirule *r = b->in->good[i].rule;
         brama_map_put(&b->good, brama__full_name(b, r->ns, r->name), (uint32_t)i);

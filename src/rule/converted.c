@@ -49,6 +49,7 @@ void brama__read_converted(struct brama__reading *r)
                                    .ns = rule->ns,
                                    .name = rule->name,
                                    .doc = rule->doc,
+                                   .doc_hash = rule->doc_hash,
                                    .stored = spec,
                                    .where = rule->where};
     brama__read_v1(r, spec);

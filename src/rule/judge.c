@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "rule/read.h"
 #include "rule/schema.h"
+#include "rule/uri.h"
 
 /* A status names three failures and counts the rest. apirule.md section 3.6. */
 #define NAMED_FAILURES 3
@@ -44,6 +45,26 @@ brama_str brama__strategy_path(struct brama__judging *j, size_t i, size_t k)
 
     return BRAMA_JOIN(j->arena, brama__rule_path(j, i, BRAMA_STR(".accessStrategies[")),
                       brama_str_of_u64(digits, k), BRAMA_STR("]"));
+}
+
+brama_str brama__judge_uri(struct brama__judging *j, brama_str uri)
+{
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(j->right); i++)
+        if (uri.n != 0 && brama_str_eq(j->right[i], uri))
+            return BRAMA_NIL;
+    brama_str error = brama__uri_error(j->arena, uri);
+    if (error.n == 0)
+        j->right[j->next_right++ % BRAMA_ARRAY_LEN(j->right)] = uri;
+    return error;
+}
+
+bool brama__judge_fetchable(struct brama__judging *j, brama_str uri)
+{
+    bool fetchable =
+        (uri.n != 0 && brama_str_eq(j->fetchable, uri)) || brama__uri_is_fetchable(uri);
+    if (fetchable)
+        j->fetchable = uri;
+    return fetchable;
 }
 
 /* In lower case; empty if it has none or can't have one. */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "rule/judging.h"
-#include "rule/uri.h"
 
 static bool has_empty(struct brama_str_list list)
 {
@@ -43,11 +42,11 @@ static void judge_uris(struct brama__judging *j, brama_str at, size_t k,
     brama_str error = BRAMA_NIL;
 
     if (auth->issuer.n == 0 || brama_str_find(auth->issuer, ':') < auth->issuer.n)
-        error = brama__uri_error(j->arena, auth->issuer);
+        error = brama__judge_uri(j, auth->issuer);
     if (error.n != 0)
         brama__fail(j, auth->where, brama_arena_printf(j->arena, BRAMA__TEXT_URI, BRAMA_FMT(error)),
                     "%.*s.authentications[%zu].issuer", BRAMA_FMT(at), k);
-    error = brama__uri_error(j->arena, auth->jwks_uri);
+    error = brama__judge_uri(j, auth->jwks_uri);
     if (error.n != 0)
         brama__fail(j, auth->where, brama_arena_printf(j->arena, BRAMA__TEXT_URI, BRAMA_FMT(error)),
                     "%.*s.authentications[%zu].jwksUri", BRAMA_FMT(at), k);

@@ -101,7 +101,7 @@ static void judge_uri_list(struct brama__judging *j, struct brama_where where, b
                            const char *key, struct brama_str_list list)
 {
     for (size_t k = 0; k < list.n; k++) {
-        brama_str error = brama__uri_error(j->arena, list.p[k]);
+        brama_str error = brama__judge_uri(j, list.p[k]);
         if (error.n != 0)
             brama__fail(j, where, brama_arena_printf(j->arena, BRAMA__TEXT_URI, BRAMA_FMT(error)),
                         "%.*s.%s[%zu]", BRAMA_FMT(at), key, k);

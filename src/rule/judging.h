@@ -15,6 +15,9 @@ struct brama__judging {
     bool occupied;                       /* its host is another's */
     const struct brama_gateway *gateway; /* that the rule names; NULL: none that is given */
     bool built_in;                       /* it names the built-in one, which nobody gave */
+    /* URIs that were found right: most rules have the same few. */
+    brama_str right[2], fetchable;
+    size_t next_right;
 };
 
 /* path: printf-like, Kyma's attribute path; message: the arena's or static. */
@@ -24,6 +27,10 @@ void brama__fail(struct brama__judging *j, struct brama_where where, brama_str m
 /* ".spec.rules[i]" and what comes behind it. */
 brama_str brama__rule_path(struct brama__judging *j, size_t i, brama_str tail);
 brama_str brama__strategy_path(struct brama__judging *j, size_t i, size_t k);
+
+/* brama__uri_error() and brama__uri_is_fetchable() of rule/uri.h. */
+brama_str brama__judge_uri(struct brama__judging *j, brama_str uri);
+bool brama__judge_fetchable(struct brama__judging *j, brama_str uri);
 
 bool brama__is_v1(const struct brama_apirule *rule);
 /* Fill gateway and built_in. */

@@ -235,6 +235,7 @@ struct brama_apirule {
     struct brama_failures schema; /* what the API server would have refused it for */
     struct brama_judgement judged;
     const struct brama_node *doc; /* the manifest, for the last good form and for -o yaml */
+    uint64_t doc_hash;            /* brama_node_hash() of it */
     struct brama_node *stored;    /* what was read in place of doc's spec; NULL: nothing was */
     struct brama_where where;
 };

@@ -216,6 +216,7 @@ enum brama_err brama_apirule_read(struct brama_apirule **out, struct brama_arena
         rule->ns = default_ns;
     rule->name = brama_node_get_str(metadata, BRAMA_STR("name"));
     rule->doc = doc;
+    rule->doc_hash = brama_node_hash(doc);
     rule->where = doc->where;
 
     bool v1 = rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;

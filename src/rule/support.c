@@ -57,7 +57,7 @@ static void check_ory_lists(struct brama__judging *j, brama_str at, const struct
         brama__fail(j, s->where, brama__unsupported(j, BRAMA_STR("an empty jwks_urls")),
                     "%.*s.jwks_urls", BRAMA_FMT(at));
     for (size_t i = 0; i < s->ory.jwks_urls.n; i++)
-        if (!brama__uri_is_fetchable(s->ory.jwks_urls.p[i]))
+        if (!brama__judge_fetchable(j, s->ory.jwks_urls.p[i]))
             brama__fail(j, s->where,
                         brama__unsupported(
                             j, BRAMA_STR("a key set that isn't at an http, https or file URL")),
@@ -156,7 +156,7 @@ static void check_istio(struct brama__judging *j, brama_str at, const struct bra
 {
     for (size_t k = 0; k < s->istio.auth_count; k++) {
         const struct brama_jwt_auth *auth = &s->istio.auths[k];
-        if (!brama__uri_is_fetchable(auth->jwks_uri))
+        if (!brama__judge_fetchable(j, auth->jwks_uri))
             brama__fail(j, auth->where,
                         brama__unsupported(
                             j, BRAMA_STR("a key set that isn't at an http, https or file URL")),

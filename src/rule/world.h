@@ -48,8 +48,9 @@ struct brama_secret {
     brama_str ns, name, cert_pem, key_pem;
 };
 
-#define BRAMA_CHECK_BODY_MAX (1u << 20) /* bytes that a worker keeps of a body for an authorizer   \
-                                         */
+#define BRAMA_CHECK_BODY_MAX                                                                       \
+    (1u << 20) /* bytes that a worker keeps of a body for an authorizer                            \
+                */
 
 /* An entry of extensionProviders in the mesh configuration, which extAuth names: Istio's
  * envoyExtAuthzHttp with its defaults filled in. istio-jwt.md section 5.1. Header lists are as
