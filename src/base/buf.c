@@ -1,6 +1,5 @@
 #include "base/buf.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,18 +73,24 @@ void *brama_buf_room(struct brama_buf *b, size_t n)
     return p;
 }
 
-void brama_buf_printf(struct brama_buf *b, const char *fmt, ...)
+void brama_buf_vprintf(struct brama_buf *b, const char *fmt, va_list args)
 {
-    va_list args, again;
-    va_start(args, fmt);
+    va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
     if (n > 0 && reserve(b, (size_t)n)) {
         vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again); /* the NUL has its byte past cap */
         b->n += (size_t)n;
     }
     va_end(again);
+}
+
+void brama_buf_printf(struct brama_buf *b, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    brama_buf_vprintf(b, fmt, args);
+    va_end(args);
 }
 
 enum brama_err brama_buf_err(const struct brama_buf *b)

@@ -11,6 +11,8 @@
 #ifndef BRAMA_BASE_BUF_H
 #define BRAMA_BASE_BUF_H
 
+#include <stdarg.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 
@@ -29,6 +31,7 @@ void brama_buf_reset(struct brama_buf *b); /* empty, error forgotten, memory kep
 void brama_buf_add(struct brama_buf *b, brama_str s);
 void brama_buf_add_c(struct brama_buf *b, char c);
 void brama_buf_printf(struct brama_buf *b, const char *fmt, ...) BRAMA_PRINTF(2, 3);
+void brama_buf_vprintf(struct brama_buf *b, const char *fmt, va_list args) BRAMA_PRINTF(2, 0);
 /* n zeroed bytes at the end, to be filled by the caller before the next call; NULL on error. */
 void *brama_buf_room(struct brama_buf *b, size_t n);
 

@@ -1,12 +1,8 @@
 #include "cluster/render.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "cluster/rendering.h"
 
 #define GROUP "gateway.kyma-project.io"
-#define MEMBER_BYTES 512 /* a host, an address or a URL */
 
 static brama_str text(const char *s)
 {
@@ -68,27 +64,15 @@ brama_str brama__render_aside(const struct brama__rendering *r, const struct bra
 
 void brama__render_member(const struct brama__rendering *r, const char *key, const char *fmt, ...)
 {
-    struct brama_arena arena;
-    char line[MEMBER_BYTES];
+    struct brama_buf value;
     va_list args;
 
+    brama_buf_init(&value, r->out->buf->alloc, SIZE_MAX);
     va_start(args, fmt);
-    int n = vsnprintf(line, sizeof(line), fmt, args);
+    brama_buf_vprintf(&value, fmt, args);
     va_end(args);
-    brama_arena_init(&arena, r->out->buf->alloc, SIZE_MAX);
-    brama_str value = {line, n > 0 ? (size_t)n : 0};
-    if (value.n >= sizeof(line)) { /* a long path */
-        char *more = brama_arena_alloc(&arena, value.n + 1);
-        va_start(args, fmt);
-        if (more != NULL)
-            vsnprintf(more, value.n + 1, fmt, args);
-        else if (r->out->buf->err == BRAMA_OK)
-            r->out->buf->err = BRAMA_ERR_NOMEM;
-        va_end(args);
-        value = more != NULL ? (brama_str){more, value.n} : BRAMA_NIL;
-    }
-    brama_json_member(r->out, text(key), value);
-    brama_arena_deinit(&arena);
+    brama_json_member(r->out, text(key), brama__render_aside(r, &value));
+    brama_buf_deinit(&value);
 }
 
 void brama__render_methods(const struct brama__rendering *r, brama_methods methods)
