@@ -1,9 +1,8 @@
-#include "expect.h"
+#include "place.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/round.h"
 #include "policy/pages.h"
 
 #define RULE(name, path) RULE_OF(name, name, path)
@@ -16,56 +15,6 @@
     "  gateway: kyma-system/kyma-gateway\n"                                                        \
     "  service: {name: app, port: 80}\n"                                                           \
     "  rules: [{path: " path ", methods: [GET], noAuth: true}]\n"
-
-struct place {
-    char base[32], rules[64], state_dir[64];
-    brama_str root;
-    struct brama_inputs inputs;
-    struct brama__state state;
-    struct brama__goods goods;
-};
-
-static void open_place(struct place *p)
-{
-    struct brama_diag diag = {0};
-    if (brama__state_open(&p->state, brama_str_c(p->state_dir), &diag) != BRAMA_OK)
-        fail_msg("%s", diag.what);
-    assert_int_equal(brama__goods_open(&p->goods, &p->state), BRAMA_OK);
-}
-
-static void close_place(struct place *p)
-{
-    brama__goods_close(&p->goods);
-    brama__state_close(&p->state);
-}
-
-static void set_up(struct place *p)
-{
-    *p = (struct place){.base = "/tmp/brama-round-XXXXXX",
-                        .inputs = {.ns = BRAMA_LIT("default"), .domain = BRAMA_LIT("localhost")}};
-    assert_non_null(mkdtemp(p->base));
-    snprintf(p->rules, sizeof(p->rules), "%s/rules", p->base);
-    snprintf(p->state_dir, sizeof(p->state_dir), "%s/state", p->base);
-    assert_int_equal(mkdir(p->rules, 0700), 0);
-    p->root = brama_str_c(p->rules);
-    open_place(p);
-}
-
-static void tear_down(struct place *p)
-{
-    char command[64];
-    close_place(p);
-    snprintf(command, sizeof(command), "rm -r %s", p->base);
-    assert_int_equal(system(command), 0);
-}
-
-static void put(const struct place *p, const char *name, const char *text)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "%s/%s", p->rules, name);
-    FILE *f = fopen(path, "w");
-    assert_true(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
-}
 
 static bool is_kept(const struct place *p, const char *name)
 {

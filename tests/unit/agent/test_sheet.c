@@ -1,11 +1,10 @@
 /* What is kept between rounds never shows: a reading that knows the one before comes to the very
  * policy of one that knows nothing. And what it needn't read or parse again, it doesn't. */
-#include "expect.h"
+#include "place.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/round.h"
 #include "policy/pages.h"
 
 #define RULE(name, path)                                                                           \
@@ -59,46 +58,6 @@
     "apiVersion: v1\nkind: ConfigMap\n"                                                            \
     "metadata: {name: api-gateway-config, namespace: kyma-system}\n"                               \
     "data: {api-gateway-config: 'jwtHandler: istio'}\n"
-
-struct place {
-    char base[32], rules[64], state_dir[64];
-    brama_str root;
-    struct brama_inputs inputs;
-    struct brama__state state;
-    struct brama__goods goods;
-};
-
-static void set_up(struct place *p)
-{
-    struct brama_diag diag = {0};
-    *p = (struct place){.base = "/tmp/brama-sheet-XXXXXX",
-                        .inputs = {.ns = BRAMA_LIT("default"), .domain = BRAMA_LIT("localhost")}};
-    assert_non_null(mkdtemp(p->base));
-    snprintf(p->rules, sizeof(p->rules), "%s/rules", p->base);
-    snprintf(p->state_dir, sizeof(p->state_dir), "%s/state", p->base);
-    assert_int_equal(mkdir(p->rules, 0700), 0);
-    p->root = brama_str_c(p->rules);
-    if (brama__state_open(&p->state, brama_str_c(p->state_dir), &diag) != BRAMA_OK)
-        fail_msg("%s", diag.what);
-    assert_int_equal(brama__goods_open(&p->goods, &p->state), BRAMA_OK);
-}
-
-static void tear_down(struct place *p)
-{
-    char command[64];
-    brama__goods_close(&p->goods);
-    brama__state_close(&p->state);
-    snprintf(command, sizeof(command), "rm -r %s", p->base);
-    assert_int_equal(system(command), 0);
-}
-
-static void put(const struct place *p, const char *name, const char *text)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "%s/%s", p->rules, name);
-    FILE *f = fopen(path, "w");
-    assert_true(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
-}
 
 /* touched: all that was done since; NULL: nobody knows. */
 static struct brama__round *read_touched(struct place *p, const struct brama__round *before,
