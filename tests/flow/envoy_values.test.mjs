@@ -27,6 +27,7 @@ const told = {
     'X-Said': '%REQ(X-Forwarded-For)% %REQ(X-Forwarded-Proto)% [%REQ(X-Forwarded-Host)%%REQ(X-Forwarded-Client-Cert)%]',
     'X-Number': '%REQ(X-Request-Id)%',
     'X-Nothing': '%REQ(X-Absent)%',
+    'X-Under': '[%REQ(X_User)%%REQ(Connection)%%REQ(TE)%]',
   },
   cookies: { org: '%REQ(X-Org)%', site: 'main' },
 };
@@ -65,7 +66,7 @@ after(async () => {
   await Promise.all([upstream, keys].map((s) => s?.stop()));
 });
 
-const said = ['X-Org: blue and more', 'X-Org: red', 'Cookie: mine=1', 'X-Nothing: forged', 'X-Forwarded-For: 10.9.9.9', 'X-Forwarded-Host: evil.example', 'X-Forwarded-Proto: gopher', 'X-Forwarded-Client-Cert: admin', 'X-Request-Id: mine'];
+const said = ['X-Org: blue and more', 'X-Org: red', 'Cookie: mine=1', 'X-Nothing: forged', 'X_User: root', 'TE: trailers', 'X-Forwarded-For: 10.9.9.9', 'X-Forwarded-Host: evil.example', 'X-Forwarded-Proto: gopher', 'X-Forwarded-Client-Cert: admin', 'X-Request-Id: mine'];
 
 for (const [name, scheme, args, protocol] of [
   ['HTTP/1.1', 'http', [], 'HTTP/1.1'],
@@ -96,6 +97,7 @@ for (const [name, scheme, args, protocol] of [
         assert.equal(seen.header('x-number'), seen.header('x-request-id'));
         assert.notEqual(seen.header('x-number'), 'mine');
         assert.equal(seen.header('x-nothing'), undefined, "nor the client's own");
+        assert.equal(seen.header('x-under'), '[]', 'what no workload sees of a client');
         assert.deepEqual(seen.all('cookie'), ['org=blue and more; site=main'], "in place of the client's");
       },
     });
