@@ -29,6 +29,15 @@ static enum brama_err complain(struct brama_diag *diag, const char *what, const 
     return BRAMA_ERR_IO;
 }
 
+static enum brama_err complain_in(struct brama_diag *diag, const struct brama__state *s,
+                                  const char *what, const char *name)
+{
+    int why = errno;
+    brama_diag_set(diag, (struct brama_where){0}, "%s %s in the state directory %.200s: %s", what,
+                   name, s->dir, strerror(why));
+    return BRAMA_ERR_IO;
+}
+
 static void find_worker_user(struct brama__state *s)
 {
     s->uid = geteuid();
@@ -81,10 +90,10 @@ static enum brama_err make_folders(struct brama__state *s, struct brama_diag *di
     if (fchmod(s->dir_fd, s->as_root ? 0750 : 0700) != 0)
         return complain(diag, "can't protect", s->dir);
     if (!make_folder(s, BRAMA_STATE_WORKERS, s->uid, s->gid, 0700))
-        return complain(diag, "can't make the folder", BRAMA_STATE_WORKERS);
+        return complain_in(diag, s, "can't make", BRAMA_STATE_WORKERS);
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(ours); i++) {
         if (!make_folder(s, ours[i], 0, 0, 0700))
-            return complain(diag, "can't make the folder", ours[i]);
+            return complain_in(diag, s, "can't make", ours[i]);
     }
     return BRAMA_OK;
 }
@@ -131,7 +140,7 @@ static enum brama_err take_lock(struct brama__state *s, struct brama_diag *diag)
     char text[32] = "";
     s->lock_fd = open_lock(s, BRAMA_STATE_LOCK);
     if (s->lock_fd < 0)
-        return complain(diag, "can't open", BRAMA_STATE_LOCK);
+        return complain_in(diag, s, "can't open", BRAMA_STATE_LOCK);
     if (!try_lock(s->lock_fd, LOCK_EX)) {
         ssize_t n = pread(s->lock_fd, text, sizeof(text) - 1, 0);
         brama_str pid = brama_str_trim((brama_str){text, n > 0 ? (size_t)n : 0});
@@ -143,7 +152,7 @@ static enum brama_err take_lock(struct brama__state *s, struct brama_diag *diag)
     int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
     /* Cut behind it, not before it: on a full disk the file keeps its block. */
     if (pwrite(s->lock_fd, text, (size_t)n, 0) != n || ftruncate(s->lock_fd, n) != 0)
-        return complain(diag, "can't write", BRAMA_STATE_LOCK);
+        return complain_in(diag, s, "can't write", BRAMA_STATE_LOCK);
     return BRAMA_OK;
 }
 
@@ -191,7 +200,7 @@ enum brama_err brama__state_remake(struct brama__state *s, struct brama_diag *di
     struct brama__state made;
     enum brama_err err = brama__state_open(&made, brama_str_c(s->dir), diag);
     if (err == BRAMA_OK && !brama__state_take_nginx_lock(&made))
-        err = complain(diag, "can't take", BRAMA_STATE_NGINX_LOCK);
+        err = complain_in(diag, s, "can't take", BRAMA_STATE_NGINX_LOCK);
     if (err != BRAMA_OK) {
         brama__state_close(&made);
         return err;
