@@ -95,6 +95,10 @@ brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref)
     return (brama_str){(const char *)pack->base + pack->header->text.at + ref.at, ref.n};
 }
 
+#define TABLE_MAX ((size_t)1 << 30)
+#define INDEX_FIRST 256
+#define RECENT 64
+
 /* A text that was stored: its hash, to find it again. */
 struct stored {
     uint64_t hash;
@@ -112,11 +116,14 @@ struct brama_packer {
     } tables[BRAMA_PACK_TABLES_MAX];
     struct stored *index; /* open addressing, a power of two, at most half full */
     size_t index_size, index_used;
+    /* By address, what was stored just now: a rule names its host and its file again and again, and
+     * the index is too large for a processor's caches. */
+    struct {
+        const char *p;
+        struct brama_ref ref;
+    } recent[RECENT];
     enum brama_err err;
 };
-
-#define TABLE_MAX ((size_t)1 << 30)
-#define INDEX_FIRST 256
 
 enum brama_err brama_packer_new(struct brama_packer **out, const struct brama_alloc *alloc,
                                 enum brama_pack_kind kind)
@@ -190,10 +197,18 @@ static bool has_room(struct brama_packer *p)
     return p->err == BRAMA_OK;
 }
 
+static brama_str stored_at(const struct brama_packer *p, struct brama_ref ref)
+{
+    return (brama_str){p->text.p + ref.at, ref.n};
+}
+
 struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
 {
+    size_t slot = (uintptr_t)text.p / 16 % RECENT;
     if (text.n == 0 || p->err != BRAMA_OK || !has_room(p))
         return (struct brama_ref){0, 0};
+    if (p->recent[slot].p == text.p && brama_str_eq(stored_at(p, p->recent[slot].ref), text))
+        return p->recent[slot].ref;
     uint64_t hash = brama_str_table_hash(text);
     struct stored *s = place(p->index, p->index_size, &p->text, hash, text);
     if (!s->used) {
@@ -204,6 +219,8 @@ struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
         *s = (struct stored){hash, ref, true};
         p->index_used++;
     }
+    p->recent[slot].p = text.p;
+    p->recent[slot].ref = s->ref;
     return s->ref;
 }
 

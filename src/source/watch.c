@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SETTLE_MS 10
+#define SETTLE_MS 5
 #define LOOK_MS 1000
 #define TOUCHED_MAX 64 /* names; after more of them in one burst everything is looked at */
 
