@@ -143,13 +143,14 @@ static void call_location(struct brama_buf *out, const struct brama_nginx_option
                      tls ? "https" : "http");
     line(out, "proxy_http_version 1.1;");
     line(out, "proxy_set_header Host $brama_call_host;");
-    line(out, "proxy_set_header Connection close;");
+    line(out, "proxy_set_header Connection $brama_call_connection;");
     line(out, "proxy_set_header Accept-Encoding identity;");
     line(out, "proxy_buffering off;");
     line(out, "proxy_buffer_size 32k;");
     line(out, "proxy_buffers 8 32k;");
     line(out, "proxy_max_temp_file_size 0;");
-    line(out, "proxy_next_upstream error timeout;");
+    line(out, "# What may be asked once more is the module's to say.");
+    line(out, "proxy_next_upstream error timeout non_idempotent;");
     line(out, "proxy_intercept_errors off;");
     line(out, "proxy_redirect off;");
     line(out, "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate");

@@ -143,8 +143,9 @@ ngx_int_t brama_gw_access_handler(ngx_http_request_t *r)
         d.verdict = BRAMA_VERDICT_DENY;
     }
     if (d.verdict == BRAMA_VERDICT_CALL) {
-        if (brama_gw_call(r, ctx, &d.call, &slot->facts->facts))
-            return NGX_AGAIN; /* likewise, with the answer */
+        ngx_int_t rc = brama_gw_call(r, ctx, &d.call, &slot->facts->facts);
+        if (rc != NGX_ERROR)
+            return rc == NGX_OK ? brama_gw_access_handler(r) : rc; /* likewise, with the answer */
         d.verdict = BRAMA_VERDICT_DENY;
     }
     if (d.verdict == BRAMA_VERDICT_READ) {

@@ -41,7 +41,7 @@ void brama_gw_answer_watch(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
     u->reinit_request = reinit;
 }
 
-static bool framing_ok(const ngx_http_upstream_t *u)
+bool brama_gw_framing_ok(const ngx_http_upstream_t *u)
 {
     size_t lengths = 0;
     size_t codings = 0;
@@ -78,7 +78,7 @@ bool brama_gw_answer_ok(ngx_http_request_t *r, struct brama_gw_ctx *ctx)
 {
     ngx_http_upstream_t *u = r->upstream;
 
-    if (status_ok(u, ctx) && framing_ok(u))
+    if (status_ok(u, ctx) && brama_gw_framing_ok(u))
         return true;
     ctx->failure = BRAMA_GW_PROTOCOL_ERROR;
     r->http_version = ctx->http_version; /* nginx took "no HTTP" for the client's version, too */

@@ -90,7 +90,7 @@ struct brama_gw_ctx {
     struct brama_call_answer *answers; /* of all calls, BRAMA_CALLS_MAX places; the last may come */
     size_t answer_count;
     struct brama_gw_early *early; /* early.c: the body's beginning; NULL: nobody wanted it */
-    ngx_str_t host; /* Host to send, unless the decision names one */
+    ngx_str_t host;               /* Host to send, unless the decision names one */
     bool websocket;
     struct brama_gw_address *addresses;
     size_t address_count, address_next;
@@ -180,8 +180,10 @@ char *brama_gw_upstream_by(ngx_conf_t *cf, ngx_http_upstream_init_pt init);
 /* The last byte of the request's body was read: the route's timeout starts. */
 void brama_gw_body_done(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
 
-/* answer.c: take out what the workload says before its answer. From peer.init. */
+/* answer.c: take out what is said before an answer. From peer.init, one request at a time. */
 void brama_gw_answer_watch(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
+/* Is the head's framing read alike by everybody? */
+bool brama_gw_framing_ok(const ngx_http_upstream_t *u);
 /* May the workload's answer be passed on? If not, why is in ctx->failure. */
 bool brama_gw_answer_ok(ngx_http_request_t *r, struct brama_gw_ctx *ctx);
 

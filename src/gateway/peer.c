@@ -76,7 +76,8 @@ static ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
     /* After one stale connection the others are likely stale too: the next try opens a new one. */
     if (ctx->no_reuse || !is_repeatable(r))
         return NGX_OK;
-    ngx_connection_t *c = brama_pool_take(brama_gw_slot(r)->pool, &a->sa.any, a->len, pc->log);
+    struct brama_pool_end end = {.address = &a->sa.any, .len = a->len};
+    ngx_connection_t *c = brama_pool_take(brama_gw_slot(r)->pool, &end, pc->log);
     if (c == NULL)
         return NGX_OK;
     pc->connection = c;
@@ -134,8 +135,9 @@ static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     if (ctx->deadline.timer_set)
         ngx_del_timer(&ctx->deadline);
     /* Only after an answer that was read to its end, to a request that was sent to its end. */
+    struct brama_pool_end end = {.address = pc->sockaddr, .len = pc->socklen};
     if (u->keepalive && u->request_body_sent &&
-        brama_pool_give(brama_gw_slot(r)->pool, pc->connection, pc->sockaddr, pc->socklen))
+        brama_pool_give(brama_gw_slot(r)->pool, pc->connection, &end))
         pc->connection = NULL;
 }
 

@@ -1,4 +1,4 @@
-/* A table of addresses, each with a stack of idle connections; one queue over all, oldest last. */
+/* A table of ends, each with a stack of idle connections; one queue over all, oldest last. */
 #include "gateway/pool.h"
 
 #include <stdlib.h>
@@ -14,12 +14,15 @@ struct item {
     ngx_connection_t *connection;
 };
 
-/* One address that has idle connections. */
+/* One end that has idle connections. */
 struct host {
     ngx_queue_t bucket; /* in pool->buckets[], or in pool->free_hosts */
     ngx_queue_t stack;
     unsigned count;
     socklen_t len;
+    bool tls;
+    size_t name_n;
+    char name[BRAMA_POOL_NAME_MAX];
     union {
         struct sockaddr_in6 largest;
         u_char bytes[sizeof(struct sockaddr_in6)];
@@ -52,19 +55,32 @@ struct brama_pool *brama_pool_new(void)
     return pool;
 }
 
-static struct host *find_host(struct brama_pool *pool, const struct sockaddr *address,
-                              socklen_t len, ngx_queue_t **bucket)
+static uint32_t add_to_hash(uint32_t hash, const void *bytes, size_t n)
 {
-    const u_char *bytes = (const u_char *)address;
-    uint32_t hash = 2166136261u;
+    const u_char *p = bytes;
 
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ bytes[i]) * 16777619u;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ p[i]) * 16777619u;
+    return hash;
+}
+
+static bool is_host(const struct host *host, const struct brama_pool_end *end)
+{
+    return host->len == end->len && memcmp(host->address.bytes, end->address, end->len) == 0 &&
+           host->tls == end->tls && brama_str_eq((brama_str){host->name, host->name_n}, end->name);
+}
+
+static struct host *find_host(struct brama_pool *pool, const struct brama_pool_end *end,
+                              ngx_queue_t **bucket)
+{
+    uint32_t hash = add_to_hash(2166136261u, end->address, end->len);
+
+    hash = add_to_hash(hash ^ end->tls, end->name.p, end->name.n);
     *bucket = &pool->buckets[(hash ^ (hash >> 16)) & (BUCKETS - 1)];
     for (ngx_queue_t *q = ngx_queue_head(*bucket); q != ngx_queue_sentinel(*bucket);
          q = ngx_queue_next(q)) {
         struct host *host = ngx_queue_data(q, struct host, bucket);
-        if (host->len == len && memcmp(host->address.bytes, bytes, len) == 0)
+        if (is_host(host, end))
             return host;
     }
     return NULL;
@@ -89,6 +105,11 @@ static ngx_connection_t *unlink_item(struct brama_pool *pool, struct item *item)
 
 static void close_connection(ngx_connection_t *c)
 {
+    if (c->ssl != NULL) { /* nobody waits for goodbyes */
+        c->ssl->no_wait_shutdown = 1;
+        c->ssl->no_send_shutdown = 1;
+        (void)ngx_ssl_shutdown(c);
+    }
     ngx_destroy_pool(c->pool);
     ngx_close_connection(c);
 }
@@ -127,14 +148,14 @@ static void set_log(ngx_connection_t *c, ngx_log_t *log)
     c->pool->log = log;
 }
 
-ngx_connection_t *brama_pool_take(struct brama_pool *pool, const struct sockaddr *address,
-                                  socklen_t len, ngx_log_t *log)
+ngx_connection_t *brama_pool_take(struct brama_pool *pool, const struct brama_pool_end *end,
+                                  ngx_log_t *log)
 {
     ngx_queue_t *bucket;
     struct host *host;
 
     /* The host goes away with its last item, so it is looked up anew. */
-    while ((host = find_host(pool, address, len, &bucket)) != NULL) {
+    while ((host = find_host(pool, end, &bucket)) != NULL) {
         struct item *item = ngx_queue_data(ngx_queue_head(&host->stack), struct item, stack);
         ngx_connection_t *c = unlink_item(pool, item);
         if (!is_quiet(c)) {
@@ -152,19 +173,22 @@ ngx_connection_t *brama_pool_take(struct brama_pool *pool, const struct sockaddr
     return NULL;
 }
 
-static struct host *need_host(struct brama_pool *pool, const struct sockaddr *address,
-                              socklen_t len)
+static struct host *need_host(struct brama_pool *pool, const struct brama_pool_end *end)
 {
     ngx_queue_t *bucket;
-    struct host *host = find_host(pool, address, len, &bucket);
+    struct host *host = find_host(pool, end, &bucket);
 
     if (host != NULL)
         return host;
     ngx_queue_t *q = ngx_queue_head(&pool->free_hosts); /* as many as items: never empty here */
     ngx_queue_remove(q);
     host = ngx_queue_data(q, struct host, bucket);
-    memcpy(host->address.bytes, address, len);
-    host->len = len;
+    memcpy(host->address.bytes, end->address, end->len);
+    host->len = end->len;
+    host->tls = end->tls;
+    host->name_n = end->name.n;
+    if (end->name.n != 0)
+        memcpy(host->name, end->name.p, end->name.n);
     host->count = 0;
     ngx_queue_init(&host->stack);
     ngx_queue_insert_head(bucket, &host->bucket);
@@ -178,28 +202,28 @@ static void close_oldest(struct brama_pool *pool, ngx_queue_t *q, size_t offset)
     close_connection(unlink_item(pool, item));
 }
 
-static bool is_fit(ngx_connection_t *c, socklen_t len)
+static bool is_fit(ngx_connection_t *c, const struct brama_pool_end *end)
 {
-    return len <= sizeof(struct sockaddr_in6) && !c->read->eof && !c->read->error &&
-           !c->read->timedout && !c->write->error && !c->write->timedout && c->ssl == NULL &&
+    return end->len <= sizeof(struct sockaddr_in6) && end->name.n <= BRAMA_POOL_NAME_MAX &&
+           !c->read->eof && !c->read->error && !c->read->timedout && !c->write->error &&
+           !c->write->timedout && (c->ssl != NULL) == end->tls &&
            c->requests < BRAMA_POOL_REQUESTS_MAX && !ngx_terminate && !ngx_exiting &&
            ngx_handle_read_event(c->read, 0) == NGX_OK;
 }
 
-bool brama_pool_give(struct brama_pool *pool, ngx_connection_t *c, const struct sockaddr *address,
-                     socklen_t len)
+bool brama_pool_give(struct brama_pool *pool, ngx_connection_t *c, const struct brama_pool_end *end)
 {
     ngx_queue_t *bucket;
 
-    if (!is_fit(c, len))
+    if (!is_fit(c, end))
         return false;
     if (ngx_queue_empty(&pool->free))
         close_oldest(pool, ngx_queue_last(&pool->ages), offsetof(struct item, age));
-    struct host *host = find_host(pool, address, len, &bucket);
+    struct host *host = find_host(pool, end, &bucket);
     if (host != NULL && host->count >= BRAMA_POOL_MAX_EACH)
         close_oldest(pool, ngx_queue_last(&host->stack), offsetof(struct item, stack));
 
-    host = need_host(pool, address, len);
+    host = need_host(pool, end);
     ngx_queue_t *q = ngx_queue_head(&pool->free);
     ngx_queue_remove(q);
     struct item *item = ngx_queue_data(q, struct item, age);

@@ -335,9 +335,10 @@ static bool open_memory(struct brama_slot *slot)
     brama_buf_init(&slot->line, NULL, LINE_BYTES);
     brama_slot_random(slot, options.seed, sizeof(options.seed));
     slot->pool = brama_pool_new();
+    slot->call_pool = brama_pool_new();
     slot->park = brama_park_new(slot);
-    return slot->pool != NULL && slot->park != NULL && open_records(slot) &&
-           brama_memory_new(&slot->memory, &options) == BRAMA_OK;
+    return slot->pool != NULL && slot->call_pool != NULL && slot->park != NULL &&
+           open_records(slot) && brama_memory_new(&slot->memory, &options) == BRAMA_OK;
 }
 
 struct brama_slot *brama_slot_open(ngx_cycle_t *cycle, ngx_str_t state_dir, ngx_str_t mark)
@@ -375,6 +376,7 @@ void brama_slot_close(struct brama_slot *slot)
     brama_taken_unpin(slot->policy);
     brama_taken_unpin(slot->facts);
     brama_pool_free(slot->pool);
+    brama_pool_free(slot->call_pool);
     brama_park_free(slot->park);
     brama_recorder_close(slot->recorder);
     close_counts(slot);

@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "gateway/crowd.h"
 #include "gateway/shun.h"
 #include "policy/decide.h"
 #include "policy/pages.h"
@@ -51,6 +52,8 @@ struct brama_slot {
     struct brama_arena arena;           /* of the decision under way */
     struct brama_buf line;              /* of the log line under way */
     struct brama_pool *pool;            /* idle connections to workloads */
+    struct brama_pool *call_pool;       /* to whoever is asked */
+    struct brama_crowd crowd;           /* requests that wait for whoever is asked */
     struct brama_shun shun;             /* addresses of workloads that are down */
     struct brama_counts *counts;        /* NULL: no room for them */
     int counts_fd;

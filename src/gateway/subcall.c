@@ -1,5 +1,6 @@
 #include "gateway/subcall.h"
 
+#include "gateway/pool.h"
 #include "gateway/slot.h"
 
 #define BODY_FIRST 4096 /* bytes; doubled as an answer grows */
@@ -10,6 +11,12 @@ struct brama_gw_call {
     struct brama_gw_address *addresses;
     size_t address_count, address_next;
     ngx_str_t host, name, target;
+    struct brama_slot *slot;
+    uint64_t whom;    /* for slot->crowd */
+    bool waits;       /* counted there */
+    bool tls, signer; /* what kind of an end it is */
+    bool repeatable;  /* and so on a kept connection, which may be stale */
+    bool was_stale;   /* one was: the next try opens a new one */
     ngx_msec_t timeout_ms;
     size_t answer_max;
     ngx_event_t deadline;
@@ -34,6 +41,13 @@ static struct brama_gw_call *call_of(ngx_http_request_t *sr)
     struct brama_gw_ctx *ctx = brama_gw_ctx(sr);
 
     return ctx != NULL && ctx->calling != NULL && ctx->calling->sr == sr ? ctx->calling : NULL;
+}
+
+static void end_wait(struct brama_gw_call *call)
+{
+    if (call->waits)
+        brama_crowd_leave(&call->slot->crowd, call->whom);
+    call->waits = false;
 }
 
 /* The answer's bytes, as far as they fit. */
@@ -94,6 +108,7 @@ static void on_request_end(void *data)
 {
     struct brama_gw_call *call = data;
 
+    end_wait(call);
     if (call->deadline.timer_set)
         ngx_del_timer(&call->deadline);
 }
@@ -148,6 +163,7 @@ static ngx_int_t on_end(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     if (call->over)
         return NGX_OK;
     call->over = true;
+    end_wait(call);
     if (call->deadline.timer_set)
         ngx_del_timer(&call->deadline);
     /* An error that isn't the client's is the other side's: what it said can't be read. */
@@ -298,20 +314,10 @@ static bool signer_address(ngx_http_request_t *r, struct brama_gw_call *c)
     return true;
 }
 
-bool brama_gw_call(ngx_http_request_t *r, struct brama_gw_ctx *ctx, const struct brama_call *call,
-                   const struct brama_facts *facts)
+/* Everything of the call is copied, but for the body that early.c keeps. */
+static bool take_call(ngx_http_request_t *r, struct brama_gw_call *c, const struct brama_call *call,
+                      const struct brama_facts *facts)
 {
-    struct brama_gw_call *c = ngx_pcalloc(r->pool, sizeof(*c));
-    ngx_pool_cleanup_t *end = c != NULL ? ngx_pool_cleanup_add(r->pool, 0) : NULL;
-    brama_str key = brama_gw_copy(r->pool, call->key);
-
-    if (end == NULL || key.n == 0 || (call->upstream == NULL && !call->signer) ||
-        !brama_gw_may_call(ctx))
-        return false;
-    if (ctx->answers == NULL)
-        ctx->answers = ngx_pcalloc(r->pool, BRAMA_CALLS_MAX * sizeof(*ctx->answers));
-    if (ctx->answers == NULL)
-        return false;
     if (call->signer
             ? !signer_address(r, c)
             : !brama_gw_addresses(r, facts, call->upstream, &c->addresses, &c->address_count))
@@ -321,18 +327,56 @@ bool brama_gw_call(ngx_http_request_t *r, struct brama_gw_ctx *ctx, const struct
     c->target = brama_gw_ngx(brama_gw_copy(r->pool, call->target));
     c->timeout_ms = call->timeout_ms;
     c->answer_max = call->answer_max;
+    c->slot = brama_gw_slot(r);
+    c->whom = call->signer ? 0 : call->upstream->id;
+    c->tls = call->tls;
+    c->signer = call->signer;
+    c->repeatable = call->repeatable;
     c->deadline.handler = on_deadline;
     c->deadline.data = c;
     c->deadline.log = r->connection->log;
+    return c->host.len != 0 && c->target.len != 0;
+}
+
+ngx_int_t brama_gw_call(ngx_http_request_t *r, struct brama_gw_ctx *ctx,
+                        const struct brama_call *call, const struct brama_facts *facts)
+{
+    struct brama_gw_call *c = ngx_pcalloc(r->pool, sizeof(*c));
+    ngx_pool_cleanup_t *end = c != NULL ? ngx_pool_cleanup_add(r->pool, 0) : NULL;
+    brama_str key = brama_gw_copy(r->pool, call->key);
+
+    if (end == NULL || key.n == 0 || (call->upstream == NULL && !call->signer) ||
+        !brama_gw_may_call(ctx) || !take_call(r, c, call, facts))
+        return NGX_ERROR;
+    if (ctx->answers == NULL)
+        ctx->answers = ngx_pcalloc(r->pool, BRAMA_CALLS_MAX * sizeof(*ctx->answers));
+    if (ctx->answers == NULL)
+        return NGX_ERROR;
     c->answer = &ctx->answers[ctx->answer_count++];
     *c->answer = (struct brama_call_answer){.key = key};
+    if (!brama_crowd_enter(&c->slot->crowd, c->whom)) {
+        c->answer->end = BRAMA_CALL_BUSY;
+        return NGX_OK;
+    }
+    c->waits = true;
     end->handler = on_request_end;
     end->data = c;
     ctx->calling = c;
-    if (c->host.len != 0 && c->target.len != 0 && start(r, ctx, call))
-        return true;
+    if (start(r, ctx, call))
+        return NGX_AGAIN;
+    end_wait(c);
     c->over = true;
-    return false;
+    return NGX_ERROR;
+}
+
+/* Who is at the other end of its connection. */
+static struct brama_pool_end end_of(const struct brama_gw_call *call,
+                                    const ngx_peer_connection_t *pc)
+{
+    return (struct brama_pool_end){.address = pc->sockaddr,
+                                   .len = pc->socklen,
+                                   .tls = call->tls,
+                                   .name = brama_gw_str(call->name)};
 }
 
 static ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
@@ -345,21 +389,51 @@ static ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
     pc->name = &a->name;
     pc->cached = 0;
     pc->connection = NULL;
-    return NGX_OK;
+    if (!call->repeatable || call->was_stale)
+        return NGX_OK;
+    struct brama_pool_end end = end_of(call, pc);
+    ngx_connection_t *c = brama_pool_take(call->slot->call_pool, &end, pc->log);
+    if (c == NULL)
+        return NGX_OK;
+    pc->connection = c;
+    pc->cached = 1;
+    return NGX_DONE;
 }
 
-/* Only what was never sent is tried elsewhere. */
+/* Only after one whole answer that everybody reads alike, to a request that was sent to its end: a
+ * rest of it, or an interim answer, would be the next one's. */
+static bool may_keep(const struct brama_gw_call *call)
+{
+    const ngx_http_upstream_t *u = call->sr->upstream;
+
+    return call->repeatable && u->keepalive && u->request_body_sent &&
+           u->headers_in.status_n >= NGX_HTTP_OK && brama_gw_framing_ok(u) && !call->signer &&
+           !call->too_big && !call->failed && !call->timed_out;
+}
+
+/* Only what was never sent is tried elsewhere; what went into a kept connection that was closed is
+ * asked once more, on a new one, if no byte of an answer came. */
 static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 {
     struct brama_gw_call *call = data;
+    const ngx_http_upstream_t *u = call->sr->upstream;
 
     if (pc->tries != 0)
         pc->tries--;
-    if ((state & NGX_PEER_FAILED) == 0)
+    if ((state & NGX_PEER_FAILED) == 0) {
+        struct brama_pool_end end = end_of(call, pc);
+        if (pc->connection != NULL && may_keep(call) &&
+            brama_pool_give(call->slot->call_pool, pc->connection, &end))
+            pc->connection = NULL;
         return;
-    call->address_next = (call->address_next + 1) % call->address_count;
-    if (call->sr->upstream->request_sent)
+    }
+    call->was_stale = true;
+    if (!pc->cached)
+        call->address_next = (call->address_next + 1) % call->address_count;
+    if (u->request_sent)
         pc->tries = 0;
+    if (u->buffer.start != NULL && u->buffer.last != u->buffer.start)
+        pc->cached = 0; /* where it is set, nginx gives one more try */
 }
 
 static ngx_int_t init_peer(ngx_http_request_t *sr, ngx_http_upstream_srv_conf_t *us)
@@ -382,6 +456,7 @@ static ngx_int_t init_peer(ngx_http_request_t *sr, ngx_http_upstream_srv_conf_t 
     u->peer.tries = call->address_count;
     u->peer.set_session = NULL;
     u->peer.save_session = NULL;
+    brama_gw_answer_watch(sr, brama_gw_ctx(sr));
     return NGX_OK;
 }
 
@@ -408,6 +483,8 @@ ngx_int_t brama_gw_call_variable(ngx_http_request_t *r, ngx_http_variable_value_
     if (call == NULL)
         return NGX_OK;
     ngx_str_t s = data == 0 ? call->host : data == 1 ? call->name : call->target;
+    if (data == 3)
+        s = call->repeatable ? (ngx_str_t)ngx_null_string : (ngx_str_t)ngx_string("close");
     v->len = (unsigned)(s.len & 0x0fffffff);
     v->data = s.data;
     v->valid = 1;

@@ -79,6 +79,7 @@ ngx_int_t brama_gw_variables(ngx_conf_t *cf)
         {ngx_string("brama_call_host"), brama_gw_call_variable, 0},
         {ngx_string("brama_call_name"), brama_gw_call_variable, 1},
         {ngx_string("brama_call_target"), brama_gw_call_variable, 2},
+        {ngx_string("brama_call_connection"), brama_gw_call_variable, 3},
     };
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
         ngx_str_t name = rows[i].name;

@@ -86,7 +86,9 @@ struct brama_call {
     const struct brama_f_upstream *upstream; /* in facts; NULL: no address is known */
     uint32_t timeout_ms;                     /* for all of it */
     size_t answer_max;                       /* bytes of the answer's body */
-    brama_str key; /* all of the above that is sent, and to whom: the answer is for this alone */
+    bool
+        repeatable; /* asked a second time it is the same question: where nothing came, it may be */
+    brama_str key;  /* all of the above that is sent, and to whom: the answer is for this alone */
 };
 
 enum brama_call_end {

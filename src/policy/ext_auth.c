@@ -167,6 +167,18 @@ static bool add_body(struct brama__case *c, struct brama_call *call,
                               larger ? BRAMA_STR("true") : BRAMA_STR("false"));
 }
 
+/* RFC 9110 section 9.2.2, as far as rules name methods. */
+static bool is_idempotent(brama_str method)
+{
+    static const brama_str names[] = {BRAMA_LIT("GET"), BRAMA_LIT("HEAD"), BRAMA_LIT("OPTIONS"),
+                                      BRAMA_LIT("PUT"), BRAMA_LIT("DELETE")};
+
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(names); i++)
+        if (brama_str_eq(names[i], method))
+            return true;
+    return false;
+}
+
 static const struct brama_call_answer *ask(struct brama__case *c,
                                            const struct brama_p_authorizer *a)
 {
@@ -186,6 +198,7 @@ static const struct brama_call_answer *ask(struct brama__case *c,
                            c->path.has_query ? "?" : "", BRAMA_FMT(c->path.query));
     call.timeout_ms =
         a->timeout_ms != 0 && a->timeout_ms < TIMEOUT_MAX_MS ? a->timeout_ms : TIMEOUT_MAX_MS;
+    call.repeatable = is_idempotent(call.method);
     return brama__ask(c, &call, 0);
 }
 

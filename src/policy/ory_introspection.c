@@ -269,6 +269,7 @@ introspect(struct brama__case *c, const struct brama_p_oauth2 *row, brama_str to
         !add_headers(c, &call, row, bearer))
         return NULL;
     call.target = brama_arena_copy(c->arena, brama_pack_text(c->policy, row->path));
+    call.repeatable = true; /* a question, though it is a POST */
     call.body = form_of(c, row, token);
     if (call.body.n == 0) {
         refuse(c, BRAMA_REASON_INTERNAL, 0);

@@ -138,6 +138,8 @@ static void read_answer(struct run *run, brama_str text)
     }
     a->headers = headers;
     a->body = text;
+    if (a->end == BRAMA_CALL_ANSWERED && a->status < 100)
+        a->status = 200; /* what answers has one */
     if (a->end != BRAMA_CALL_ANSWERED)
         a->body = (brama_str){NULL, a->header_count = 0};
 }
