@@ -305,6 +305,22 @@ static void only_what_is_named_is_looked_at(void **state)
     tear_down(&p);
 }
 
+/* Its time can't tell a second change from the first one. */
+static void what_changed_a_moment_ago_is_looked_at_though_another_is_named(void **state)
+{
+    (void)state;
+    static const struct brama_touched b = {0, BRAMA_LIT("b.yaml")};
+    struct place p;
+    set_up(&p);
+    put(&p, "a.yaml", RULE("a", "/1"));
+    put(&p, "b.yaml", RULE("b", "/b"));
+    struct brama__round *round = read_round(&p, NULL);
+    put(&p, "a.yaml", RULE("a", "/2"));
+    compare(&p, &round, read_touched(&p, round, &b, 1), "an edit within the tick of the clock");
+    brama__round_free(round);
+    tear_down(&p);
+}
+
 static const struct brama__sheet *sheet_of(const struct brama__round *r, const struct place *p,
                                            const char *name)
 {
@@ -415,6 +431,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_moves_with_its_lines),
         cmocka_unit_test(a_reading_by_names_is_as_a_fresh_one),
         cmocka_unit_test(only_what_is_named_is_looked_at),
+        cmocka_unit_test(what_changed_a_moment_ago_is_looked_at_though_another_is_named),
         cmocka_unit_test(what_did_not_change_is_not_parsed_again),
         cmocka_unit_test(an_edit_of_the_same_size_at_the_same_time_is_seen),
         cmocka_unit_test(a_settled_file_is_not_read_again),
