@@ -56,6 +56,25 @@ static void numbers_are_decimal_and_nothing_else(void **state)
     }
 }
 
+static void numbers_are_written_in_decimal(void **state)
+{
+    (void)state;
+    char digits[20];
+    EXPECT_STR("nothing", brama_str_of_u64(digits, 0), BRAMA_STR("0"));
+    EXPECT_STR("some digits", brama_str_of_u64(digits, 1050), BRAMA_STR("1050"));
+    EXPECT_STR("as many as there are", brama_str_of_u64(digits, UINT64_MAX),
+               BRAMA_STR("18446744073709551615"));
+}
+
+static void a_hash_of_parts_is_that_of_the_whole(void **state)
+{
+    (void)state;
+    uint64_t hash = brama_str_hash_on(brama_str_hash(BRAMA_STR("shop/")), BRAMA_STR("app:80"));
+    EXPECT("in two parts", hash == brama_str_hash(BRAMA_STR("shop/app:80")));
+    EXPECT("as published: FNV-1a of \"a\"",
+           brama_str_hash(BRAMA_STR("a")) == UINT64_C(0xaf63dc4c8601ec8c));
+}
+
 static void utf8_is_told_from_what_only_looks_like_it(void **state)
 {
     (void)state;
@@ -108,6 +127,20 @@ static void an_arena_ends_where_it_was_told_to(void **state)
     brama_arena_deinit(&a);
 }
 
+static void parts_are_joined(void **state)
+{
+    (void)state;
+    struct brama_arena a;
+    brama_arena_init(&a, NULL, 8192);
+    brama_str out = BRAMA_JOIN(&a, BRAMA_STR("ns"), BRAMA_NIL, BRAMA_STR("/"), BRAMA_STR("name"));
+    EXPECT_STR("one behind the other", out, BRAMA_STR("ns/name"));
+    EXPECT("with a NUL behind", out.p[out.n] == '\0');
+    EXPECT("nothing is the empty text", BRAMA_JOIN(&a, BRAMA_NIL).p != NULL);
+    EXPECT("more than can be", BRAMA_JOIN(&a, out, (brama_str){out.p, SIZE_MAX}).p == NULL);
+    EXPECT("and the arena knows", brama_arena_failed(&a));
+    brama_arena_deinit(&a);
+}
+
 static void a_buffer_keeps_its_first_error(void **state)
 {
     (void)state;
@@ -156,6 +189,11 @@ static void a_map_keeps_the_first_value_of_a_key(void **state)
         EXPECT("the first value stays", *brama_map_put(&map, key, 7777) == i);
     }
     EXPECT("a thousand and no more", map.count == 1000);
+    size_t size = map.size;
+    EXPECT("room that is there", brama_map_reserve(&map, map.count) && map.size == size);
+    EXPECT("room for more", brama_map_reserve(&map, 5000) && map.size > 10000);
+    EXPECT("keeps what was in", *brama_map_get(&map, BRAMA_STR("key 7")) == 7);
+    EXPECT("no room", !brama_map_reserve(&map, SIZE_MAX / 2));
     EXPECT("a stranger isn't found", brama_map_get(&map, BRAMA_STR("key 1000")) == NULL);
     brama_arena_deinit(&a);
 }
@@ -165,6 +203,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_are_cut_at_separators),
         cmocka_unit_test(numbers_are_decimal_and_nothing_else),
+        cmocka_unit_test(numbers_are_written_in_decimal),
+        cmocka_unit_test(a_hash_of_parts_is_that_of_the_whole),
+        cmocka_unit_test(parts_are_joined),
         cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
         cmocka_unit_test(comparisons_mean_what_they_say),
         cmocka_unit_test(an_arena_ends_where_it_was_told_to),

@@ -194,6 +194,39 @@ static void members_are_found_by_name(void **state)
     brama_arena_deinit(&arena);
 }
 
+static void a_hash_tells_trees_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"{\"a\":1,\"b\":[true,null]}", " { \"a\" : 1, \"b\" : [ true, null ] } ", true},
+        {"{\"a\":1}", "{\"a\":2}", false},
+        {"{\"a\":1}", "{\"b\":1}", false},
+        {"{\"a\":1}", "{\"a\":\"1\"}", false},
+        {"{\"a\":1.5}", "{\"a\":1.25}", false},
+        {"{\"a\":\"bc\"}", "{\"ab\":\"c\"}", false},
+        {"[[1],2]", "[[1,2]]", false},
+        {"[1,2]", "[2,1]", false},
+        {"[]", "{}", false},
+        {"[true]", "[false]", false},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct brama_arena arena;
+        struct brama_node *a, *b;
+        brama_arena_init(&arena, NULL, 1 << 16);
+        assert_int_equal(
+            brama_json_parse(&a, &arena, brama_str_c(rows[i].a), &brama_json_limits_token, NULL),
+            BRAMA_OK);
+        assert_int_equal(
+            brama_json_parse(&b, &arena, brama_str_c(rows[i].b), &brama_json_limits_token, NULL),
+            BRAMA_OK);
+        EXPECT(rows[i].b, (brama_node_hash(a) == brama_node_hash(b)) == rows[i].same);
+        brama_arena_deinit(&arena);
+    }
+}
+
 static void strings_are_written_as_utf8(void **state)
 {
     (void)state;
@@ -329,6 +362,7 @@ int main(void)
         cmocka_unit_test(json_ends_at_its_limits),
         cmocka_unit_test(json_errors_say_where_but_quote_nothing),
         cmocka_unit_test(members_are_found_by_name),
+        cmocka_unit_test(a_hash_tells_trees_apart),
         cmocka_unit_test(strings_are_written_as_utf8),
         cmocka_unit_test(maps_and_lists_are_written_with_and_without_lines),
         cmocka_unit_test(a_writer_used_wrongly_says_so),
