@@ -1,6 +1,7 @@
 #include "agent/listen.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,17 +23,22 @@ static bool split(brama_str address, char *host, size_t host_size, char *port, s
     return true;
 }
 
-static int open_at(const struct addrinfo *a)
+static int open_at(const struct addrinfo *a, bool beside)
 {
-    static const int on = 1;
+    static const int on = 1, off = 0;
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (a->ai_family == AF_INET6) /* as nginx would open it */
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+    if (beside)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) {
+        if (beside)
+            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
         return fd;
+    }
     int why = errno;
     close(fd);
     errno = why;
@@ -69,11 +75,29 @@ static size_t find(const struct brama__listen *had, const struct addrinfo *a, bo
     return i;
 }
 
+/* 0.0.0.0 beside 127.0.0.1, or the other way round: Linux lets both listen at one port if both say
+ * so when the second one is bound. */
+static int open_beside(const struct brama__listen *had, const struct addrinfo *a)
+{
+    static const int on = 1, off = 0;
+    for (size_t i = 0; i < had->count; i++)
+        setsockopt(had->fd[i], SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    int fd = open_at(a, true);
+    int why = errno;
+    for (size_t i = 0; i < had->count; i++)
+        setsockopt(had->fd[i], SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+    errno = why;
+    return fd;
+}
+
 static int take_or_open(struct brama__listen *had, const struct addrinfo *a)
 {
     size_t at = find(had, a, false);
-    if (at == had->count)
-        return open_at(a);
+    if (at == had->count) {
+        int fresh = open_at(a, false);
+        bool in_the_way = fresh < 0 && errno == EADDRINUSE && find(had, a, true) < had->count;
+        return in_the_way ? open_beside(had, a) : fresh;
+    }
     int fd = had->fd[at];
     had->fd[at] = had->fd[--had->count];
     return fd;
@@ -105,6 +129,13 @@ enum brama_err brama__listen_add(struct brama__listen *l, struct brama__listen *
     brama_diag_set(diag, (struct brama_where){0}, "can't listen on %.*s: %s", BRAMA_FMT(address),
                    why);
     return in_the_way ? BRAMA_ERR_EXISTS : BRAMA_ERR_UNAVAILABLE;
+}
+
+void brama__listen_turn_away(const struct brama__listen *l)
+{
+    static const int nowhere = INT_MAX;
+    for (size_t i = 0; i < l->count; i++)
+        (void)setsockopt(l->fd[i], SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere));
 }
 
 void brama__listen_close(struct brama__listen *l)

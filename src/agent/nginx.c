@@ -23,6 +23,7 @@
 #define KILL_AFTER_MS 5000
 #define LOG_TAIL_BYTES 2000
 #define USELESS_TICKS 2
+#define QUEUE_MS 300
 #define SLOW_MS 10000 /* until it is said that workers don't serve yet */
 
 static void start_again(uv_timer_t *timer);
@@ -89,8 +90,8 @@ static void drain_old(struct brama__nginx *n)
                    (long)n->old.master[i].pid);
 }
 
-/* A socket for each address, from had where it has one. An old nginx that has an address in another
- * form (0.0.0.0 for 127.0.0.1), or that gave us nothing, has to let go of it first. */
+/* A socket for each address, from had where it has one. An old nginx that gave us nothing has to
+ * let go of its own first. */
 static enum brama_err open_sockets(struct brama__nginx *n, struct brama__listen *had,
                                    struct brama_diag *diag)
 {
@@ -146,33 +147,13 @@ enum brama_err brama__nginx_prepare(struct brama__nginx *n, struct brama_diag *d
     enum brama_err err = brama__call_ca_write(n->call_ca, n->options->inputs.ca_file, diag);
     if (err == BRAMA_OK && (!n->adopted || had.count != 0))
         err = open_sockets(n, &had, diag);
-    brama__listen_close(&had);
-    if (err != BRAMA_OK)
+    brama__listen_close(&n->leaving);
+    n->leaving = had;
+    if (err != BRAMA_OK) {
+        brama__listen_close(&n->leaving);
         brama__listen_close(&n->listen);
-    return n->adopted ? BRAMA_OK : err; /* an adopted one serves without our having them, too */
-}
-
-/* What it said since this start: the last lines. */
-static void read_log_tail(const struct brama__nginx *n, char *out, size_t size)
-{
-    struct stat st;
-    int fd = openat(n->state->dir_fd, BRAMA_STATE_ERROR_LOG, O_RDONLY | O_CLOEXEC);
-    ssize_t got = 0;
-    if (fd >= 0 && fstat(fd, &st) == 0) {
-        long at = n->log_at;
-        if (st.st_size - at > (long)size - 1)
-            at = st.st_size - (long)size + 1;
-        got = pread(fd, out, size - 1, at);
     }
-    if (fd >= 0)
-        close(fd);
-    out[got > 0 ? got : 0] = '\0';
-}
-
-static long log_size(const struct brama__nginx *n)
-{
-    struct stat st;
-    return fstatat(n->state->dir_fd, BRAMA_STATE_ERROR_LOG, &st, 0) == 0 ? (long)st.st_size : 0;
+    return n->adopted ? BRAMA_OK : err; /* an adopted one serves without our having them, too */
 }
 
 /* Ours has ended; the end is when the old ones have, too. */
@@ -209,7 +190,7 @@ static void on_end(struct brama__nginx *n, bool was_ours)
         return;
     }
     if (!n->served && was_ours) {
-        read_log_tail(n, tail, sizeof(tail));
+        brama__nginx_log_tail(n->state->dir_fd, n->log_at, tail, sizeof(tail));
         n->events.failed(n->events.ctx, tail[0] != '\0' ? tail : "nginx ended without a word");
         return;
     }
@@ -221,7 +202,7 @@ static void on_end(struct brama__nginx *n, bool was_ours)
     else
         brama__say("%s; started again in %u s", what, again_s);
     if (!n->serves && !n->ended_by_us) {
-        read_log_tail(n, tail, sizeof(tail));
+        brama__nginx_log_tail(n->state->dir_fd, n->log_at, tail, sizeof(tail));
         brama__say_lines(brama_str_c(tail));
     }
     uv_timer_start(&n->timer, start_again, again_s * 1000, 0);
@@ -326,6 +307,14 @@ void brama__nginx_look_after(struct brama__nginx *n)
         look_at_workers(n);
 }
 
+/* Who stood in the queue of a socket that we don't go on with has been accepted by now. */
+static void drain_after_queue(uv_timer_t *timer)
+{
+    struct brama__nginx *n = timer->data;
+    drain_old(n);
+    brama__listen_close(&n->leaving);
+}
+
 /* Serving: the workers are there and have taken what is published. */
 static void look(uv_timer_t *timer)
 {
@@ -343,7 +332,12 @@ static void look(uv_timer_t *timer)
     n->served = n->serves = true;
     n->since_ms = uv_now(n->loop);
     brama__say_over(&n->dying, "nginx's workers live again");
-    drain_old(n);
+    if (n->leaving.count == 0) {
+        drain_old(n);
+    } else {
+        brama__listen_turn_away(&n->leaving);
+        uv_timer_start(timer, drain_after_queue, QUEUE_MS, 0);
+    }
     brama__step();
     write_pid(n);
     n->events.serving(n->events.ctx, n->adopted);
@@ -359,7 +353,7 @@ enum brama_err brama__nginx_start(struct brama__nginx *n, struct brama_diag *dia
                                            .ended = on_child_end,
                                            .ctx = n};
     n->serves = n->ended_by_us = false;
-    n->log_at = log_size(n);
+    n->log_at = brama__nginx_log_size(n->state->dir_fd);
     brama__nginx_deaths_forget(&n->deaths, n->log_at);
     if (n->adopted) {
         uv_timer_start(&n->timer, look, 0, LOOK_MS);
@@ -459,6 +453,7 @@ static void end_now(uv_timer_t *timer)
 
 void brama__nginx_stop(struct brama__nginx *n, bool at_once)
 {
+    brama__listen_close(&n->leaving);
     brama__listen_close(&n->listen); /* or connects would wait in a queue that nobody serves */
     bool watched = n->child != NULL || n->adopted;
     if (!n->stopping)
@@ -485,6 +480,7 @@ void brama__nginx_close(struct brama__nginx *n)
     if (n->adopted)
         close(n->ours.pidfd);
     brama_orphans_close(&n->old);
+    brama__listen_close(&n->leaving);
     brama__listen_close(&n->listen);
     brama_buf_deinit(&n->conf);
 }

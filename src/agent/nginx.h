@@ -35,8 +35,9 @@ struct brama__nginx {
     char program[PATH_MAX], module[PATH_MAX], call_ca[PATH_MAX], mark[BRAMA_MARK_BYTES + 1];
     struct brama_buf conf;
     struct brama__listen listen;
-    struct brama_orphans old; /* drained once ours serves */
-    struct brama_orphan ours; /* the one that was taken over, while adopted */
+    struct brama__listen leaving; /* of the old ones, at no address of ours */
+    struct brama_orphans old;     /* drained once ours serves */
+    struct brama_orphan ours;     /* the one that was taken over, while adopted */
     struct brama__nginx_children children;
     struct brama__nginx_child *child; /* that is ours now; NULL: none */
     struct brama__nginx_deaths deaths;
@@ -44,7 +45,7 @@ struct brama__nginx {
     uv_poll_t pidfd;  /* of a master that isn't our child */
     uv_timer_t timer; /* looks whether it serves, starts it again, or ends it */
     pid_t pid;        /* 0: none runs */
-    long log_at;      /* of error.log, before this start */
+    off_t log_at;     /* of error.log, before this start */
     uint64_t since_ms, stop_ms;
     unsigned failures, drain_s, workers, useless_ticks;
     bool adopted, served, stopping, pidfd_open;

@@ -1,8 +1,11 @@
 #include "agent/nginx_deaths.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "policy/pages.h"
 
 #define READ_BYTES 65536
 #define MANY 8
@@ -113,4 +116,25 @@ bool brama__nginx_deaths_judge(struct brama__nginx_deaths *d, unsigned serving, 
 void brama__nginx_deaths_forget(struct brama__nginx_deaths *d, off_t at)
 {
     *d = (struct brama__nginx_deaths){.at = at};
+}
+
+off_t brama__nginx_log_size(int state_fd)
+{
+    struct stat st;
+    return fstatat(state_fd, BRAMA_STATE_ERROR_LOG, &st, 0) == 0 ? st.st_size : 0;
+}
+
+void brama__nginx_log_tail(int state_fd, off_t since, char *out, size_t size)
+{
+    struct stat st;
+    int fd = openat(state_fd, BRAMA_STATE_ERROR_LOG, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 0;
+    if (fd >= 0 && fstat(fd, &st) == 0) {
+        if (st.st_size - since > (off_t)size - 1)
+            since = st.st_size - (off_t)size + 1;
+        got = pread(fd, out, size - 1, since);
+    }
+    if (fd >= 0)
+        close(fd);
+    out[got > 0 ? got : 0] = '\0';
 }

@@ -32,4 +32,8 @@ bool brama__nginx_deaths_judge(struct brama__nginx_deaths *d, unsigned serving, 
 /* Another master is started: what the log says from here is about that one. */
 void brama__nginx_deaths_forget(struct brama__nginx_deaths *d, off_t at);
 
+/* The error log in that state directory: how long it is, and the last of what was said since. */
+off_t brama__nginx_log_size(int state_fd);
+void brama__nginx_log_tail(int state_fd, off_t since, char *out, size_t size);
+
 #endif

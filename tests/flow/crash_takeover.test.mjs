@@ -8,7 +8,7 @@ import { clients } from './lib/clients.mjs';
 import { curl } from './lib/curl.mjs';
 import { expectExchange } from './lib/expect.mjs';
 import { gateway, verb } from './lib/gateway.mjs';
-import { buildDir, freePort, sleep, temporary, until } from './lib/place.mjs';
+import { buildDir, sleep, temporary, until } from './lib/place.mjs';
 import { alive, childrenOf, run, start } from './lib/process.mjs';
 import { apiRule } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
@@ -181,14 +181,28 @@ test('an nginx that does not start: 69, and that of the earlier run serves on', 
   assert.equal(nginxOf(gw), master);
 });
 
-test('an address in another form has to wait until the old nginx lets go of it', async () => {
-  const g = await open();
-  const master = nginxOf(g);
-  await kill(g);
-  gw = await gateway({ services: { 'httpbin.shop': upstream.port }, state: g.state, rules: g.rules, ports: { ...g, adminPort: await freePort() }, address: '0.0.0.0' });
-  assert.ok(!alive(master));
-  await passes(gw);
-});
+for (const [from, to] of [['127.0.0.1', '0.0.0.0'], ['0.0.0.0', '127.0.0.1']]) {
+  test(`killed under load, then ${to} instead of ${from}: both listen until the old nginx has let go`, async () => {
+    const g = await open({ address: from });
+    const master = nginxOf(g);
+    load(g);
+    const finish = await held(g);
+    await kill(g);
+    await enough(20);
+    await next(g, { address: to });
+    await until('the old one to be told', () => gw.process.err.includes(`the nginx before it, process ${master}, answers what it has`));
+    await enough(traffic.sent.length + 100);
+    assert.ok(alive(master), 'a request is under way');
+    assert.equal((await finish()).text, 'at last');
+    await until('the old one to be gone', () => !alive(master));
+    await enough(traffic.sent.length + 50);
+    await traffic.end();
+    traffic.verdict(upstream);
+    await passes(gw);
+    const listening = readFileSync('/proc/net/tcp', 'utf8').split('\n').filter((line) => line.includes(`:${gw.port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A`));
+    assert.deepEqual(listening.map((line) => line.trim().split(/\s+/)[1].split(':')[0]), [to === '0.0.0.0' ? '00000000' : '0100007F']);
+  });
+}
 
 test('agent and master are killed: the next agent starts while their workers still drain', async () => {
   const g = await open();
