@@ -49,6 +49,7 @@ test('no file is left for another worker: nginx gives up, brama does not, and wh
   await enough(20);
   assert.equal((await run('prlimit', ['--pid', String(master), '--nofile=5:5'])).code, 0);
   process.kill(p.workers()[0], 'SIGKILL');
+  await until('readyz to say no', async () => /^1 of 2 workers$/m.test((await p.gw.ask('/readyz')).text));
   await until('the agent to say it', () => p.said(/nginx's workers can't live: .*respawn/).length > 0);
   await until('another nginx', () => !alive(master));
   await p.gw.ready();

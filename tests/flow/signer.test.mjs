@@ -6,6 +6,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { curl } from './lib/curl.mjs';
 import { expectExchange, recorded } from './lib/expect.mjs';
 import { gateway, verb } from './lib/gateway.mjs';
 import { sleep, until } from './lib/place.mjs';
@@ -223,4 +224,28 @@ test('the own key is made once and never written over', async () => {
   writeFileSync(file, text);
   await sleep(1100);
   assert.equal(decodeProtectedHeader(await signed()).kid, kid, 'and read again when it changes');
+});
+
+test('the state directory is removed: another signer is told what may be signed, and signs', async () => {
+  await open();
+  await signed();
+  const before = await only();
+  for (let gone = false; !gone; ) {
+    try {
+      rmSync(gw.state, { recursive: true });
+      gone = true;
+    } catch (error) {
+      assert.equal(error.code, 'ENOTEMPTY'); // somebody puts a file into it meanwhile
+    }
+  }
+  await until('it to be made again', () => /was removed: made again/.test(gw.process.err));
+  await until('the one before to end', () => !alive(before.pid));
+  await until('another nginx', () => existsSync(path.join(gw.state, 'nginx.pid')) && existsSync(path.join(gw.state, 'signer.sock')));
+  await gw.ready();
+  await until('a token', async () => {
+    const answer = await curl(gw.url('httpbin', '/x'), { resolve: gw.resolve('httpbin') });
+    return answer.status === 200;
+  });
+  await signed();
+  await only();
 });
