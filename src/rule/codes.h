@@ -25,6 +25,7 @@
     X(METADATA, "BRAMA1013")                                                                       \
     X(ORIGIN, "BRAMA1014")                                                                         \
     X(CREDENTIAL_COPIED, "BRAMA1015")                                                              \
+    X(RETRY, "BRAMA1016")                                                                          \
     X(NO_AUDIENCE, "BRAMA1101")                                                                    \
     X(TOKEN_IN_QUERY, "BRAMA1102")                                                                 \
     X(FOREIGN_KEYS, "BRAMA1103")                                                                   \

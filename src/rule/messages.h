@@ -132,6 +132,7 @@
 #define BRAMA__TEXT_ORIGIN "%.*s is none of exact, prefix and regex; Kyma reads it as prefix"
 #define BRAMA__TEXT_NO_AUDIENCE                                                                    \
     "no audience is asked for: a token that this issuer made for anybody else passes, too"
+#define BRAMA__TEXT_RETRY "does nothing here: %.*s is asked once, and has 5 s for its answer"
 #define BRAMA__TEXT_CREDENTIAL_COPIED                                                              \
     "copies the caller's %.*s: whoever writes down or hands on %s \"%.*s\" doesn't know that it "  \
     "is "                                                                                          \

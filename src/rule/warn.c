@@ -90,6 +90,7 @@ void brama__warn(struct brama_world *world)
             if (v1)
                 warn_allow(world, rule, i);
             brama__warn_headers(world, rule, i);
+            brama__warn_retry(world, rule, i);
             warn_service(world, rule, i, services, count);
         }
     }

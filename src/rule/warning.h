@@ -14,6 +14,9 @@ void brama__warn_jwt(struct brama_world *world, const struct brama_apirule *rule
 /* What rules[i] tells its workload of the caller's credentials. */
 void brama__warn_headers(struct brama_world *world, const struct brama_apirule *rule, size_t i);
 
+/* Members of rules[i] that are taken and do nothing. */
+void brama__warn_retry(struct brama_world *world, const struct brama_apirule *rule, size_t i);
+
 /* Names in its manifest that nobody reads. */
 void brama__warn_fields(struct brama_world *world, const struct brama_apirule *rule);
 

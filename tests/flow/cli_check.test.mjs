@@ -62,6 +62,8 @@ const examples = [
     apiRule({ corsPolicy: { allowOrigins: [{ exact: 'https://ui.example' }, { prefix: 'https://a' }, { regex: '.*' }] }, rules: [{ path: '/a', noAuth: true }] })],
   ['BRAMA1015', apiRule({ rules: [{ path: '/a', noAuth: true, request: { headers: { 'X-Caller': '%REQ(X-Absent?Authorization):40%' } } }] }), '.spec.rules[0].request.headers.X-Caller', /copies the caller's authorization: whoever writes down or hands on header "X-Caller"/,
     apiRule({ rules: [{ path: '/a', noAuth: true, request: { headers: { Authorization: '%REQ(Authorization)%', Cookie: '%REQ(Cookie)%; a=b', 'X-Org': '%REQ(X-Org)%' } } }] })],
+  ['BRAMA1016', apiRuleV1({ rules: [{ path: '/a', ...handler('noop'), mutators: [{ handler: 'noop' }, { handler: 'hydrator', config: { api: { url: 'http://api/h', retry: { give_up_after: '1s' } } } }] }] }), '.spec.rules[0].mutators[1].config.api.retry', /the API is asked once, and has 5 s/,
+    apiRuleV1({ rules: [{ path: '/a', ...handler('noop'), mutators: [{ handler: 'noop' }, { handler: 'hydrator', config: { api: { url: 'http://api/h' } } }] }] })],
   ['BRAMA1101', apiRule({ rules: [{ path: '/a', jwt: { ...jwt, authorizations: [{ audiences: ['a'] }, { requiredScopes: ['b'] }] } }] }), '.spec.rules[0].jwt.authorizations', /no audience/,
     apiRule({ rules: [{ path: '/a', jwt: { ...jwt, authorizations: [{ audiences: ['a'] }, { audiences: ['b'] }] } }] })],
   ['BRAMA1102', apiRule({ rules: [{ path: '/a', jwt: istioJwt('https://idp.example', 'https://idp.example/keys', { audiences: ['a'], fromParams: ['t'] }) }] }), '.spec.rules[0].jwt.authentications[0].fromParams', /Referer/,
