@@ -204,7 +204,7 @@ enum brama_err brama__signer_tell(struct brama__signer *s,
     uint64_t of = 0;
 
     for (size_t i = 0; i < count; i++)
-        of = of * 31 + brama_pack_number(&policies[i]->pack);
+        of = of * UINT64_C(0x9e3779b97f4a7c15) + brama_pack_number(&policies[i]->pack);
     if (of == s->told_of)
         return BRAMA_OK;
     brama_buf_init(&text, NULL, TOLD_BYTES);

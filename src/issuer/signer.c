@@ -327,7 +327,7 @@ static bool is_needed(const struct signer *s)
 {
     struct brama__file_mark now = brama__file_mark(s->options->socket);
 
-    return !asked_to_end && now.ino == s->socket.ino && now.dev == s->socket.dev &&
+    return now.ino == s->socket.ino && now.dev == s->socket.dev &&
            (getppid() == s->options->agent || data_plane_lives(s));
 }
 
@@ -350,7 +350,7 @@ static void serve(struct signer *s, struct MHD_Daemon *daemon)
 {
     int64_t next_ms = 0;
 
-    for (;;) {
+    while (!asked_to_end) {
         int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
         if (now_ms >= next_ms) {
             if (!is_needed(s))
