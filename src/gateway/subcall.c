@@ -233,8 +233,8 @@ static bool set_body(ngx_http_request_t *sr, const struct brama_call *call)
     if (b == NULL || cl == NULL || body.n == 0)
         return false;
     ngx_str_t text = brama_gw_ngx(body);
-    b->pos = text.data;
-    b->last = text.data + text.len;
+    b->pos = b->start = text.data; /* another try begins at start */
+    b->last = b->end = text.data + text.len;
     b->memory = 1;
     b->last_buf = 1;
     cl->buf = b;

@@ -16,7 +16,7 @@ const OK = { status: 200, reason: 'allowed', explains: false }; // explain would
 const provider = (name, more) => ({ name, envoyExtAuthzHttp: { service: `${name}.auth.svc.cluster.local`, port: 80, timeout: '20s', ...more } });
 const mesh = (...providers) =>
   JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio', namespace: 'istio-system' }, data: { mesh: JSON.stringify({ extensionProviders: providers }) } });
-const guarded = (path, authorizer) => ({ path, methods: ['GET', 'POST'], extAuth: { authorizers: [authorizer] } });
+const guarded = (path, authorizer) => ({ path, methods: ['GET', 'HEAD', 'POST', 'PUT'], extAuth: { authorizers: [authorizer] } });
 
 describe('a kept connection', () => {
   let upstream, door, raw, talk, gw;
@@ -30,7 +30,13 @@ describe('a kept connection', () => {
     });
     gw = await gateway({
       services: { 'httpbin.shop': upstream.port, 'door.auth': door.port, 'raw.auth': raw.port },
-      files: { 'rule.yaml': documents(mesh(provider('door'), provider('raw')), apiRule({ rules: [guarded('/door', 'door'), guarded('/raw', 'raw')] })) },
+      files: {
+        'rule.yaml': documents(
+          mesh(provider('door'), provider('raw', { includeRequestBodyInCheck: { maxRequestBytes: 100, allowPartialMessage: true } })),
+          apiRule({ rules: [guarded('/door', 'door'), guarded('/raw', 'raw')] }),
+          apiRuleV1({ name: 'opaque', host: 'opaque', rules: [{ path: '/', accessStrategies: [{ handler: 'oauth2_introspection', config: { introspection_url: 'http://raw.auth/introspect' } }] }] }),
+        ),
+      },
     });
   });
   after(async () => {
@@ -55,6 +61,13 @@ describe('a kept connection', () => {
     for (let i = 0; i < 3; i++) await expect({ method: 'POST', target: '/door', data: 'x' }, OK);
     assert.equal(door.connections, 3);
     assert.equal(door.seen.at(-1).header('connection'), 'close');
+  });
+  test('is kept after an answer without its body', async () => {
+    door.answer = (req, res) => res.writeHead(200, { 'content-length': 3 }).end('yes');
+    await expect({ target: '/door' }, OK);
+    door.connections = 0;
+    for (const method of ['HEAD', 'GET', 'HEAD', 'PUT']) await expect({ method, target: '/door' }, OK);
+    assert.equal(door.connections, 0);
   });
   test('is left where the other side ends it', async () => {
     door.answer = (req, res) => res.writeHead(200, { connection: 'close' }).end();
@@ -114,6 +127,25 @@ describe('a kept connection', () => {
     assert.equal(asked[0], asked[1]);
     assert.notEqual(asked[1], asked[2]);
   });
+  const active = 'HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n{"active":true}';
+  const questions = {
+    'an introspection': [{ host: 'opaque', target: '/', headers: ['Authorization: Bearer opaque'] }, active, 'token=opaque'],
+    'one that is told a body': [{ method: 'PUT', target: '/raw', data: 'x'.repeat(300) }, yes, 'x'.repeat(100)],
+  };
+  for (const [what, [request, said, body]] of Object.entries(questions)) {
+    test(`likewise with all of its own body: ${what}`, async () => {
+      const asked = [];
+      talk = (socket, text) => {
+        asked.push(text);
+        if (asked.length === 2) socket.destroy();
+        else socket.write(said);
+      };
+      await sleep(1200); // none is kept
+      await expect(request, OK);
+      await expect(request, OK);
+      assert.deepEqual(asked.map((text) => text.split('\r\n\r\n')[1]), [body, body, body]);
+    });
+  }
   test('that was closed in its answer is not', async () => {
     const asked = [];
     talk = (socket) => {
