@@ -55,6 +55,7 @@ struct brama_gw_address {
         struct sockaddr_un local; /* of our own signer */
     } sa;                         /* unused bytes are zero: pool keys are compared as bytes */
     socklen_t len;
+    bool failed;    /* this request has tried it */
     ngx_str_t name; /* "127.0.0.1:8000", for the log */
 };
 

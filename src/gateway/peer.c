@@ -32,17 +32,25 @@ static enum brama_gw_failure failure_of(const ngx_http_upstream_t *u)
     return BRAMA_GW_TERMINATED;
 }
 
-/* The next one that isn't known to be down; where all are, the next one. */
+/* The next one that this request hasn't tried; one that isn't known to be down first. */
 static void choose_address(struct brama_shun *shun, struct brama_gw_ctx *ctx)
 {
+    size_t passed_over = ctx->address_count;
+
     for (size_t i = 0; i < ctx->address_count; i++) {
         size_t at = (ctx->address_next + i) % ctx->address_count;
         const struct brama_gw_address *a = &ctx->addresses[at];
-        if (!brama_shun_may_use(shun, &a->sa, a->len, ngx_current_msec))
+        if (a->failed)
             continue;
-        ctx->address_next = at;
-        return;
+        if (brama_shun_may_use(shun, &a->sa, a->len, ngx_current_msec)) {
+            ctx->address_next = at;
+            return;
+        }
+        if (passed_over == ctx->address_count)
+            passed_over = at;
     }
+    if (passed_over != ctx->address_count)
+        ctx->address_next = passed_over;
 }
 
 /* With another address to turn to, one that keeps silent is soon left. False: no memory. */
@@ -123,8 +131,10 @@ static void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         ctx->failure = failure_of(u);
         /* Istio's default: only what was never sent is tried elsewhere. A kept connection that was
          * closed under us says nothing about its address. */
-        if (!pc->cached)
+        if (!pc->cached) {
+            ctx->addresses[ctx->address_next].failed = true;
             ctx->address_next = (ctx->address_next + 1) % ctx->address_count;
+        }
         if (was_sent(u) && !pc->cached)
             pc->tries = 0;
         return;

@@ -105,6 +105,20 @@ describe('addresses that are dead', () => {
     await until('the one that is back', async () => tally(await several(4, 'one'))[b.port], { timeout: 12_000, every: 200 });
   });
 
+  // Each start in the list of addresses, each in a worker that knows of no others.
+  for (let start = 0; start < 3; start++) {
+    test(`two of them, and the third is back and not tried again yet: it is tried when nobody else is left (${start})`, async () => {
+      const all = [await workload(), await workload(), await workload()];
+      gw = await gateway({ files: { 'rules.yaml': documents(rule('one'), service('one', ...all.map(at))) } });
+      await all[0].stop();
+      assert.deepEqual(Object.keys(tally(await several(3 + start, 'one', { method: 'POST', body: 'body' }))).sort(), [all[1].port, all[2].port].map(String).sort());
+      await workload({ port: all[0].port });
+      await Promise.all([all[1].stop(), all[2].stop()]);
+      const [answer] = await several(1, 'one', { method: 'POST', body: 'body' });
+      assert.deepEqual(tally([answer]), { [all[0].port]: 1 });
+    });
+  }
+
   test('all of them: 503, and no longer so when one is back', async () => {
     const ports = [await freePort(), await freePort()];
     gw = await gateway({ files: { 'rules.yaml': documents(rule('one'), service('one', ...ports.map((port) => ['127.0.0.1', port]))) } });
