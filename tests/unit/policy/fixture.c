@@ -232,3 +232,8 @@ brama_str fixture_upstream_header(const struct fixture *f, const char *name)
 {
     return find(f->decision.upstream_headers, f->decision.upstream_header_count, name);
 }
+
+brama_str fixture_call_header(const struct brama_call *call, const char *name)
+{
+    return find(call->headers, call->header_count, name);
+}

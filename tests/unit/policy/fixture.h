@@ -63,6 +63,7 @@ const struct brama_decision *fixture_ask_with(struct fixture *f, const char *met
 /* The value of a response header, or {NULL, 0}. */
 brama_str fixture_response_header(const struct fixture *f, const char *name);
 brama_str fixture_upstream_header(const struct fixture *f, const char *name);
+brama_str fixture_call_header(const struct brama_call *call, const char *name);
 
 int test_decide(void);
 int test_ory(void);

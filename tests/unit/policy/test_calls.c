@@ -47,14 +47,6 @@ static const char hydrated[] =
     "config: {api: {url: 'http://api/hydrate?mine=1', auth: {basic: {username: u, password: "
     "'p+w'}}}}}, {handler: header, config: {headers: {X-A: '{{ print .Extra.role }}'}}}]\n";
 
-static brama_str sent(const struct brama_call *call, const char *name)
-{
-    for (size_t i = 0; i < call->header_count; i++)
-        if (brama_str_eq_nocase(call->headers[i].name, brama_str_c(name)))
-            return call->headers[i].value;
-    return BRAMA_NIL;
-}
-
 static void a_hydrator_gets_the_session_and_gives_it_back(void **state)
 {
     (void)state;
@@ -96,9 +88,11 @@ static void a_hydrator_gets_the_session_and_gives_it_back(void **state)
     EXPECT("what an earlier mutator set is lost",
            fixture_upstream_header(&f, "X-Before").p == NULL);
     EXPECT_STR("the request's query", call->target, BRAMA_STR("/hydrate?a=b"));
-    EXPECT_STR("its credentials", sent(call, "authorization"), BRAMA_STR("Basic dTpwK3c="));
-    EXPECT_STR("the request's headers", sent(call, "x-mine"), BRAMA_STR("1"));
-    EXPECT("none that only the gateway may write", sent(call, "x-forwarded-for").p == NULL);
+    EXPECT_STR("its credentials", fixture_call_header(call, "authorization"),
+               BRAMA_STR("Basic dTpwK3c="));
+    EXPECT_STR("the request's headers", fixture_call_header(call, "x-mine"), BRAMA_STR("1"));
+    EXPECT("none that only the gateway may write",
+           fixture_call_header(call, "x-forwarded-for").p == NULL);
     EXPECT_STR("the session", call->body,
                BRAMA_STR("{\"subject\":\"anonymous\",\"extra\":null,\"header\":{\"X-Server\":["
                          "\"oathkeeper\"],\"X-Before\":[\"one\"]},\"match_context\":{\"regexp_"
@@ -264,14 +258,16 @@ static void calls_say_what_oathkeeper_says(void **state)
     EXPECT_STR("host", f.calls[0].host, BRAMA_STR("idp"));
     EXPECT_STR("target", f.calls[0].target, BRAMA_STR("/oauth2/introspect?a=b"));
     EXPECT_STR("form", f.calls[0].body, BRAMA_STR("token=a%2Bb"));
-    EXPECT_STR("type", sent(&f.calls[0], "content-type"),
+    EXPECT_STR("type", fixture_call_header(&f.calls[0], "content-type"),
                BRAMA_STR("application/x-www-form-urlencoded"));
-    EXPECT("the client's own headers stay here", sent(&f.calls[0], "authorization").p == NULL);
+    EXPECT("the client's own headers stay here",
+           fixture_call_header(&f.calls[0], "authorization").p == NULL);
     EXPECT_STR("session", fixture_upstream_header(&f, "X-A"), BRAMA_STR("alice v [x] al"));
     ask(&f, "/full", BEARER);
     EXPECT_STR("authority", f.calls[0].authority, BRAMA_STR("idp:8080"));
-    EXPECT_STR("a header of the rule", sent(&f.calls[0], "x-test"), BRAMA_STR("one"));
-    EXPECT_STR("but for its type", sent(&f.calls[0], "content-type"),
+    EXPECT_STR("a header of the rule", fixture_call_header(&f.calls[0], "x-test"),
+               BRAMA_STR("one"));
+    EXPECT_STR("but for its type", fixture_call_header(&f.calls[0], "content-type"),
                BRAMA_STR("application/x-www-form-urlencoded"));
     EXPECT_STR("no scope where we look ourselves", f.calls[0].body, BRAMA_STR("token=opaque"));
     ask(&f, "/told", BEARER);
@@ -281,15 +277,16 @@ static void calls_say_what_oathkeeper_says(void **state)
     ask(&f, "/pre", BEARER);
     EXPECT("first a token of our own", f.call_count == 2);
     EXPECT_STR("grant", f.calls[0].body, BRAMA_STR("grant_type=client_credentials&scope=foo+bar"));
-    EXPECT_STR("each part encoded", sent(&f.calls[0], "authorization"),
+    EXPECT_STR("each part encoded", fixture_call_header(&f.calls[0], "authorization"),
                BRAMA_STR("Basic aStkOnMlM0F0")); /* i+d:s%3At */
-    EXPECT_STR("then with it", sent(&f.calls[1], "authorization"), BRAMA_STR("Bearer t1"));
+    EXPECT_STR("then with it", fixture_call_header(&f.calls[1], "authorization"),
+               BRAMA_STR("Bearer t1"));
     f.answers = answers + 1;
     ask(&f, "/pre", "Authorization: Bearer other");
     EXPECT("the token is kept", f.call_count == 1);
     f.answers = answers;
     ask(&f, "/basic", BASIC);
-    EXPECT_STR("decoded and encoded", sent(&f.calls[0], "authorization"),
+    EXPECT_STR("decoded and encoded", fixture_call_header(&f.calls[0], "authorization"),
                BRAMA_STR("Basic dXMrZXI6cCt3")); /* us+er:p+w */
     EXPECT_STR("subject", fixture_upstream_header(&f, "X-A"), BRAMA_STR("us er"));
     fixture_deinit(&f);
