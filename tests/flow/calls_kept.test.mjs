@@ -195,6 +195,34 @@ describe('with TLS a kept connection', () => {
   });
 });
 
+describe('one who has two addresses, the first of which is dead', () => {
+  test('is told the whole question at the other', async () => {
+    const upstream = await recorder();
+    const idp = await recorder();
+    idp.answer = (req, res) => res.writeHead(200).end('{"active":true}');
+    const meta = (name, labels) => ({ metadata: { name, namespace: 'shop', ...(labels && { labels }) } });
+    const slice = (name, port) =>
+      JSON.stringify({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4', ...meta(name, { 'kubernetes.io/service-name': 'idp' }), endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }], ports: [{ port }] });
+    const gw = await gateway({
+      services: { 'httpbin.shop': upstream.port },
+      files: {
+        'rule.yaml': documents(
+          JSON.stringify({ apiVersion: 'v1', kind: 'Service', ...meta('idp'), spec: { ports: [{ port: 80, targetPort: 8080 }] } }),
+          slice('idp-0', 1), slice('idp-1', idp.port),
+          apiRuleV1({ rules: [{ path: '/', accessStrategies: [{ handler: 'oauth2_introspection', config: { introspection_url: 'http://idp.shop.svc.cluster.local/introspect' } }] }] }),
+        ),
+      },
+    });
+    try {
+      for (let i = 0; i < 3; i++) await expectExchange(gw, { upstream, request: { target: '/', headers: ['Authorization: Bearer opaque'] }, ...OK });
+      assert.deepEqual(idp.seen.map((seen) => seen.body.toString()), ['token=opaque', 'token=opaque', 'token=opaque']);
+    } finally {
+      await gw.stop();
+      await Promise.all([upstream.stop(), idp.stop()]);
+    }
+  });
+});
+
 describe('an authorizer that hangs', () => {
   const EACH = 256; // of one authorizer and worker
   let upstream, stuck, door, gw, agent;

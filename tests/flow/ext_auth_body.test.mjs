@@ -1,6 +1,7 @@
 // includeRequestBodyInCheck: an authorizer that is told the beginning of a body, and a workload that gets all of
 // it as if nobody had looked (istio-jwt.md 5.1, 5.2).
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -16,7 +17,7 @@ const LARGE = 1 << 20;
 const OK = { status: 200, reason: 'allowed' };
 const mesh = (providers) =>
   JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio', namespace: 'istio-system' }, data: { mesh: JSON.stringify({ extensionProviders: providers }) } });
-const http = (name, rest) => ({ name, envoyExtAuthzHttp: { service: `${name}.auth.svc.cluster.local`, port: 8080, timeout: '5s', ...rest } });
+const provider = (name, rest) => ({ name, envoyExtAuthzHttp: { service: `${name}.auth.svc.cluster.local`, port: 8080, timeout: '5s', ...rest } });
 const told = (maxRequestBytes, more) => ({ includeRequestBodyInCheck: { maxRequestBytes, ...more } });
 
 let upstream, door, gw;
@@ -30,11 +31,11 @@ before(async () => {
     files: {
       'rule.yaml': documents(
         mesh([
-          http('small', { ...told(MAX), failOpen: true }),
-          http('part', { ...told(MAX, { allowPartialMessage: true }), includeRequestHeadersInCheck: ['x-envoy-*'] }),
-          http('large', told(LARGE, { allowPartialMessage: true, packAsBytes: true })),
-          http('second', { ...told(2 * MAX, { allowPartialMessage: true }), pathPrefix: '/second' }),
-          http('plain', { pathPrefix: '/plain' }),
+          provider('small', { ...told(MAX), failOpen: true }),
+          provider('part', { ...told(MAX, { allowPartialMessage: true }), includeRequestHeadersInCheck: ['x-envoy-*'] }),
+          provider('large', { ...told(LARGE, { allowPartialMessage: true, packAsBytes: true }), timeout: '60s' }),
+          provider('second', { ...told(2 * MAX, { allowPartialMessage: true }), pathPrefix: '/second' }),
+          provider('plain', { pathPrefix: '/plain' }),
         ]),
         apiRule({
           rules: [
@@ -236,4 +237,47 @@ test('what follows the beginning is not waited for', async () => {
   await until('its end', () => upstream.seen[0].complete);
   assert.equal(upstream.seen[0].body.toString(), 'x'.repeat(2000) + 'end');
   socket.destroy();
+});
+test('bodies that never come hold nobody up', async () => {
+  answer(200);
+  const sockets = Array.from({ length: 100 }, () => {
+    const socket = net.connect(gw.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(`POST /part HTTP/1.1\r\nHost: httpbin.test.local\r\nContent-Length: 900\r\n\r\n${'x'.repeat(100)}`);
+    return socket;
+  });
+  await sleep(200);
+  await expect({ target: '/part', data: 'x' }, { ...OK, saw: whole('x') });
+  assert.equal(door.seen.length, 2); // by the gateway and by explain
+  for (const socket of sockets) socket.destroy();
+});
+test('what a worker keeps of bodies has an end, and whoever is turned away stays outside', async () => {
+  const body = Buffer.alloc(LARGE + 1, 'x'); // 64 MiB are 32 of these, each with room for as much again
+  const held = [];
+  say = (req, res) => held.push(res);
+  door.answer = (...all) => say(...all);
+  upstream.seen.length = 0;
+  const before = gw.log().length;
+  const sent = Array.from({ length: 40 }, () =>
+    new Promise((resolve) => {
+      const request = http.request({ host: '127.0.0.1', port: gw.port, path: '/large', method: 'POST', agent: false, headers: { host: 'httpbin.test.local', 'content-length': body.length } }, (res) => {
+        res.resume();
+        res.on('end', () => resolve(res.statusCode));
+      });
+      request.on('error', () => resolve(0));
+      request.end(body);
+    }));
+  const refused = await until('some to be refused', () => {
+    const lines = gw.log().slice(before).filter((line) => line.path === '/large');
+    return lines.length + held.length >= 40 && lines;
+  }, { timeout: 20_000 });
+  assert.deepEqual(new Set(refused.map((line) => line.reason)), new Set(['call_busy']));
+  assert.ok(held.length >= 20 && held.length <= 32, `${held.length} are asked about`);
+  assert.equal(upstream.seen.length, 0);
+  for (const res of held) res.writeHead(200).end();
+  const statuses = await Promise.all(sent);
+  assert.equal(statuses.filter((status) => status === 200).length, held.length);
+  assert.ok(upstream.seen.every((seen) => seen.body.equals(body)));
+  answer(200);
+  await expect({ target: '/large', data: text(LARGE) }, { ...OK, explains: false });
 });
