@@ -219,9 +219,9 @@ static bool is_named(const struct brama__state *s, const char *name, int fd)
 
 enum brama_err brama__state_keep_lock(struct brama__state *s, struct brama_diag *diag)
 {
-    struct brama__state other = *s;
     if (is_named(s, BRAMA_STATE_LOCK, s->lock_fd))
         return BRAMA_OK;
+    struct brama__state other = *s;
     enum brama_err err = take_lock(&other, diag);
     int unneeded = err == BRAMA_OK ? s->lock_fd : other.lock_fd;
     if (err == BRAMA_OK)

@@ -24,6 +24,14 @@ static bool read_all(int fd, char *bytes, size_t size)
     return true;
 }
 
+/* Nobody's file of many gigabytes is read to find out that it isn't ours. */
+static bool is_as_long_as_it_says(int fd, size_t size)
+{
+    struct brama_pack_header head;
+
+    return pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.size == size;
+}
+
 /* Memory of our own, and from then on read-only. */
 static void *read_file(const char *path, size_t *size)
 {
@@ -33,7 +41,8 @@ static void *read_file(const char *path, size_t *size)
 
     if (fd == -1)
         return NULL;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+        is_as_long_as_it_says(fd, (size_t)st.st_size))
         bytes = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (bytes != MAP_FAILED && (!read_all(fd, bytes, (size_t)st.st_size) ||

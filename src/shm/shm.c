@@ -7,21 +7,18 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
-#define RANGES_MAX 256 /* a worker reads its 64 neighbours' pages and rings at once, and has four  \
-                        */
-
 struct range {
     _Atomic uintptr_t at; /* 0: free; written last */
     size_t bytes;
     _Atomic bool lost;
 };
 
-static struct range ranges[RANGES_MAX];
+static struct range ranges[BRAMA_SHM_MAX];
 static struct sigaction before;
 
 static struct range *find(const void *p)
 {
-    for (size_t i = 0; i < RANGES_MAX; i++) {
+    for (size_t i = 0; i < BRAMA_SHM_MAX; i++) {
         if (atomic_load(&ranges[i].at) == (uintptr_t)p)
             return &ranges[i];
     }
@@ -45,7 +42,7 @@ static void on_bus(int number, siginfo_t *info, void *context)
     int why = errno;
     (void)number;
     (void)context;
-    for (size_t i = 0; i < RANGES_MAX; i++) {
+    for (size_t i = 0; i < BRAMA_SHM_MAX; i++) {
         uintptr_t first = atomic_load(&ranges[i].at);
         if (first == 0 || at < first || at - first >= ranges[i].bytes || !stand_in(&ranges[i]))
             continue;

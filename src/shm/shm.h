@@ -16,9 +16,13 @@
 
 #include "base/def.h"
 
-/* The first bytes of a regular file, shared. At most 256 at a time, of one thread. prot: as mmap's.
- * NULL: the file is shorter, or it can't be had. SIGBUS is taken over; what isn't about such a page
- * goes where it went before. */
+/* At a time. A worker has four, and for each question at the admin listener those of all workers
+ * that it reads meanwhile. */
+#define BRAMA_SHM_MAX 2048
+
+/* The first bytes of a regular file, shared; of one thread. prot: as mmap's.
+ * NULL: the file is shorter, it can't be had, or there are BRAMA_SHM_MAX already. SIGBUS is taken
+ * over; what isn't about such a page goes where it went before. */
 void *brama_shm_map(int fd, size_t bytes, int prot);
 /* p: of brama_shm_map(), or NULL. */
 void brama_shm_unmap(const void *p, size_t bytes);

@@ -16,6 +16,7 @@ afterEach(() => p.end());
 const damages = {
   'one bit is flipped': (file) => flip(file, statSync(file).size - 9),
   'it is removed': (file) => rmSync(file),
+  'it grows without end': (file) => truncateSync(file, 2 ** 40), // no block of it is there
   'it is replaced': (file) => {
     rmSync(file);
     writeFileSync(file, 'nothing of ours');

@@ -9,6 +9,7 @@ import { contentOf, ownership } from './lib/content.mjs';
 import { Connection } from './lib/h1.mjs';
 import { complaints } from './lib/play.mjs';
 import { verdict } from './lib/verdict.mjs';
+import { PIECE_MS, workload } from './lib/workload.mjs';
 
 const HOST = 'one.test.local';
 const record = (more) => ({
@@ -164,4 +165,20 @@ describe('a client connection sees', () => {
     await new Promise((resolve) => server.close(resolve));
     assert.equal((await new Connection(port).send([Buffer.from('x')])).how, 'refused');
   });
+});
+
+test('a workload has answered to its end when the last byte is out, in however many pieces', async () => {
+  const ledger = [];
+  const one = await workload('one', ledger);
+  const headers = { 'x-id': 'may-c0.0-1', 'x-wants': '2', 'x-pieces': '100' };
+  const text = await new Promise((resolve, reject) => {
+    http.get({ host: one.host, port: one.port, headers, agent: false }, (res) => {
+      let got = '';
+      res.setEncoding('latin1').on('data', (data) => (got += data)).on('end', () => resolve(got));
+    }).on('error', reject);
+  });
+  assert.equal(text, contentOf('may-c0.0-1', 2).toString('latin1'));
+  await new Promise((resolve) => setTimeout(resolve, 10 * PIECE_MS)); // of the 98 that there is nothing for
+  await one.crash();
+  assert.deepEqual(ledger.map(({ whole, dead }) => ({ whole, dead })), [{ whole: true, dead: false }]);
 });

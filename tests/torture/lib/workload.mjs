@@ -7,10 +7,10 @@ import { contentOf } from './content.mjs';
 export const PIECE_MS = 20;
 const number = (text) => Number(text ?? 0);
 
-/** All at once, or in some pieces with pauses between them. */
+/** All at once, or in some pieces with pauses between them; with its last byte it is over. */
 function send(res, body, pieces) {
-  if (pieces <= 1) return res.end(body);
-  const size = Math.ceil(body.length / pieces);
+  const size = Math.ceil(body.length / Math.max(1, pieces));
+  if (size >= body.length) return res.end(body);
   res.write(body.subarray(0, size));
   return setTimeout(send, PIECE_MS, res, body.subarray(size), pieces - 1);
 }

@@ -84,11 +84,11 @@ static void there_is_an_end_to_them(void **state)
 {
     (void)state;
     int fd = file(4096);
-    const void *p[300];
+    const void *p[BRAMA_SHM_MAX + 1];
     size_t n = 0;
     while (n < BRAMA_ARRAY_LEN(p) && (p[n] = brama_shm_map(fd, 4096, PROT_READ)) != NULL)
         n++;
-    assert_int_equal(n, 256);
+    assert_int_equal(n, BRAMA_SHM_MAX);
     while (n-- != 0)
         brama_shm_unmap(p[n], 4096);
     close(fd);
