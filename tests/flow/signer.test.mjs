@@ -33,7 +33,9 @@ const killAgent = async (g) => {
 before(async () => (upstream = await recorder()));
 afterEach(async () => {
   await gw?.stop();
-  for (const state of states) assert.deepEqual(processes().filter((one) => one.command.includes(state) && alive(one.pid)), [], 'a process is left');
+  const left = processes().filter((one) => states.some((state) => one.command.includes(state)) && alive(one.pid));
+  for (const one of left) process.kill(one.pid, 'SIGKILL');
+  assert.deepEqual(left, [], 'a process is left');
   states.length = 0;
   gw = undefined;
 });
