@@ -261,6 +261,19 @@ bool brama__header_value(struct brama__case *c, const struct brama_p_header *hea
     return note_value(c, header, &value, *out) || refuse(c, header, BRAMA_ERR_NOMEM);
 }
 
+/* In a cluster an authorizer speaks in the workload's sidecar, behind the route: what it set or
+ * took away stands. */
+static bool is_authorizers(const struct brama__case *c, size_t set, size_t removed, brama_str name)
+{
+    for (size_t i = 0; i < set; i++)
+        if (brama_str_eq_nocase(c->out->upstream_headers[i].name, name))
+            return true;
+    for (size_t i = 0; i < removed; i++)
+        if (brama_str_eq_nocase(c->out->upstream_removed[i], name))
+            return true;
+    return false;
+}
+
 /* Where there is nothing to say, Envoy leaves what the client wrote under that name; whoever reads
  * it would take it for the gateway's word, so it goes. */
 static bool set(struct brama__case *c, brama_str name, brama_str value)
@@ -271,27 +284,42 @@ static bool set(struct brama__case *c, brama_str name, brama_str value)
     return true;
 }
 
+/* A row is missing, or memory: nobody passes with half of what was to be said. */
+static bool half_made(struct brama__case *c)
+{
+    brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL);
+    return false;
+}
+
+static bool set_of_route(struct brama__case *c)
+{
+    size_t said = c->out->upstream_header_count, removed = c->out->upstream_removed_count;
+
+    for (uint32_t i = 0; i < c->route->headers.count; i++) {
+        const struct brama_p_header *h = BRAMA_ROW(
+            c->policy, BRAMA_T_HEADER, c->route->headers.first + i, struct brama_p_header);
+        if (h == NULL)
+            return half_made(c);
+        brama_str name = brama_pack_text(c->policy, h->name), value;
+        if (is_authorizers(c, said, removed, name))
+            continue;
+        if (!brama__header_value(c, h, &value))
+            return false;
+        if (!set(c, brama_arena_copy(c->arena, name), value))
+            return half_made(c);
+    }
+    return true;
+}
+
 bool brama__set_headers(struct brama__case *c)
 {
-    bool whole = true;
-
+    if (!set_of_route(c))
+        return false;
     if (c->oathkeeper != NULL)
         brama__set_upstream_header(
             c, BRAMA_STR("Host"),
             brama_arena_copy(c->arena, brama_pack_text(c->policy, c->oathkeeper->host_header)));
-    for (uint32_t i = 0; whole && i < c->route->headers.count; i++) {
-        const struct brama_p_header *h = BRAMA_ROW(
-            c->policy, BRAMA_T_HEADER, c->route->headers.first + i, struct brama_p_header);
-        brama_str value;
-        if (h != NULL && !brama__header_value(c, h, &value))
-            return false;
-        whole = h != NULL &&
-                set(c, brama_arena_copy(c->arena, brama_pack_text(c->policy, h->name)), value);
-    }
     for (size_t i = 0; i < c->session.set_count; i++)
         brama__set_upstream_header(c, c->session.set[i].name, c->session.set[i].value);
-    if (whole && !brama_arena_failed(c->arena))
-        return true;
-    brama__deny(c, BRAMA__GATEWAY, BRAMA_REASON_INTERNAL); /* half-made: nobody passes */
-    return false;
+    return !brama_arena_failed(c->arena) || half_made(c);
 }

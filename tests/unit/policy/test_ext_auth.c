@@ -19,7 +19,8 @@ static const char rules[] = MESH(
     "") "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: orders}\nspec:\n"
         "  gateway: kyma-system/kyma-gateway\n  hosts: [orders]\n"
         "  service: {name: orders, port: 80}\n  rules:\n"
-        "  - {path: /one, methods: [GET, POST], extAuth: {authorizers: [door]}}\n"
+        "  - {path: /one, methods: [GET, POST], extAuth: {authorizers: [door]}, request: {headers: "
+        "{X-User: '%REQ(X-User)%', X-Gone: here, X-Rule: ours}}}\n"
         "  - {path: /both, methods: [GET], extAuth: {authorizers: [door, gate]}}\n"
         "  - {path: /open, methods: [GET], extAuth: {authorizers: [gate]}}\n"
         "  - path: /token\n    methods: [GET]\n    extAuth: {authorizers: [door], restrictions: "
@@ -302,6 +303,7 @@ static void headers_cross_as_the_mesh_says(void **state)
                                           "X-Other: 4",
                                           "X-Org: blue",
                                           "X-None: admin",
+                                          "X-User: forged",
                                           NULL};
     struct fixture f;
     fixture_init(&f, rules);
@@ -328,7 +330,11 @@ static void headers_cross_as_the_mesh_says(void **state)
                fixture_call_header(call, "x-envoy-too").p == NULL);
     EXPECT("none that goes on the way", fixture_call_header(call, "x-named-too").p == NULL);
     EXPECT("no others", fixture_call_header(call, "x-other").p == NULL && call->header_count == 6);
-    EXPECT_STR("for the workload", fixture_upstream_header(&f, "x-user"), BRAMA_STR("alice"));
+    EXPECT_STR("over the rule's own word", fixture_upstream_header(&f, "x-user"),
+               BRAMA_STR("alice"));
+    EXPECT("what it takes away the rule doesn't bring back",
+           fixture_upstream_header(&f, "x-gone").p == NULL);
+    EXPECT_STR("the rule's others stand", fixture_upstream_header(&f, "x-rule"), BRAMA_STR("ours"));
     EXPECT_STR("over the client's", fixture_upstream_header(&f, "authorization"),
                BRAMA_STR("Bearer inner"));
     EXPECT("nothing that isn't named", fixture_upstream_header(&f, "x-secret").p == NULL);
