@@ -2,11 +2,10 @@
 #include "policy/build.h"
 
 #include "jose/alg.h"
+#include "rule/shipped.h"
 #include "rule/uri.h"
 
-/* Of the Oathkeeper that Kyma installs, for a rule that names no key set; apirule.md 2.2. */
-static const brama_str shipped_keys = BRAMA_LIT(
-    "http://ory-hydra-public.hydra-deprecated.svc.cluster.local:4444/.well-known/jwks.json");
+static const brama_str shipped_keys = BRAMA_LIT(BRAMA_SHIPPED_JWKS);
 
 static uint32_t jwt_row(struct brama__build *b, const struct brama_jwt_ory *ory)
 {
@@ -171,7 +170,6 @@ static struct brama_span pair_rows(struct brama__build *b, size_t kind,
     return span;
 }
 
-/* Judged before: api.url is there. */
 static uint32_t api_row(struct brama__build *b, const struct brama_node *config)
 {
     const struct brama_node *api = brama_node_get(config, BRAMA_STR("api"));
@@ -179,7 +177,7 @@ static uint32_t api_row(struct brama__build *b, const struct brama_node *config)
     const struct brama_node *basic = brama_node_get(auth, BRAMA_STR("basic"));
     const struct brama_node *cache = brama_node_get(config, BRAMA_STR("cache"));
     const struct brama_node *enabled = brama_node_get(cache, BRAMA_STR("enabled"));
-    struct brama_p_oauth2 row = endpoint(b, brama_node_get_str(api, BRAMA_STR("url")));
+    struct brama_p_oauth2 row = endpoint(b, brama_ory_hydrator_url(config));
 
     row.client_id = brama_packer_text(b->out, brama_node_get_str(basic, BRAMA_STR("username")));
     row.client_secret = brama_packer_text(b->out, brama_node_get_str(basic, BRAMA_STR("password")));

@@ -3,6 +3,7 @@
 #include "base/url.h"
 #include "rule/judging.h"
 #include "rule/reading.h"
+#include "rule/shipped.h"
 #include "rule/uri.h"
 
 bool brama_ory_duration_read(const struct brama_node *node, uint64_t *ms)
@@ -42,6 +43,19 @@ static void read_pre_authorization(struct brama_arena *arena, const struct brama
     out->pre_scope = brama__read_texts(arena, brama_node_get(pre, BRAMA_STR("scope")));
 }
 
+static brama_str text_or(const struct brama_node *map, const char *key, brama_str absent)
+{
+    const struct brama_node *node = brama_node_get(map, brama_str_c(key));
+
+    return node == NULL ? absent : node->kind == BRAMA_NODE_STR ? node->text : BRAMA_NIL;
+}
+
+brama_str brama_ory_hydrator_url(const struct brama_node *config)
+{
+    return text_or(brama_node_get(config, BRAMA_STR("api")), "url",
+                   BRAMA_STR(BRAMA_SHIPPED_HYDRATOR));
+}
+
 void brama__read_oauth2(struct brama_arena *arena, const struct brama_node *config,
                         enum brama_strategy_kind kind, struct brama_oauth2 *out)
 {
@@ -49,8 +63,9 @@ void brama__read_oauth2(struct brama_arena *arena, const struct brama_node *conf
     const struct brama_node *cache = brama_node_get(config, BRAMA_STR("cache"));
     const struct brama_node *strategy = brama_node_get(config, BRAMA_STR("scope_strategy"));
 
-    out->url = brama_node_get_str(config, introspection ? BRAMA_STR("introspection_url")
-                                                        : BRAMA_STR("token_url"));
+    out->url = introspection
+                   ? text_or(config, "introspection_url", BRAMA_STR(BRAMA_SHIPPED_INTROSPECTION))
+                   : text_or(config, "token_url", BRAMA_STR(BRAMA_SHIPPED_TOKENS));
     out->required_scope =
         brama__read_texts(arena, brama_node_get(config, BRAMA_STR("required_scope")));
     out->target_audience =
@@ -174,7 +189,8 @@ static void judge_fields(struct brama__judging *j, brama_str at, const struct fi
     }
 }
 
-/* Without one Kyma would fall back to the hydra of its cluster. */
+/* Left out, that of the Oathkeeper which Kyma installs holds; what is left out of pre_authorization
+ * has none. */
 static void judge_url(struct brama__judging *j, struct brama_where where, brama_str at,
                       const char *key, brama_str url)
 {
@@ -226,8 +242,7 @@ void brama__judge_hydrator(struct brama__judging *j, brama_str at, const struct 
     brama_str here = brama_arena_printf(j->arena, "%.*s.config", BRAMA_FMT(at));
 
     judge_fields(j, here, hydrator_fields, config);
-    judge_url(j, item->where, here, "api.url",
-              brama_node_get_str(brama_node_get(config, BRAMA_STR("api")), BRAMA_STR("url")));
+    judge_url(j, item->where, here, "api.url", brama_ory_hydrator_url(config));
 }
 
 static const struct field id_token_fields[] = {{BRAMA_LIT("claims"), TEXT, NULL},

@@ -16,6 +16,9 @@ bool brama__uri_is_fetchable(brama_str uri);
  * else, or NULL. */
 bool brama_ory_duration_read(const struct brama_node *node, uint64_t *ms);
 
+/* Whom the mutator hydrator asks, by its config or NULL. Empty: no text. */
+brama_str brama_ory_hydrator_url(const struct brama_node *config);
+
 /* An http or https URL that a request can be sent to, in its parts. */
 struct brama_url_parts {
     bool tls;

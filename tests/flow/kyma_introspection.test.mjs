@@ -16,7 +16,7 @@ const jwt = makeToken(key, { iss: ISSUER, sub: 'me', scope: 'read write' });
 before(async () => {
   upstream = await recorder();
   keys = await pageServer({ '/jwks': { keys: [key.jwk] } });
-  idp = await oidcProvider({ scopes: ['read', 'write'], opaque: true });
+  idp = await oidcProvider({ scopes: ['read', 'write'], opaque: true, routes: { introspection: '/oauth2/introspect' } }); // as hydra's
   const answer = await fetch(idp.tokenUrl, { method: 'POST', headers: { authorization: me() }, body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'read' }) });
   opaque = (await answer.json()).access_token;
 });
@@ -32,7 +32,8 @@ const introspection = (more = {}) => ({
 });
 const ory = () => oryJwt(ISSUER, `${keys.url}/jwks`);
 const rule = (path, ...accessStrategies) => ({ path, accessStrategies });
-const start = async (files) => (gw = await gateway({ services: { 'httpbin.shop': upstream.port }, files }));
+const start = async (files) =>
+  (gw = await gateway({ services: { 'httpbin.shop': upstream.port, 'ory-hydra-admin.hydra-deprecated': idp.port }, files }));
 const ask = (host, target, headers, expected, method = 'GET') =>
   expectExchange(gw, { request: { host, target, headers, method, data: method === 'GET' ? undefined : 'x=1' }, upstream, ...expected });
 const OK = { status: 200, reason: 'allowed' };
@@ -80,6 +81,7 @@ describe('handler ory', () => {
       'two.yaml': apiRuleV1({ name: 'two', host: 'two', rules: [rule('/headers', introspection()), rule('/image', ory())] }),
       'all.yaml': apiRuleV1({ name: 'all', host: 'all', rules: [rule('/.*', introspection())] }),
       'later.yaml': apiRuleV1({ name: 'later', host: 'later', rules: [rule('/headers', introspection())] }),
+      'shipped.yaml': apiRuleV1({ name: 'shipped', host: 'shipped', rules: [rule('/.*', introspection({ introspection_url: undefined }))] }),
       'sooner.yaml': apiRuleV1({ name: 'sooner', host: 'sooner', rules: [rule('/.*', { handler: 'noop' })] }),
     }));
   after(() => gw?.stop());
@@ -112,6 +114,10 @@ describe('handler ory', () => {
     await ask('all', '/image', none, NO);
     await ask('all', '/image', bad, NO);
     await ask('all', '/image', bearer(opaque), OK);
+  });
+  test("without a URL: the hydra of Kyma's Oathkeeper, whose name is this provider's here", async () => {
+    await ask('shipped', '/image', bad, NO);
+    await ask('shipped', '/image', bearer(opaque), OK);
   });
   test('41: secured, then open', async () => {
     await ask('later', '/headers', none, NO);

@@ -61,8 +61,9 @@ export async function pageServer(pages = {}, { tls, port, address = '127.0.0.1' 
  * A real OpenID provider with one confidential client that may ask for `scopes` by client credentials.
  * The tokens are JWTs (RFC 9068) with the client as subject; `opaque`: texts that only its
  * introspection (RFC 7662) understands.
+ * `routes`: other paths for {token, introspection}.
  */
-export async function oidcProvider({ scopes, opaque = false }) {
+export async function oidcProvider({ scopes, opaque = false, routes = {} }) {
   const { Provider } = await import('oidc-provider');
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
@@ -84,6 +85,7 @@ export async function oidcProvider({ scopes, opaque = false }) {
       },
     ],
     scopes,
+    routes,
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -108,8 +110,8 @@ export async function oidcProvider({ scopes, opaque = false }) {
     issuer,
     port,
     client,
-    tokenUrl: `${issuer}/token`,
-    introspectionUrl: `${issuer}/token/introspection`,
+    tokenUrl: issuer + (routes.token ?? '/token'),
+    introspectionUrl: issuer + (routes.introspection ?? '/token/introspection'),
     stop: () => new Promise((resolve) => server.close(resolve) && server.closeAllConnections()),
   };
 }
