@@ -106,13 +106,10 @@ static bool is_target(brama_str target)
 /* Whoever wrote it, it stays on its line. RFC 9110 section 5.5. */
 static bool is_header(brama_str name, brama_str value)
 {
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] <= 0x20 || name.p[i] >= 0x7f || name.p[i] == ':')
-            return false;
     for (size_t i = 0; i < value.n; i++)
         if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
             return false;
-    return name.n != 0;
+    return brama_str_is_token(name);
 }
 
 /* One whose headers stay on their lines, as whoever read it should have seen to; else it is none,

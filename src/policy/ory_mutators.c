@@ -230,9 +230,7 @@ static bool mutate_headers(struct brama__case *c, struct brama_template_data *da
 
 bool brama__session_set(struct brama__case *c, brama_str name, brama_str value)
 {
-    return !brama_str_has_control(value) && !brama_str_has_control(name) && name.n != 0 &&
-           brama_str_find(name, ' ') == name.n && brama_str_find(name, ':') == name.n &&
-           set(c, name, value);
+    return brama_str_is_token(name) && !brama_str_has_control(value) && set(c, name, value);
 }
 
 bool brama__mutate(struct brama__case *c)

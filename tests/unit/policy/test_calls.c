@@ -63,6 +63,8 @@ static void a_hydrator_gets_the_session_and_gives_it_back(void **state)
         {"not 200", "{\"subject\":\"anonymous\"}", NULL, 201},
         {"a header that ends the line",
          "{\"subject\":\"anonymous\",\"header\":{\"X-B\":[\"a\\r\\nX-C: d\"]}}", NULL, 200},
+        {"a header whose name is none",
+         "{\"subject\":\"anonymous\",\"header\":{\"X-\xc3\xa9\":[\"a\"]}}", NULL, 200},
         {"a header that isn't the session's",
          "{\"subject\":\"anonymous\",\"header\":{\"Host\":[\"other\"]}}", NULL, 200},
     };

@@ -395,6 +395,7 @@ static void nor_does_one_of_an_answer(void **state)
         {BRAMA_LIT("X-User"), BRAMA_LIT("alice\n")},
         {BRAMA_LIT("X-User\r\n"), BRAMA_LIT("alice")},
         {{"X\0User", 6}, BRAMA_LIT("alice")},
+        {BRAMA_LIT("X-User("), BRAMA_LIT("alice")},
         {BRAMA_LIT("X-User"), {"al\0ice", 6}}};
     struct fixture f;
     fixture_init(&f, rules);
