@@ -151,6 +151,12 @@ static bool take_headers(struct brama__case *c, const struct brama_node *headers
     return true;
 }
 
+/* As Go decodes one into a string. */
+static bool is_text(const struct brama_node *node)
+{
+    return node == NULL || node->kind == BRAMA_NODE_STR || node->kind == BRAMA_NODE_NULL;
+}
+
 /* The answer is the session from now on: what it leaves out is lost. */
 static bool take(struct brama__case *c, const struct brama_call_answer *answer)
 {
@@ -158,7 +164,7 @@ static bool take(struct brama__case *c, const struct brama_call_answer *answer)
 
     if (brama_json_parse(&root, c->arena, answer->body, &brama_json_limits_answer, NULL) !=
             BRAMA_OK ||
-        root->kind != BRAMA_NODE_MAP ||
+        root->kind != BRAMA_NODE_MAP || !is_text(brama_node_get(root, BRAMA_STR("subject"))) ||
         !brama_str_eq(brama_node_get_str(root, BRAMA_STR("subject")), c->session.subject))
         return false;
     const struct brama_node *extra = brama_node_get(root, BRAMA_STR("extra"));
