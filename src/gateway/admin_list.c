@@ -8,7 +8,7 @@
 
 struct listing {
     struct brama_gw_stream stream; /* first: it is what the stream's functions are given */
-    struct brama_taken *pin;      /* NULL: nothing in force, an empty list */
+    struct brama_taken *pin;       /* NULL: nothing in force, an empty list */
     const struct brama_slot *slot;
     struct brama_json_out out;
     void (*write)(struct listing *list, uint32_t index);

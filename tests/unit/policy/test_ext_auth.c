@@ -274,6 +274,22 @@ static void authorizers_are_asked_and_obeyed(void **state)
     fixture_deinit(&f);
 }
 
+static const char *const asking[] = {"Authorization: Basic outer",
+                                     "Cookie: a=1",
+                                     "X-Ask-A: 1",
+                                     "x-ask-a: 2",
+                                     "X-Ask-Who: admin",
+                                     "X-Me-Too: 3",
+                                     "X-Forwarded-For-Too: 10.0.0.1",
+                                     "X-Envoy-Too: 1",
+                                     "X-Named-Too: 1",
+                                     "Connection: x-named-too",
+                                     "X-Other: 4",
+                                     "X-Org: blue",
+                                     "X-None: admin",
+                                     "X-User: forged",
+                                     NULL};
+
 static void headers_cross_as_the_mesh_says(void **state)
 {
     (void)state;
@@ -290,26 +306,11 @@ static void headers_cross_as_the_mesh_says(void **state)
                                        .status = 200,
                                        .headers = said,
                                        .header_count = BRAMA_ARRAY_LEN(said)};
-    static const char *const headers[] = {"Authorization: Basic outer",
-                                          "Cookie: a=1",
-                                          "X-Ask-A: 1",
-                                          "x-ask-a: 2",
-                                          "X-Ask-Who: admin",
-                                          "X-Me-Too: 3",
-                                          "X-Forwarded-For-Too: 10.0.0.1",
-                                          "X-Envoy-Too: 1",
-                                          "X-Named-Too: 1",
-                                          "Connection: x-named-too",
-                                          "X-Other: 4",
-                                          "X-Org: blue",
-                                          "X-None: admin",
-                                          "X-User: forged",
-                                          NULL};
     struct fixture f;
     fixture_init(&f, rules);
     f.answers = &answer;
     f.answer_count = 1;
-    const struct brama_decision *d = fixture_ask(&f, "POST", HOST, "/one?a=b", headers);
+    const struct brama_decision *d = fixture_ask(&f, "POST", HOST, "/one?a=b", asking);
     const struct brama_call *call = &f.calls[0];
     EXPECT_STR("method", call->method, BRAMA_STR("POST"));
     EXPECT_STR("prefix, path and query", call->target, BRAMA_STR("/check/one?a=b"));
@@ -342,7 +343,7 @@ static void headers_cross_as_the_mesh_says(void **state)
     EXPECT_STR("this one", d->upstream_removed[0], BRAMA_STR("x-gone"));
     EXPECT("for the client, each", d->response_header_count == 2);
     answer.status = 401;
-    d = fixture_ask(&f, "POST", HOST, "/one", headers);
+    d = fixture_ask(&f, "POST", HOST, "/one", asking);
     EXPECT_STR("a no's own", fixture_response_header(&f, "set-cookie"), BRAMA_STR("a=1"));
     EXPECT_STR("always", fixture_response_header(&f, "location"), BRAMA_STR("/login"));
     EXPECT("not the rest", fixture_response_header(&f, "x-secret").p == NULL &&

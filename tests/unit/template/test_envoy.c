@@ -78,76 +78,76 @@ static enum brama_err bench_render(struct bench *b, bool in_cookies)
     return brama_envoy_render(&b->out, &b->value, &source);
 }
 
+static const struct {
+    const char *name, *text, *want;
+} values[] = {
+    {"nothing", "", ""},
+    {"plain text", "blue", "blue"},
+    {"a doubled percent sign is one", "100%%", "100%"},
+    {"four are two", "%%%%", "%%"},
+    {"doubled ones around an operator", "%%%PROTOCOL%%%", "%HTTP/2%"},
+    {"a doubled one is no operator", "%%PROTOCOL%%", "%PROTOCOL%"},
+    {"text around an operator", "[%PROTOCOL%]", "[HTTP/2]"},
+    {"two operators", "%REQ(X-Org)%%REQ(:METHOD)%", "blueGET"},
+
+    {"a header in any case", "%REQ(X-ORG)%", "blue"},
+    {"its longer name", "%REQUEST_HEADER(x-org)%", "blue"},
+    {"the authority", "%REQ(:AUTHORITY)%", "h.example:8443"},
+    {"the path with its query", "%REQ(:path)%", "/a?b=c"},
+    {"the alternative is for a missing header", "%REQ(X-No?x-org)%", "blue"},
+    {"not for one that is there", "%REQ(x-org?:method)%", "blue"},
+    {"not for an empty one", "%REQ(x-empty?x-org)%", ""},
+    {"a header that isn't there is nothing, not a dash", "a%REQ(X-No)%b", "ab"},
+    {"nor is the alternative", "%REQ(X-No?X-None)%", ""},
+    {"cut to a length", "%REQ(x-org):2%", "bl"},
+    {"cut to more than there is", "%REQ(x-org):40%", "blue"},
+    {"cut to nothing", "a%REQ(x-org):0%", "a"},
+    {"the alternative is cut, too", "%REQ(x-no?x-org):3%", "blu"},
+    {"a length that no number of ours holds", "%REQ(x-org):4294967296%", "blue"},
+    {"bytes stay as they are", "%REQ(x-utf8)%", "\xc3\xa4"},
+    {"what a header says isn't read again", "%REQ(x-percent)%", "%REQ(x-org)%"},
+    {"a tab is part of a value", "%REQ(x-tab)%", "a\tb"},
+
+    {"who calls", "%DOWNSTREAM_REMOTE_ADDRESS%", "[2001:db8::7]:4711"},
+    {"without port", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "2001:db8::7"},
+    {"the port alone", "%DOWNSTREAM_REMOTE_PORT%", "4711"},
+    {"who calls directly", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", "[2001:db8::7]:4711"},
+    {"directly, without port", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%", "2001:db8::7"},
+    {"directly, its port", "%DOWNSTREAM_DIRECT_REMOTE_PORT%", "4711"},
+    {"who is called", "%DOWNSTREAM_LOCAL_ADDRESS%", "10.0.0.1:8443"},
+    {"who is called, without port", "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", "10.0.0.1"},
+    {"the port that is called", "%DOWNSTREAM_LOCAL_PORT%", "8443"},
+    {"the same, directly", "%DOWNSTREAM_DIRECT_LOCAL_ADDRESS%", "10.0.0.1:8443"},
+    {"the same, directly, without port", "%DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT%",
+     "10.0.0.1"},
+    {"the same port, directly", "%DOWNSTREAM_DIRECT_LOCAL_PORT%", "8443"},
+    {"the name in the handshake", "%REQUESTED_SERVER_NAME%", "h.example"},
+    {"its version", "%DOWNSTREAM_TLS_VERSION%", "TLSv1.3"},
+    {"what isn't known is nothing", "c=%DOWNSTREAM_TLS_CIPHER%", "c="},
+    {"the machine", "%HOSTNAME%", "gate-0"},
+    {"empty parentheses", "%PROTOCOL()%", "HTTP/2"},
+
+    {"the time", "%START_TIME%", "2018-05-29T10:43:10.528Z"},
+    {"in seconds", "%START_TIME(%s)%", "1527590590"},
+    {"with a fraction", "%START_TIME(%s.%3f)%", "1527590590.528"},
+    {"with a longer one", "%START_TIME(%s.%6f)%", "1527590590.528000"},
+    {"nine digits are the default", "%START_TIME(%f)%", "528000000"},
+    {"in strftime's letters", "%START_TIME(%Y/%m/%dT%H:%M:%S%z)%", "2018/05/29T10:43:10+0000"},
+    {"in words", "%START_TIME(%a, %d %b %Y %T %Z)%", "Tue, 29 May 2018 10:43:10 UTC"},
+    {"shorter ones", "%START_TIME(%F %R %y%j %e %I%p %A %B %h %D %u%w)%",
+     "2018-05-29 10:43 18149 29 10AM Tuesday May May 05/29/18 22"},
+    {"absl's fraction", "%START_TIME(%M:%E2S)%", "43:10.52"},
+    {"a percent sign in a time", "%START_TIME(%%s)%", "%s"},
+};
+
 static void a_value_becomes_what_envoy_makes_of_it(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name, *text, *want;
-    } rows[] = {
-        {"nothing", "", ""},
-        {"plain text", "blue", "blue"},
-        {"a doubled percent sign is one", "100%%", "100%"},
-        {"four are two", "%%%%", "%%"},
-        {"doubled ones around an operator", "%%%PROTOCOL%%%", "%HTTP/2%"},
-        {"a doubled one is no operator", "%%PROTOCOL%%", "%PROTOCOL%"},
-        {"text around an operator", "[%PROTOCOL%]", "[HTTP/2]"},
-        {"two operators", "%REQ(X-Org)%%REQ(:METHOD)%", "blueGET"},
-
-        {"a header in any case", "%REQ(X-ORG)%", "blue"},
-        {"its longer name", "%REQUEST_HEADER(x-org)%", "blue"},
-        {"the authority", "%REQ(:AUTHORITY)%", "h.example:8443"},
-        {"the path with its query", "%REQ(:path)%", "/a?b=c"},
-        {"the alternative is for a missing header", "%REQ(X-No?x-org)%", "blue"},
-        {"not for one that is there", "%REQ(x-org?:method)%", "blue"},
-        {"not for an empty one", "%REQ(x-empty?x-org)%", ""},
-        {"a header that isn't there is nothing, not a dash", "a%REQ(X-No)%b", "ab"},
-        {"nor is the alternative", "%REQ(X-No?X-None)%", ""},
-        {"cut to a length", "%REQ(x-org):2%", "bl"},
-        {"cut to more than there is", "%REQ(x-org):40%", "blue"},
-        {"cut to nothing", "a%REQ(x-org):0%", "a"},
-        {"the alternative is cut, too", "%REQ(x-no?x-org):3%", "blu"},
-        {"a length that no number of ours holds", "%REQ(x-org):4294967296%", "blue"},
-        {"bytes stay as they are", "%REQ(x-utf8)%", "\xc3\xa4"},
-        {"what a header says isn't read again", "%REQ(x-percent)%", "%REQ(x-org)%"},
-        {"a tab is part of a value", "%REQ(x-tab)%", "a\tb"},
-
-        {"who calls", "%DOWNSTREAM_REMOTE_ADDRESS%", "[2001:db8::7]:4711"},
-        {"without port", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "2001:db8::7"},
-        {"the port alone", "%DOWNSTREAM_REMOTE_PORT%", "4711"},
-        {"who calls directly", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", "[2001:db8::7]:4711"},
-        {"directly, without port", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
-         "2001:db8::7"},
-        {"directly, its port", "%DOWNSTREAM_DIRECT_REMOTE_PORT%", "4711"},
-        {"who is called", "%DOWNSTREAM_LOCAL_ADDRESS%", "10.0.0.1:8443"},
-        {"who is called, without port", "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", "10.0.0.1"},
-        {"the port that is called", "%DOWNSTREAM_LOCAL_PORT%", "8443"},
-        {"the same, directly", "%DOWNSTREAM_DIRECT_LOCAL_ADDRESS%", "10.0.0.1:8443"},
-        {"the same, directly, without port", "%DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT%",
-         "10.0.0.1"},
-        {"the same port, directly", "%DOWNSTREAM_DIRECT_LOCAL_PORT%", "8443"},
-        {"the name in the handshake", "%REQUESTED_SERVER_NAME%", "h.example"},
-        {"its version", "%DOWNSTREAM_TLS_VERSION%", "TLSv1.3"},
-        {"what isn't known is nothing", "c=%DOWNSTREAM_TLS_CIPHER%", "c="},
-        {"the machine", "%HOSTNAME%", "gate-0"},
-        {"empty parentheses", "%PROTOCOL()%", "HTTP/2"},
-
-        {"the time", "%START_TIME%", "2018-05-29T10:43:10.528Z"},
-        {"in seconds", "%START_TIME(%s)%", "1527590590"},
-        {"with a fraction", "%START_TIME(%s.%3f)%", "1527590590.528"},
-        {"with a longer one", "%START_TIME(%s.%6f)%", "1527590590.528000"},
-        {"nine digits are the default", "%START_TIME(%f)%", "528000000"},
-        {"in strftime's letters", "%START_TIME(%Y/%m/%dT%H:%M:%S%z)%", "2018/05/29T10:43:10+0000"},
-        {"in words", "%START_TIME(%a, %d %b %Y %T %Z)%", "Tue, 29 May 2018 10:43:10 UTC"},
-        {"shorter ones", "%START_TIME(%F %R %y%j %e %I%p %A %B %h %D %u%w)%",
-         "2018-05-29 10:43 18149 29 10AM Tuesday May May 05/29/18 22"},
-        {"absl's fraction", "%START_TIME(%M:%E2S)%", "43:10.52"},
-        {"a percent sign in a time", "%START_TIME(%%s)%", "%s"},
-    };
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(values); i++) {
         struct bench b;
-        EXPECT(rows[i].name, bench_read(&b, rows[i].text) == BRAMA_OK);
-        EXPECT(rows[i].name, bench_render(&b, false) == BRAMA_OK);
-        EXPECT_STR(rows[i].name, brama_buf_str(&b.out), brama_str_c(rows[i].want));
+        EXPECT(values[i].name, bench_read(&b, values[i].text) == BRAMA_OK);
+        EXPECT(values[i].name, bench_render(&b, false) == BRAMA_OK);
+        EXPECT_STR(values[i].name, brama_buf_str(&b.out), brama_str_c(values[i].want));
         bench_end(&b);
     }
 }
