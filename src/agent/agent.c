@@ -233,7 +233,7 @@ static void read_sources(struct agent *a, const struct brama_touched *touched, s
     struct brama__round_in in = {
         .inputs = &a->options->inputs, .sheets = a->sources, .goods = &a->goods};
     in.sheets.before = last != NULL ? &last->sheets : NULL;
-    in.sheets.touched = touched;
+    in.sheets.touched = last != NULL && last->hash != 0 ? touched : NULL; /* 0: held up before */
     in.sheets.touched_count = count;
     struct brama__round *r;
     struct brama_diag diag = {0};
