@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/large_pages.h"
 #include "agent/round.h"
 
 #define EDITS 15
@@ -171,6 +172,7 @@ static void measure(unsigned n)
 
 int main(int argc, char **argv)
 {
+    brama__large_pages();
     if (argc > 1)
         for (int i = 1; i < argc; i++)
             measure((unsigned)atoi(argv[i]));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/keep_state.h"
+#include "agent/large_pages.h"
 #include "agent/nginx.h"
 #include "agent/roots.h"
 #include "agent/say.h"
@@ -130,7 +131,6 @@ static void publish_next(struct agent *a)
 {
     struct brama_diag diag = {0};
     struct brama__round *r = a->next;
-
     uv_timer_stop(&a->patience);
     enum brama_err err = publish_facts(a, &diag);
     uint64_t number = brama_pack_number(&r->policy.pack);
@@ -237,7 +237,6 @@ static void read_sources(struct agent *a, const struct brama_touched *touched, s
     in.sheets.touched_count = count;
     struct brama__round *r;
     struct brama_diag diag = {0};
-
     enum brama_err err = brama__round_read(&r, &in) ? BRAMA_OK : BRAMA_ERR_NOMEM;
     if (err == BRAMA_OK && last != NULL && last->hash == r->hash) {
         brama__round_free(r);
@@ -479,6 +478,7 @@ int brama_agent_run(const struct brama_agent_options *options)
         return BUG;
     }
     struct brama_http_resolver resolver = {lookup, a};
+    brama__large_pages();
     signal(SIGPIPE, SIG_IGN);
     a->options = options;
     a->state.dir_fd = a->state.lock_fd = a->state.nginx_lock_fd = a->publisher.poke_fd =
