@@ -123,25 +123,6 @@ static brama_str own_key(struct brama_arena *arena, brama_str ns, brama_str name
     return p != NULL ? key_of(p, ns, name) : BRAMA_NIL;
 }
 
-static bool index_services(struct brama_service_table *t, struct brama_arena *arena,
-                           const struct brama_world *world)
-{
-    uint32_t n = 0;
-    for (const struct brama_service *s = world->services; s != NULL; s = s->next)
-        n++;
-    const struct brama_service **all = brama_arena_array(arena, n, sizeof(*all));
-    if (all == NULL)
-        return false;
-    n = 0;
-    for (const struct brama_service *s = world->services; s != NULL; s = s->next) {
-        all[n] = s;
-        if (brama_map_put(&t->service_at, own_key(arena, s->ns, s->name), n++) == NULL)
-            return false;
-    }
-    t->services = all;
-    return true;
-}
-
 static bool add_slice(struct brama__slices *to, struct brama_arena *arena,
                       const struct brama_endpoint_slice *slice)
 {
@@ -166,7 +147,7 @@ static bool index_slices(struct brama_service_table *t, struct brama_arena *aren
     for (const struct brama_endpoint_slice *s = world->slices; s != NULL; s = s->next)
         n++;
     struct brama__slices *all = brama_arena_array(arena, n, sizeof(*all));
-    if (all == NULL)
+    if (all == NULL || !brama_map_reserve(&t->slices_at, n))
         return false;
     n = 0;
     for (const struct brama_endpoint_slice *s = world->slices; s != NULL; s = s->next) {
@@ -183,13 +164,9 @@ enum brama_err brama_service_table_init(struct brama_service_table *out, struct 
                                         const struct brama_service_flag *flags, size_t flag_count,
                                         const struct brama_world *world)
 {
-    *out = (struct brama_service_table){.flags = flags,
-                                        .flag_count = flag_count,
-                                        .service_at = {.arena = arena},
-                                        .slices_at = {.arena = arena}};
-    bool done =
-        world == NULL || (index_services(out, arena, world) && index_slices(out, arena, world));
-    return done ? BRAMA_OK : BRAMA_ERR_NOMEM;
+    *out = (struct brama_service_table){
+        .flags = flags, .flag_count = flag_count, .world = world, .slices_at = {.arena = arena}};
+    return world == NULL || index_slices(out, arena, world) ? BRAMA_OK : BRAMA_ERR_NOMEM;
 }
 
 /* What a question is about, and where the answers go. */
@@ -249,8 +226,11 @@ static void from_slices(struct asked *a, const struct brama__slices *slices,
 
 static void from_objects(struct asked *a, const struct brama_service_table *table, brama_str key)
 {
-    const uint32_t *at = brama_map_get(&table->service_at, key);
-    const struct brama_service *service = at != NULL ? table->services[*at] : NULL;
+    size_t slash = brama_str_find(key, '/');
+    const struct brama_service *service =
+        table->world == NULL ? NULL
+                             : brama_world_service(table->world, brama_str_head(key, slash),
+                                                   brama_str_from(key, slash + 1));
     const struct brama_service_port *port = find_port(a, service);
 
     if (service != NULL && service->external_name.n != 0) {
@@ -258,7 +238,7 @@ static void from_objects(struct asked *a, const struct brama_service_table *tabl
         add(a, service->external_name, targeted ? port->target_port : a->port);
         return;
     }
-    at = brama_map_get(&table->slices_at, key);
+    const uint32_t *at = brama_map_get(&table->slices_at, key);
     bool has_port = service == NULL || port != NULL;
     if (at != NULL && has_port)
         from_slices(a, &table->slices[*at], port);

@@ -25,9 +25,9 @@ BRAMA_MUST_USE enum brama_err brama_service_flag_read(struct brama_service_flag 
 struct brama_service_table {
     const struct brama_service_flag *flags;
     size_t flag_count;
-    const struct brama_service *const *services; /* numbered by service_at */
-    const struct brama__slices *slices;          /* numbered by slices_at */
-    struct brama_map service_at, slices_at;      /* "ns/name", lower case */
+    const struct brama_world *world;
+    const struct brama__slices *slices; /* numbered by slices_at */
+    struct brama_map slices_at;         /* "ns/name", lower case */
 };
 
 /* flags and world (NULL: flags only) must outlive the table and not change. BRAMA_ERR_NOMEM. */
