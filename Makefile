@@ -24,8 +24,9 @@ torture: build node_modules/.package-lock.json
 # CPU time a request, beside plain nginx; from an edit to its being in force. Only figures; nothing is
 # judged.
 bench: build
-	@ninja -C build bench/bench_decide
+	@ninja -C build bench/bench_decide bench/bench_round
 	@build/bench/bench_decide
+	@build/bench/bench_round
 	@node bench/bench.mjs
 	@node bench/edits.mjs
 
