@@ -260,7 +260,7 @@ size_t brama__goods_keep(struct brama__goods *g, const struct brama_world *world
 void brama__goods_forget(struct brama__goods *g)
 {
     for (size_t i = 0; i < g->count; i++)
-        g->good[i].hash = 0;
+        g->good[i].hash = g->good[i].form = 0;
 }
 
 void brama__good_drop(struct brama__goods *g, struct brama__good *good)

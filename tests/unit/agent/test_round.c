@@ -286,6 +286,26 @@ static void a_damaged_good_form_is_none(void **state)
     }
 }
 
+/* As after the state directory was removed and made again. */
+static void forms_that_are_gone_from_the_disk_are_written_again(void **state)
+{
+    (void)state;
+    struct place p;
+    char path[160], got[256];
+    set_up(&p);
+    put(&p, "a.yaml", RULE("a", "/a"));
+    read_all(&p, got);
+    EXPECT("written", is_kept(&p, "a"));
+    snprintf(path, sizeof(path), "%s/" BRAMA_STATE_GOOD "/default.a.json", p.state_dir);
+    assert_int_equal(unlink(path), 0);
+    read_all(&p, got);
+    EXPECT("nobody looks whether it is there", !is_kept(&p, "a"));
+    brama__goods_forget(&p.goods);
+    read_all(&p, got);
+    EXPECT("until it is told", is_kept(&p, "a"));
+    tear_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_host_stays_with_whom_it_is_served_for),
         cmocka_unit_test(the_toggle_takes_no_rule_away),
         cmocka_unit_test(a_damaged_good_form_is_none),
+        cmocka_unit_test(forms_that_are_gone_from_the_disk_are_written_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
