@@ -102,3 +102,10 @@ brama_str brama_buf_str(const struct brama_buf *b)
 {
     return (brama_str){b->p, b->n};
 }
+
+brama_str brama_buf_end(struct brama_buf *b, struct brama_arena *arena)
+{
+    brama_str out = b->err == BRAMA_OK ? brama_arena_copy(arena, brama_buf_str(b)) : BRAMA_NIL;
+    brama_buf_deinit(b);
+    return out;
+}

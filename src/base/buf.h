@@ -39,5 +39,7 @@ void *brama_buf_room(struct brama_buf *b, size_t n);
 enum brama_err brama_buf_err(const struct brama_buf *b);
 /* What was written; valid until the next call that adds. */
 brama_str brama_buf_str(const struct brama_buf *b);
+/* The same as the arena's text, and the buffer is deinitialised; {NULL, 0} after an error. */
+brama_str brama_buf_end(struct brama_buf *b, struct brama_arena *arena);
 
 #endif

@@ -97,10 +97,7 @@ static brama_str oathkeeper_body(struct brama__case *c, uint16_t status)
     brama_json_end(&json);
     brama_json_end(&json);
     brama_buf_add_c(&buf, '\n');
-    brama_str body = brama_buf_err(&buf) == BRAMA_OK
-                         ? brama_arena_copy(c->arena, brama_buf_str(&buf))
-                         : BRAMA_NIL;
-    brama_buf_deinit(&buf);
+    brama_str body = brama_buf_end(&buf, c->arena);
     return body;
 }
 

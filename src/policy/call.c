@@ -45,10 +45,7 @@ static brama_str make_key(struct brama__case *c, const struct brama_call *call)
         brama_buf_printf(&key, "first %zu", call->body.n); /* of what doesn't change meanwhile */
     else
         add_part(&key, call->body);
-    brama_str out = brama_buf_err(&key) == BRAMA_OK
-                        ? brama_arena_copy(c->arena, brama_buf_str(&key))
-                        : BRAMA_NIL;
-    brama_buf_deinit(&key);
+    brama_str out = brama_buf_end(&key, c->arena);
     return out;
 }
 
@@ -275,10 +272,7 @@ static brama_str basic(struct brama__case *c, brama_str pair)
     brama_buf_init(&out, NULL, KEY_MAX);
     brama_buf_add(&out, BRAMA_STR("Basic "));
     brama_b64_encode(&out, pair);
-    brama_str text = brama_buf_err(&out) == BRAMA_OK
-                         ? brama_arena_copy(c->arena, brama_buf_str(&out))
-                         : BRAMA_NIL;
-    brama_buf_deinit(&out);
+    brama_str text = brama_buf_end(&out, c->arena);
     return text;
 }
 

@@ -82,10 +82,7 @@ static brama_str session_json(struct brama__case *c, const struct brama_template
     brama_json_key(&json, BRAMA_STR("match_context"));
     write_match(&json, data);
     brama_json_end(&json);
-    brama_str out = brama_buf_err(&buf) == BRAMA_OK
-                        ? brama_arena_copy(c->arena, brama_buf_str(&buf))
-                        : BRAMA_NIL;
-    brama_buf_deinit(&buf);
+    brama_str out = brama_buf_end(&buf, c->arena);
     return out;
 }
 

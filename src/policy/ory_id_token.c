@@ -56,10 +56,7 @@ static brama_str ask_text(struct brama__case *c, const struct brama_p_id_token *
         brama_json_node(&json, claims);
     }
     brama_json_end(&json);
-    brama_str out = brama_buf_err(&buf) == BRAMA_OK
-                        ? brama_arena_copy(c->arena, brama_buf_str(&buf))
-                        : BRAMA_NIL;
-    brama_buf_deinit(&buf);
+    brama_str out = brama_buf_end(&buf, c->arena);
     return out;
 }
 
