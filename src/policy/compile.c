@@ -8,9 +8,9 @@
 
 void brama__list_reserve(struct brama__build *b, struct brama__list *list, size_t n, size_t size)
 {
-    char *p = n > list->cap ? brama_arena_array(&b->arena, n, size) : NULL;
     if (n <= list->cap)
         return;
+    char *p = brama_arena_array(&b->arena, n, size);
     if (p == NULL) {
         b->err = BRAMA_ERR_NOMEM;
         return;

@@ -1,7 +1,6 @@
 /* Checks that Kyma makes against other objects of the cluster. apirule.md sections 3.2 (15, 16) and
  * 3.3. Whether Pods are in the mesh is asked only where the source has Pods at all. */
 #include "rule/judging.h"
-#include "rule/worlding.h"
 
 /* Does the Pod have all labels of the selector? None, or no selector: yes. */
 static bool selects(const struct brama_node *selector, const struct brama_pod *pod)
@@ -43,12 +42,8 @@ void brama__judge_injection(struct brama__judging *j, size_t i, brama_str at)
 
     if (j->world->pods == NULL || !ref.given)
         return;
-    const struct brama__object *service =
-        brama__find_object(j->world, BRAMA_STR("Service"), ref.ns, ref.name);
-    const struct brama_node *selector =
-        service != NULL
-            ? brama_node_get(brama_node_get(service->doc, BRAMA_STR("spec")), BRAMA_STR("selector"))
-            : NULL;
+    const struct brama_service *service = brama_world_service(j->world, ref.ns, ref.name);
+    const struct brama_node *selector = service != NULL ? service->selector : NULL;
     brama_str path = brama_arena_printf(j->arena, ".spec.rules[%zu]", i);
     if (v1)
         path = brama_arena_printf(j->arena, "%.*s.injection", BRAMA_FMT(at));

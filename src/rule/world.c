@@ -49,7 +49,8 @@ static struct slot *slot_of(const struct brama_object_names *names, const struct
     return &names->slots[at];
 }
 
-const struct brama__object *brama__find_object(const struct brama_world *world, brama_str kind,
+/* One of those that are used; NULL if there is none. */
+static const struct brama__object *find_object(const struct brama_world *world, brama_str kind,
                                                brama_str ns, brama_str name)
 {
     struct brama__object wanted = {
@@ -61,7 +62,7 @@ const struct brama__object *brama__find_object(const struct brama_world *world, 
 const struct brama_service *brama_world_service(const struct brama_world *world, brama_str ns,
                                                 brama_str name)
 {
-    const struct brama__object *o = brama__find_object(world, BRAMA_STR("Service"), ns, name);
+    const struct brama__object *o = find_object(world, BRAMA_STR("Service"), ns, name);
 
     return o != NULL ? o->service : NULL;
 }
@@ -212,7 +213,7 @@ static void add_object(struct brama_world *world, const struct brama__object *o,
         o = copy;
     }
     if (stands_in &&
-        (o->add == NULL || is_rule || brama__find_object(world, o->kind, o->ns, o->name) != NULL))
+        (o->add == NULL || is_rule || find_object(world, o->kind, o->ns, o->name) != NULL))
         return;
     if (o->add == NULL)
         skip(world, o);

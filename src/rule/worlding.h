@@ -31,8 +31,4 @@ struct brama_service *brama__read_service_object(struct brama_arena *arena,
 struct brama_endpoint_slice *brama__read_slice(struct brama_arena *arena,
                                                const struct brama__object *o);
 
-/* One of those that are used; NULL if there is none. */
-const struct brama__object *brama__find_object(const struct brama_world *world, brama_str kind,
-                                               brama_str ns, brama_str name);
-
 #endif
