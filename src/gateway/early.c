@@ -126,6 +126,14 @@ static void rest(ngx_http_request_t *r, struct brama_gw_early *e)
         ngx_del_timer(r->connection->read);
 }
 
+/* With these marks nginx would reset the connection, with the answer in it. */
+static void refuse_late(ngx_http_request_t *r)
+{
+    r->connection->timedout = 0;
+    r->connection->read->timedout = 0;
+    (void)brama_gw_send_refusal(r, brama_gw_ctx(r), BRAMA_REASON_BODY_TIMEOUT);
+}
+
 static void on_readable(ngx_http_request_t *r)
 {
     struct brama_gw_early *e = brama_gw_ctx(r)->early;
@@ -136,6 +144,8 @@ static void on_readable(ngx_http_request_t *r)
     rest(r, e);
     if (rc == NGX_OK)
         ngx_http_core_run_phases(r);
+    else if (rc == NGX_HTTP_REQUEST_TIME_OUT)
+        refuse_late(r);
     else
         ngx_http_finalize_request(r, rc);
 }

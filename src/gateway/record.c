@@ -178,6 +178,8 @@ static void trace_refusal(struct brama_trace *trace, ngx_http_request_t *r,
                                       "a request line, header or body that two servers could read "
                                       "differently"},
         [BRAMA_REASON_HEADERS_TOO_LARGE] = {"request", "100 headers, 60 KiB", "more than that"},
+        [BRAMA_REASON_BODY_TIMEOUT] = {"authorizer", "a body",
+                                       "it stopped coming before an authorizer could be told"},
         [BRAMA_REASON_UPSTREAM_FAILED] = {"upstream", "an answer",
                                           "the rules let the request in; the workload didn't "
                                           "answer: not connected, or closed before a whole head"},

@@ -92,8 +92,10 @@ ngx_int_t brama_gw_send_decision(ngx_http_request_t *r, struct brama_gw_ctx *ctx
     brama_str type = brama_gw_copy(r->pool, d->content_type);
 
     (void)ctx;
-    /* Bytes that we couldn't make sense of: what follows them isn't read as a request. */
-    if (d->status == NGX_HTTP_BAD_REQUEST || d->status == 426 || d->status == 431)
+    /* Bytes that we couldn't make sense of, or that stopped coming: what follows them isn't read as
+     * a request. */
+    if (d->status == NGX_HTTP_BAD_REQUEST || d->status == NGX_HTTP_REQUEST_TIME_OUT ||
+        d->status == 426 || d->status == 431)
         r->keepalive = 0;
     ngx_http_finalize_request(r, brama_gw_send(r, d->status, type, body));
     return NGX_DONE;

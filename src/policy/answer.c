@@ -42,6 +42,7 @@ static const struct answer envoy[BRAMA_REASON_COUNT] = {
     [BRAMA_REASON_CALL_NEEDED] = {500, "Internal Server Error"},
     [BRAMA_REASON_CALL_BUSY] = {403, ""},
     [BRAMA_REASON_BODY_TOO_LARGE] = {413, "Payload Too Large"},
+    [BRAMA_REASON_BODY_TIMEOUT] = {408, "stream timeout"},
     [BRAMA_REASON_EXT_AUTH_DENIED] = {403, ""},
     [BRAMA_REASON_EXT_AUTH_FAILED] = {403, ""},
 };

@@ -46,6 +46,7 @@ enum brama_reason {
     BRAMA_REASON_CALL_FAILED,         /* "call_failed": asked, and no answer that can be used */
     BRAMA_REASON_CALL_BUSY,           /* "call_busy": not asked, for too many wait already */
     BRAMA_REASON_BODY_TOO_LARGE,      /* "body_too_large": for an authorizer that is told it */
+    BRAMA_REASON_BODY_TIMEOUT,        /* "body_timeout": it stopped coming before it was told */
     BRAMA_REASON_EXT_AUTH_DENIED,     /* "ext_auth_denied": the external authorizer said no */
     BRAMA_REASON_EXT_AUTH_FAILED,     /* "ext_auth_failed": it said nothing that counts */
     BRAMA_REASON_CALL_NEEDED,         /* "call_needed": somebody has to be asked, and may not be */
