@@ -251,3 +251,42 @@ test('the state directory is removed: another signer is told what may be signed,
   await signed();
   await only();
 });
+
+/** Two requests whose token the signer is asked for while it stands still, and then SIGTERM. */
+const drained = async (then) => {
+  await open({ args: ['--drain', '20s'] });
+  await signed();
+  await sleep(1100); // nothing that the worker keeps serves
+  const seen = upstream.seen.length;
+  const { pid } = await only();
+  process.kill(pid, 'SIGSTOP');
+  const answers = [1, 2].map(() => curl(gw.url('httpbin', '/x'), { headers: ['Authorization: Bearer mine'], resolve: gw.resolve('httpbin') }));
+  await sleep(300);
+  gw.process.child.kill('SIGTERM');
+  await until('no new connections', async () => (await curl(gw.url('httpbin', '/x'), { resolve: gw.resolve('httpbin') })).status === 0);
+  await then(pid);
+  const ends = await Promise.all(answers);
+  assert.deepEqual(await gw.process.ended, { code: 0, signal: null });
+  assert.ok(!alive(pid), 'no signer is left');
+  return { ends, seen: upstream.seen.slice(seen) };
+};
+const withToken = ({ ends, seen }) => {
+  assert.deepEqual(ends.map((end) => end.status), [200, 200]);
+  assert.equal(seen.length, 2);
+  for (const one of seen) assert.equal(decodeJwt(/^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/.exec(one.header('authorization'))[1]).iss, SHIPPED.issuer);
+};
+
+test('SIGTERM while a token is being signed: the request is answered with it', async () => {
+  withToken(await drained((pid) => process.kill(pid, 'SIGCONT')));
+});
+
+test('and when the signer dies meanwhile, with the next one\'s', async () => {
+  withToken(await drained((pid) => process.kill(pid, 'SIGKILL'))); // it had accepted nothing: the questions stood in the queue
+});
+
+test('and when it never answers, the request is refused and goes nowhere', async () => {
+  const { ends, seen } = await drained(() => sleep(100));
+  for (const end of ends) assert.deepEqual([end.status, JSON.parse(end.text).error.status], [500, 'Internal Server Error']);
+  assert.deepEqual(gw.log().slice(-2).map((line) => [line.decision, line.reason]), [['deny', 'signer_failed'], ['deny', 'signer_failed']]);
+  assert.deepEqual(seen, []);
+});
