@@ -236,8 +236,9 @@ static void read_sources(struct agent *a, const struct brama_touched *touched, s
     in.sheets.touched = last != NULL && last->hash != 0 ? touched : NULL; /* 0: held up before */
     in.sheets.touched_count = count;
     struct brama__round *r;
-    struct brama_diag diag = {0};
     enum brama_err err = brama__round_read(&r, &in) ? BRAMA_OK : BRAMA_ERR_NOMEM;
+    if (err == BRAMA_OK && r->sheets.files.unfinished)
+        brama_watch_soon(a->watch);
     if (err == BRAMA_OK && last != NULL && last->hash == r->hash) {
         brama__round_free(r);
         return;
@@ -252,7 +253,7 @@ static void read_sources(struct agent *a, const struct brama_touched *touched, s
         brama__round_free(r);
     }
     if (err != BRAMA_OK) {
-        say_held_up(a, err, &diag);
+        say_held_up(a, err, &(struct brama_diag){0});
         return;
     }
     bool waits = brama_keysets_pending(a->keysets) != 0 || brama_resolver_pending(a->resolver) != 0;
@@ -477,7 +478,6 @@ int brama_agent_run(const struct brama_agent_options *options)
         brama__say("%s", brama_err_text(BRAMA_ERR_NOMEM));
         return BUG;
     }
-    struct brama_http_resolver resolver = {lookup, a};
     brama__large_pages();
     signal(SIGPIPE, SIG_IGN);
     a->options = options;
@@ -488,7 +488,7 @@ int brama_agent_run(const struct brama_agent_options *options)
     a->keeper = (struct brama__state_keeper){&a->state,  &a->goods, &a->wanted,
                                              &a->signer, &a->nginx, {{0}}};
     start_loop_handles(a);
-    int code = open_world(a, &resolver);
+    int code = open_world(a, &(struct brama_http_resolver){lookup, a});
     if (code == DONE) {
         read_sources(a, NULL, 0);
         uv_run(&a->loop, UV_RUN_DEFAULT);

@@ -279,14 +279,15 @@ static enum brama_err take_file(struct brama__sheets *out, struct brama_arena *a
                                 struct brama_file *f, const struct brama__sheets *before)
 {
     struct brama__sheet *old = find(before, f->name), *s = NULL;
-    if (!f->known) {
+    bool kept = f->known || (f->unfinished && old != NULL);
+    if (!kept) {
         enum brama_err err = read_sheet(&s, arena, f, old);
         if (err != BRAMA_OK) {
             drop_sheet(s);
             return err;
         }
     }
-    if (f->known || (old != NULL && is_same(s, old))) {
+    if (kept || (old != NULL && is_same(s, old))) {
         drop_sheet(s);
         s = old;
         s->refs++;
@@ -314,6 +315,7 @@ enum brama_err brama__sheets_read(struct brama__sheets *out, struct brama_arena 
     struct brama_files_options options = {.stdin_text = in->stdin_text,
                                           .known = is_known,
                                           .ctx = (void *)(uintptr_t)in->before,
+                                          .whole_only = true,
                                           .touched = in->touched,
                                           .touched_count = in->touched_count};
     if (in->before != NULL && in->touched != NULL)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,9 @@
  * parts of a second at all, else up to two seconds. */
 #define FINE_TICK_NS (NS_PER_S / 10)
 #define COARSE_TICK_NS (2 * NS_PER_S)
+/* Nothing was written for so long: it is as it is meant to be. */
+#define WRITER_QUIET_NS (2 * NS_PER_S)
+#define UNKNOWN_QUIET_NS (NS_PER_S / 50)
 
 struct reading {
     struct brama_arena *arena;
@@ -97,6 +101,13 @@ static brama_str problem_of(struct reading *r, enum brama_err err)
     return brama_arena_copy(r->arena, brama_str_c(brama_err_text(err)));
 }
 
+static int64_t age_ns(const struct brama_file_id *id)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (now.tv_sec - id->changed_s) * NS_PER_S + now.tv_nsec - id->changed_ns;
+}
+
 static struct brama_file_id id_of(const struct stat *st)
 {
     struct brama_file_id id = {.device = st->st_dev,
@@ -104,10 +115,7 @@ static struct brama_file_id id_of(const struct stat *st)
                                .bytes = (uint64_t)st->st_size,
                                .changed_s = st->st_ctim.tv_sec,
                                .changed_ns = st->st_ctim.tv_nsec};
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age_ns = (now.tv_sec - id.changed_s) * NS_PER_S + now.tv_nsec - id.changed_ns;
-    id.settled = age_ns > (id.changed_ns != 0 ? FINE_TICK_NS : COARSE_TICK_NS);
+    id.settled = age_ns(&id) > (id.changed_ns != 0 ? FINE_TICK_NS : COARSE_TICK_NS);
     return id;
 }
 
@@ -122,6 +130,40 @@ static bool is_known(const struct reading *r, struct brama_file *f, const struct
     f->id = id_of(st);
     f->known = r->options->known != NULL && r->options->known(r->options->ctx, f->name, &f->id);
     return f->known;
+}
+
+/* How long a file has to lie still before it is whole. A lease on it is refused while somebody has
+ * it open for writing (fcntl(2)). Who opens it in the moment in which we have one is told of us, by
+ * a signal that nobody minds, and goes on. */
+static int64_t quiet_ns(int fd)
+{
+    (void)fcntl(fd, F_SETSIG, SIGURG);
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+        (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+        return 0;
+    }
+    return errno == EAGAIN ? WRITER_QUIET_NS : UNKNOWN_QUIET_NS;
+}
+
+/* id: from before its text was read. */
+static bool is_half_written(int fd, const struct brama_file_id *id)
+{
+    struct stat st;
+    int64_t quiet = quiet_ns(fd), age = age_ns(id);
+    if (fstat(fd, &st) != 0)
+        return false;
+    struct brama_file_id now = id_of(&st);
+    /* A time to come is another clock's. */
+    return !brama_file_id_eq(&now, id) || (age >= 0 && age < quiet);
+}
+
+/* Somebody may be writing it: it is looked at again whatever its id says. */
+static void set_unfinished(struct reading *r, struct brama_file *f)
+{
+    f->text = BRAMA_NIL;
+    f->problem = BRAMA_STR("is being written");
+    f->id.settled = false;
+    f->unfinished = r->out->unfinished = true;
 }
 
 /* Without waiting for a FIFO's writer. st: what its name led to just now, if that was a file. */
@@ -139,6 +181,8 @@ static void read_file(struct reading *r, struct brama_file *f, const struct stat
     } else {
         f->id = id_of(&now); /* from before its text: a change on the way shows next time */
         f->problem = problem_of(r, read_fd(&f->text, r->arena, fd));
+        if (f->problem.n == 0 && r->options->whole_only && is_half_written(fd, &f->id))
+            set_unfinished(r, f);
     }
     if (fd >= 0)
         close(fd);

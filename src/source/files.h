@@ -33,6 +33,7 @@ struct brama_file {
     brama_str text;
     brama_str problem; /* not empty: it is there, but can't be read */
     bool known;        /* it wasn't read, because the caller has its text */
+    bool unfinished;   /* nor is it half of something that somebody is writing; has a problem */
 };
 
 /* What became of a root: which of the files are of it, and of those before it. */
@@ -48,6 +49,7 @@ struct brama_files {
     /* Roots that aren't there or can't be listed, in the same order. */
     struct brama_file *broken;
     size_t broken_count;
+    bool unfinished; /* some file is */
 };
 
 /* Does the caller have the text of this name and id? */
@@ -64,6 +66,10 @@ struct brama_files_options {
         *stdin_text;         /* what "-" stands for, read before; NULL: read it now, to its end */
     brama_file_known *known; /* NULL: none is */
     void *ctx;
+    /* Half of a rule may be a rule that lets more people in. So a file isn't taken while somebody
+     * has it open for writing, until nothing was written for two seconds. Whether somebody has,
+     * only its owner and root are told, and not by every file system; for others it is 20 ms. */
+    bool whole_only;
     /* An earlier reading of the same roots, whose texts the caller has all: only what is touched is
      * looked at, and what wasn't settled or had a problem. NULL: everything is. */
     const struct brama_files *before;

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 
 #define SETTLE_MS 5
+#define SOON_MS 20
+#define SOON_ALL_MS 200
 #define LOOK_MS 1000
 #define TOUCHED_MAX 64 /* names; after more of them in one burst everything is looked at */
 
@@ -29,6 +31,8 @@ struct brama_watch {
     bool anything; /* something was done, nobody knows to what */
     bool mounts;   /* or to a folder that a mount's links lead through */
     bool beside;   /* or beside what is read */
+    bool soon;     /* who is told wants to hear the same again */
+    bool by_name;  /* what is being told */
     size_t touched_count;
     struct brama_touched touched[TOUCHED_MAX];
     char names[TOUCHED_MAX][NAME_MAX + 1]; /* of those */
@@ -78,6 +82,16 @@ static uint64_t look_at_all(const struct brama_watch *w)
     return hash;
 }
 
+/* What was told stays to be told. */
+static void tell_names(struct brama_watch *w, size_t count)
+{
+    w->by_name = true;
+    w->changed(w->ctx, w->touched, count);
+    w->by_name = false;
+    if (w->soon)
+        w->touched_count = count;
+}
+
 /* What is known by name first: that is quick. It makes the signature an old one, so that the next
  * look tells it as anything; what was done beside it at the same time can wait for that. */
 static void on_settled(uv_timer_t *timer)
@@ -85,10 +99,10 @@ static void on_settled(uv_timer_t *timer)
     struct brama_watch *w = timer->data;
     size_t count = w->touched_count;
     bool anything = w->anything, look = anything || w->mounts || (w->beside && count == 0);
-    w->anything = w->mounts = w->beside = false;
+    w->anything = w->mounts = w->beside = w->soon = false;
     w->touched_count = 0;
     if (!anything && count != 0)
-        w->changed(w->ctx, w->touched, count);
+        tell_names(w, count);
     if (!look)
         return;
     uint64_t now = look_at_all(w);
@@ -102,6 +116,14 @@ static void notice(struct brama_watch *w)
 {
     if (!uv_is_active((uv_handle_t *)&w->settle))
         uv_timer_start(&w->settle, on_settled, SETTLE_MS, 0);
+}
+
+void brama_watch_soon(struct brama_watch *w)
+{
+    w->soon = true;
+    w->anything |= !w->by_name;
+    if (!uv_is_active((uv_handle_t *)&w->settle))
+        uv_timer_start(&w->settle, on_settled, w->by_name ? SOON_MS : SOON_ALL_MS, 0);
 }
 
 static void touch(struct root *r, brama_str name)

@@ -19,6 +19,9 @@ struct brama_watch;
 BRAMA_MUST_USE enum brama_err brama_watch_new(struct brama_watch **out, uv_loop_t *loop,
                                               const brama_str *roots, size_t root_count,
                                               brama_watch_changed *changed, void *ctx);
+/* By who is told: the same is told again in a moment, since somebody is still writing. By anybody
+ * else: anything is. */
+void brama_watch_soon(struct brama_watch *watch);
 /* The loop must turn once more. */
 void brama_watch_free(struct brama_watch *watch);
 
