@@ -104,14 +104,16 @@ static void on_end(uv_process_t *process, int64_t status, int number)
  * terminal doesn't end it before the last request. */
 static int spawn(struct brama__signer *s)
 {
-    char name[] = "brama", verb[] = "signer", state[] = "--state", agent[] = "--agent", pid[24];
-    char dir[PATH_MAX];
+    char name[] = "brama", verb[] = "signer", state[] = "--state", agent[] = "--agent";
+    char user[] = "--uid", group[] = "--gid", pid[24], uid[24], gid[24], dir[PATH_MAX];
     uv_stdio_container_t stdio[BRAMA_SIGNER_DIR_FD + 1] = {{.flags = UV_IGNORE},
                                                            {.flags = UV_IGNORE}};
 
     snprintf(pid, sizeof(pid), "%ld", (long)getpid());
     snprintf(dir, sizeof(dir), "%s", s->state->dir);
-    char *args[] = {name, verb, state, dir, agent, pid, NULL};
+    snprintf(uid, sizeof(uid), "%lu", (unsigned long)s->state->uid);
+    snprintf(gid, sizeof(gid), "%lu", (unsigned long)s->state->gid);
+    char *args[] = {name, verb, state, dir, agent, pid, user, uid, group, gid, NULL};
     stdio[2] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = 2};
     stdio[BRAMA_SIGNER_FD] =
         (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = s->listen_fd};

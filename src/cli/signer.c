@@ -16,10 +16,15 @@ static const struct brama_usage usage = {
 int brama_cmd_signer(struct brama_cli *cli, int argc, char **argv)
 {
     brama_str dir = BRAMA_NIL;
-    uint64_t agent = 0;
+    uint64_t agent = 0, uid = 0, gid = 0;
     const struct brama_opt opts[] = {
         {.name = "state", .value = "DIR", .help = "state directory", .text = &dir},
         {.name = "agent", .value = "PID", .help = "whose child it is", .number = &agent},
+        {.name = "uid",
+         .value = "N",
+         .help = "whom root becomes: the workers' user",
+         .number = &uid},
+        {.name = "gid", .value = "N", .help = "and group", .number = &gid},
     };
     struct brama_args args;
 
@@ -35,6 +40,8 @@ int brama_cmd_signer(struct brama_cli *cli, int argc, char **argv)
                                                  .jwks = BRAMA_STATE_JWKS,
                                                  .lock = BRAMA_STATE_NGINX_LOCK,
                                                  .listen_fd = BRAMA_SIGNER_FD,
+                                                 .uid = (uid_t)uid,
+                                                 .gid = (gid_t)gid,
                                                  .agent = (pid_t)agent};
     return brama_signer_run(&options);
 }

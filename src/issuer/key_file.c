@@ -103,22 +103,17 @@ static enum brama_err read_all(struct brama_secret_text *out, int fd)
     return BRAMA_ERR_TOO_BIG; /* a byte more than a file may have */
 }
 
-enum brama_err brama_secret_file_read(struct brama_secret_text *out, const char *path, size_t max,
-                                      struct brama_diag *diag)
+enum brama_err brama_secret_read(struct brama_secret_text *out, int fd, size_t max,
+                                 struct brama_diag *diag)
 {
-    struct brama_where where = {.file = brama_str_c(path)};
-
     *out = (struct brama_secret_text){.p = malloc(max + 1), .room = max + 1};
     if (out->p == NULL)
         return BRAMA_ERR_NOMEM;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    enum brama_err err = fd >= 0 ? read_all(out, fd) : BRAMA_ERR_IO;
+    enum brama_err err = read_all(out, fd);
     if (err == BRAMA_ERR_IO)
-        brama_diag_set(diag, where, "%s", strerror(errno));
+        brama_diag_set(diag, (struct brama_where){0}, "%s", strerror(errno));
     if (err == BRAMA_ERR_TOO_BIG)
-        brama_diag_set(diag, where, "has more than %zu bytes", max);
-    if (fd >= 0)
-        close(fd);
+        brama_diag_set(diag, (struct brama_where){0}, "has more than %zu bytes", max);
     if (err != BRAMA_OK)
         brama_secret_text_free(out);
     return err;
@@ -132,19 +127,34 @@ void brama_secret_text_free(struct brama_secret_text *text)
     *text = (struct brama_secret_text){0};
 }
 
-enum brama_err brama_key_file_read(struct brama_pkey **out, const char *path,
-                                   struct brama_diag *diag)
+enum brama_err brama_key_read(struct brama_pkey **out, int fd, struct brama_diag *diag)
 {
     struct brama_secret_text text;
 
     *out = NULL;
-    enum brama_err err = brama_secret_file_read(&text, path, KEY_FILE_MAX, diag);
+    enum brama_err err = brama_secret_read(&text, fd, KEY_FILE_MAX, diag);
     if (err != BRAMA_OK)
         return err;
     err = brama_key_from_pem(out, (brama_str){text.p, text.n}, diag);
-    if (err != BRAMA_OK && diag != NULL)
-        diag->where = (struct brama_where){.file = brama_str_c(path)};
     brama_secret_text_free(&text);
+    return err;
+}
+
+enum brama_err brama_key_file_read(struct brama_pkey **out, const char *path,
+                                   struct brama_diag *diag)
+{
+    struct brama_where where = {.file = brama_str_c(path)};
+
+    *out = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        brama_diag_set(diag, where, "%s", strerror(errno));
+        return BRAMA_ERR_IO;
+    }
+    enum brama_err err = brama_key_read(out, fd, diag);
+    if (err != BRAMA_OK && diag != NULL)
+        diag->where = where;
+    close(fd);
     return err;
 }
 

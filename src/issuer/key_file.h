@@ -18,20 +18,21 @@
 BRAMA_MUST_USE enum brama_err brama_key_from_pem(struct brama_pkey **out, brama_str pem,
                                                  struct brama_diag *diag);
 
-/* The same from a file of at most 64 KiB; what was read is overwritten before its memory goes back.
- * BRAMA_ERR_IO: diag says why. */
+/* The same from a file of at most 64 KiB, by its name or open; what was read is overwritten before
+ * its memory goes back. BRAMA_ERR_IO: diag says why. */
+BRAMA_MUST_USE enum brama_err brama_key_read(struct brama_pkey **out, int fd,
+                                             struct brama_diag *diag);
 BRAMA_MUST_USE enum brama_err brama_key_file_read(struct brama_pkey **out, const char *path,
                                                   struct brama_diag *diag);
 
-/* A file with a secret in it, whole and at once: growing would leave copies of it behind.
- * BRAMA_ERR_IO, BRAMA_ERR_TOO_BIG (over max bytes), with diag. */
+/* An open file with a secret in it, whole and at once: growing would leave copies of it behind. It
+ * stays open. BRAMA_ERR_IO, BRAMA_ERR_TOO_BIG (over max bytes), with diag. */
 struct brama_secret_text {
     char *p; /* wiped and freed by brama_secret_text_free() */
     size_t n, room;
 };
-BRAMA_MUST_USE enum brama_err brama_secret_file_read(struct brama_secret_text *out,
-                                                     const char *path, size_t max,
-                                                     struct brama_diag *diag);
+BRAMA_MUST_USE enum brama_err brama_secret_read(struct brama_secret_text *out, int fd, size_t max,
+                                                struct brama_diag *diag);
 void brama_secret_text_free(struct brama_secret_text *text);
 
 /* Write text to path with mode 0600 and through to the disk. A new file, never over an existing

@@ -13,14 +13,14 @@
 #include "crypto/digest.h"
 #include "issuer/key_file.h"
 
-#define PEM_MAX 16384
+#define RULES_MAX ((size_t)16 << 20)
 
-struct brama__file_mark brama__file_mark(const char *path)
+static struct brama__file_mark mark_of(int fd, int error)
 {
     struct stat st;
 
-    if (stat(path, &st) != 0)
-        return (struct brama__file_mark){0};
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return (struct brama__file_mark){.error = fd < 0 ? error : errno};
     return (struct brama__file_mark){.dev = st.st_dev,
                                      .ino = st.st_ino,
                                      .size = (uint64_t)st.st_size,
@@ -30,10 +30,22 @@ struct brama__file_mark brama__file_mark(const char *path)
                                      .ctime_ns = st.st_ctim.tv_nsec};
 }
 
-bool brama__file_mark_eq(const struct brama__file_mark *a, const struct brama__file_mark *b)
+static bool mark_eq(const struct brama__file_mark *a, const struct brama__file_mark *b)
 {
     return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_s == b->mtime_s &&
-           a->mtime_ns == b->mtime_ns && a->ctime_s == b->ctime_s && a->ctime_ns == b->ctime_ns;
+           a->mtime_ns == b->mtime_ns && a->ctime_s == b->ctime_s && a->ctime_ns == b->ctime_ns &&
+           a->error == b->error;
+}
+
+/* Has it changed? error: why there is no fd. *mark is of before it is read: what changes meanwhile
+ * is seen the next time. */
+static bool is_news(struct brama__file_mark *mark, int fd, int error)
+{
+    struct brama__file_mark now = mark_of(fd, error);
+    bool news = !mark_eq(&now, mark);
+
+    *mark = now;
+    return news;
 }
 
 static struct brama__key_file *file_new(brama_str url)
@@ -110,49 +122,19 @@ struct brama__key_file *brama__key_files_find(const struct brama__key_files *fil
     return NULL;
 }
 
-/* Whole before it has its name, and never in the place of another one. */
-static bool make_own(const struct brama__key_files *files, struct brama_diag *diag)
-{
-    char tmp[PATH_MAX];
-    struct brama_pkey *key = NULL;
-    struct brama_buf pem;
-
-    snprintf(tmp, sizeof(tmp), "%s.%ld.tmp", files->own, (long)getpid());
-    brama_buf_init(&pem, NULL, PEM_MAX);
-    enum brama_err err = brama_pkey_generate(&key, BRAMA_ALG_RS256, 0, diag);
-    if (err == BRAMA_OK) {
-        brama_pkey_to_pem(&pem, key);
-        err = brama_buf_err(&pem);
-    }
-    if (err == BRAMA_OK)
-        err = brama_key_file_write(tmp, brama_buf_str(&pem), true, diag);
-    if (err == BRAMA_OK && link(tmp, files->own) != 0 && errno != EEXIST) {
-        brama_diag_set(diag, (struct brama_where){0}, "can't be made: %s", strerror(errno));
-        err = BRAMA_ERR_IO;
-    }
-    unlink(tmp);
-    if (pem.p != NULL)
-        brama_cleanse(pem.p, pem.cap);
-    brama_buf_deinit(&pem);
-    brama_pkey_free(key);
-    return err == BRAMA_OK;
-}
-
-static enum brama_err read_own(struct brama_signing_set **out, const char *path,
-                               struct brama_diag *diag)
+static enum brama_err read_own(struct brama_signing_set **out, int fd, struct brama_diag *diag)
 {
     struct brama_pkey *key;
 
-    enum brama_err err = brama_key_file_read(&key, path, diag);
+    enum brama_err err = brama_key_read(&key, fd, diag);
     return err == BRAMA_OK ? brama_signing_set_of(out, key) : err;
 }
 
-static enum brama_err read_set(struct brama_signing_set **out, const char *path,
-                               struct brama_diag *diag)
+static enum brama_err read_set(struct brama_signing_set **out, int fd, struct brama_diag *diag)
 {
     struct brama_secret_text text;
 
-    enum brama_err err = brama_secret_file_read(&text, path, BRAMA_JWKS_MAX_BYTES, diag);
+    enum brama_err err = brama_secret_read(&text, fd, BRAMA_JWKS_MAX_BYTES, diag);
     if (err != BRAMA_OK)
         return err;
     err = brama_signing_set_load(out, (brama_str){text.p, text.n}, diag);
@@ -161,26 +143,25 @@ static enum brama_err read_set(struct brama_signing_set **out, const char *path,
 }
 
 /* A FIFO would hold us up. */
-static bool is_regular(const char *path, struct brama_diag *diag)
+static bool is_regular(int fd, int error, struct brama_diag *diag)
 {
     struct stat st;
 
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         return true;
     brama_diag_set(diag, (struct brama_where){0}, "%s",
-                   errno != 0 ? strerror(errno) : "isn't a regular file");
+                   error != 0 ? strerror(error) : "isn't a regular file");
     return false;
 }
 
-static void read_again(struct brama__key_file *f, const char *path, struct brama_diag *diag)
+static void read_again(struct brama__key_file *f, int fd, struct brama_diag *diag)
 {
     struct brama_signing_set *set = NULL;
     bool own = f->url[0] == '\0';
 
-    errno = 0;
     enum brama_err err = BRAMA_ERR_IO;
-    if (is_regular(path, diag))
-        err = own ? read_own(&set, path, diag) : read_set(&set, path, diag);
+    if (is_regular(fd, f->mark.error, diag))
+        err = own ? read_own(&set, fd, diag) : read_set(&set, fd, diag);
     if (err != BRAMA_OK) {
         snprintf(f->problem, sizeof(f->problem), "%s",
                  diag->what[0] != '\0' ? diag->what : brama_err_text(err));
@@ -202,26 +183,53 @@ bool brama__key_file_look(const struct brama__key_files *files, struct brama__ke
     bool own = f->url[0] == '\0';
 
     if (own)
-        snprintf(path, sizeof(path), "%s", files->own);
+        snprintf(path, sizeof(path), "%s", files->disk->options->own_key);
     else if (!brama_file_url_path(path, sizeof(path), brama_str_c(f->url)))
         path[0] = '\0';
-    struct brama__file_mark now = brama__file_mark(path);
-    bool missing = own && now.ino == 0;
+    int fd = brama__disk_file(files->disk, path);
+    bool missing = own && fd < 0 && errno == ENOENT;
     if (missing && !files->own_wanted)
         return false;
     if (missing && f->set == NULL) {
-        if (!make_own(files, &diag)) {
-            bool news = !f->looked;
+        if (!brama__disk_make_key(files->disk, &diag)) {
             snprintf(f->problem, sizeof(f->problem), "%s", diag.what);
-            f->looked = true;
-            return news;
+            return is_news(&f->mark, -1, ENOENT);
         }
-        now = brama__file_mark(path);
-    } else if (f->looked && brama__file_mark_eq(&now, &f->mark)) {
-        return false;
+        fd = brama__disk_file(files->disk, path);
     }
-    f->mark = now; /* of before it is read: what changes meanwhile is seen the next time */
-    f->looked = true;
-    read_again(f, path, &diag);
-    return true;
+    bool news = is_news(&f->mark, fd, errno);
+    if (news)
+        read_again(f, fd, &diag);
+    if (fd >= 0)
+        close(fd);
+    return news;
+}
+
+static bool read_text(struct brama_buf *out, int fd, uint64_t size)
+{
+    char *room = fd >= 0 && size <= RULES_MAX ? brama_buf_room(out, (size_t)size) : NULL;
+
+    return room != NULL && read(fd, room, (size_t)size) == (ssize_t)size;
+}
+
+bool brama__rules_look(struct brama_id_rules **rules, struct brama__file_mark *mark,
+                       struct brama__disk *disk, struct brama_diag *diag)
+{
+    struct brama_buf text;
+
+    *rules = NULL;
+    int fd = brama__disk_file(disk, disk->options->rules);
+    bool news = is_news(mark, fd, errno);
+    if (news) {
+        brama_buf_init(&text, NULL, RULES_MAX);
+        if (!read_text(&text, fd, mark->size) ||
+            brama_id_rules_load(rules, brama_buf_str(&text), diag) != BRAMA_OK) {
+            if (diag->what[0] == '\0')
+                brama_diag_set(diag, (struct brama_where){0}, "can't be read");
+        }
+        brama_buf_deinit(&text);
+    }
+    if (fd >= 0)
+        close(fd);
+    return news;
 }

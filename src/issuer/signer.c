@@ -1,7 +1,6 @@
 #include "issuer/signer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/write_all.h"
 #include "crypto/digest.h"
 #include "issuer/key_files.h"
 #include "json/write.h"
@@ -22,8 +20,6 @@
 #define BODY_MAX ((size_t)64 * 1024)
 #define ANSWER_MAX ((size_t)16 * 1024)
 #define ARENA_MAX ((size_t)4 << 20)
-#define RULES_MAX ((off_t)16 << 20)
-#define JWKS_MAX ((size_t)4 << 20)
 #define TOKENS_MAX 8192
 #define CONNECTIONS_MAX 256u
 #define IDLE_S 10u
@@ -35,7 +31,9 @@ enum { DONE = 0, UNAVAILABLE = 69 };
 
 struct signer {
     const struct brama_signer_options *options;
-    struct brama__file_mark socket, rules_mark;
+    struct brama__disk disk;
+    struct stat socket;
+    struct brama__file_mark rules_mark;
     struct brama_id_rules *rules, *before;
     int64_t before_until_ms;
     struct brama__key_files keys;
@@ -69,48 +67,24 @@ static void say(const char *what, const char *why)
     fprintf(stderr, "brama: signer: %s: %s\n", what, why);
 }
 
-/* All of a small file of ours; false: it isn't there, or not whole. */
-static bool read_file(struct brama_buf *out, const char *name)
-{
-    struct stat st;
-    int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-    ssize_t n = -1;
-
-    if (fd < 0)
-        return false;
-    char *room = fstat(fd, &st) == 0 && st.st_size <= RULES_MAX
-                     ? brama_buf_room(out, (size_t)st.st_size)
-                     : NULL;
-    if (room != NULL)
-        n = read(fd, room, (size_t)st.st_size);
-    close(fd);
-    return n >= 0 && n == st.st_size;
-}
-
 /* What can't be read leaves what was there. */
 static void look_at_rules(struct signer *s)
 {
     struct brama_id_rules *rules;
     struct brama_diag diag = {0};
-    struct brama_buf text;
 
-    struct brama__file_mark now = brama__file_mark(s->options->rules);
-    if (brama__file_mark_eq(&now, &s->rules_mark))
+    if (!brama__rules_look(&rules, &s->rules_mark, &s->disk, &diag))
         return;
-    s->rules_mark = now;
-    brama_buf_init(&text, NULL, RULES_MAX);
-    if (!read_file(&text, s->options->rules) ||
-        brama_id_rules_load(&rules, brama_buf_str(&text), &diag) != BRAMA_OK) {
-        say(s->options->rules, diag.what[0] != '\0' ? diag.what : "can't be read");
-    } else {
-        brama_id_rules_free(s->before);
-        s->before = s->rules;
-        s->before_until_ms = clock_ms(CLOCK_MONOTONIC) + GRACE_MS;
-        s->rules = rules;
-        brama__key_files_want(&s->keys, rules);
-        s->published = false;
+    if (rules == NULL) {
+        say(s->options->rules, diag.what);
+        return;
     }
-    brama_buf_deinit(&text);
+    brama_id_rules_free(s->before);
+    s->before = s->rules;
+    s->before_until_ms = clock_ms(CLOCK_MONOTONIC) + GRACE_MS;
+    s->rules = rules;
+    brama__key_files_want(&s->keys, rules);
+    s->published = false;
 }
 
 static void look_at_key(struct signer *s, struct brama__key_file *f)
@@ -120,21 +94,6 @@ static void look_at_key(struct signer *s, struct brama__key_file *f)
     s->published = false;
     if (f->problem[0] != '\0')
         say(f->url[0] != '\0' ? f->url : s->options->own_key, f->problem);
-}
-
-static bool replace_file(const char *name, brama_str text)
-{
-    char tmp[64];
-
-    snprintf(tmp, sizeof(tmp), "%s.%ld.tmp", name, (long)getpid());
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0)
-        return false;
-    bool done = brama_write_all(fd, text) && fchmod(fd, 0644) == 0;
-    done = close(fd) == 0 && done && rename(tmp, name) == 0;
-    if (!done)
-        unlink(tmp);
-    return done;
 }
 
 /* The public halves of all sets; without any set, no file: Oathkeeper's answer is 500 then. */
@@ -147,13 +106,9 @@ static void publish(struct signer *s)
     for (size_t i = 0; i < s->keys.count; i++)
         if (s->keys.p[i]->set != NULL)
             sets[count++] = s->keys.p[i]->set;
-    if (count == 0) {
-        s->published = unlink(s->options->jwks) == 0 || errno == ENOENT;
-        return;
-    }
-    brama_buf_init(&text, NULL, JWKS_MAX);
-    s->published = brama_signing_sets_public(&text, sets, count) == BRAMA_OK &&
-                   replace_file(s->options->jwks, brama_buf_str(&text));
+    brama_buf_init(&text, NULL, BRAMA__PUBLIC_MAX);
+    s->published = (count == 0 || brama_signing_sets_public(&text, sets, count) == BRAMA_OK) &&
+                   brama__disk_publish(&s->disk, brama_buf_str(&text));
     brama_buf_deinit(&text);
 }
 
@@ -312,9 +267,9 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ow
 }
 
 /* Does a data plane live? Its processes hold the lock, shared; whoever gets it whole is alone. */
-static bool data_plane_lives(const struct signer *s)
+static bool data_plane_lives(struct signer *s)
 {
-    int fd = open(s->options->lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int fd = brama__disk_file(&s->disk, s->options->lock);
     bool lives = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
 
     if (fd >= 0)
@@ -323,11 +278,12 @@ static bool data_plane_lives(const struct signer *s)
 }
 
 /* Is there still somebody to sign for, and nobody else who does? */
-static bool is_needed(const struct signer *s)
+static bool is_needed(struct signer *s)
 {
-    struct brama__file_mark now = brama__file_mark(s->options->socket);
+    struct stat now;
 
-    return now.ino == s->socket.ino && now.dev == s->socket.dev &&
+    return stat(s->options->socket, &now) == 0 && now.st_ino == s->socket.st_ino &&
+           now.st_dev == s->socket.st_dev &&
            (getppid() == s->options->agent || data_plane_lives(s));
 }
 
@@ -350,7 +306,7 @@ static void serve(struct signer *s, struct MHD_Daemon *daemon)
 {
     int64_t next_ms = 0;
 
-    while (!asked_to_end) {
+    while (!asked_to_end && !s->disk.lost) {
         int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
         if (now_ms >= next_ms) {
             if (!is_needed(s))
@@ -373,18 +329,19 @@ static void close_doors(bool closed)
 
 static bool open_signer(struct signer *s, const struct brama_signer_options *options)
 {
-    *s = (struct signer){.options = options};
-    s->keys = (struct brama__key_files){.own = options->own_key};
+    s->keys.disk = &s->disk;
+    if (!brama__disk_open(&s->disk, options))
+        return false;
+    close_doors(true); /* another user's memory is open again */
     s->tokens = brama_id_tokens_new(TOKENS_MAX);
-    s->socket = brama__file_mark(options->socket);
-    return s->tokens != NULL && s->socket.ino != 0;
+    return s->tokens != NULL && stat(options->socket, &s->socket) == 0;
 }
 
 int brama_signer_run(const struct brama_signer_options *options)
 {
     const struct sigaction on_end = {.sa_handler = on_signal};
     struct MHD_Daemon *daemon = NULL;
-    struct signer s = {.options = options};
+    struct signer s = {.options = options, .disk = {.porter = -1}};
 
     close_doors(true);
     sigaction(SIGTERM, &on_end, NULL);
@@ -407,6 +364,7 @@ int brama_signer_run(const struct brama_signer_options *options)
     brama_id_tokens_free(s.tokens);
     brama_id_rules_free(s.rules);
     brama_id_rules_free(s.before);
+    brama__disk_close(&s.disk);
     close_doors(false); /* the keys are gone */
     return daemon != NULL ? DONE : UNAVAILABLE;
 }

@@ -22,7 +22,9 @@ struct brama_signer_options {
     const char *jwks;    /* the public halves */
     const char *lock;    /* of the data plane */
     int listen_fd;       /* listening */
-    pid_t agent;         /* our parent, while it lives */
+    uid_t uid;           /* whom to become, if we are root (issuer/disk.h); 0: nobody else */
+    gid_t gid;
+    pid_t agent; /* our parent, while it lives */
 };
 
 /* Until SIGTERM, until another signer has taken over, or until neither agent nor data plane lives.
