@@ -75,7 +75,6 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
     from.table = &newest->table;
     from.own_cert = a->tls.cert.chain_pem.n != 0 ? &a->tls.cert : NULL;
     from.certs = newest->certs;
-    from.cert_count = newest->cert_count;
     brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
     if (err == BRAMA_OK)
         err = brama__plan_facts(&bytes, number - 1, &from);
@@ -232,6 +231,7 @@ static void read_sources(struct agent *a, const struct brama_touched *touched, s
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
     struct brama__round_in in = {
         .inputs = &a->options->inputs, .sheets = a->sources, .goods = &a->goods};
+    in.certs = last != NULL ? last->certs : in.certs;
     in.sheets.before = last != NULL ? &last->sheets : NULL;
     in.sheets.touched = last != NULL && last->hash != 0 ? touched : NULL; /* 0: held up before */
     in.sheets.touched_count = count;

@@ -33,8 +33,7 @@ enum brama_err brama_offline_read(struct brama_offline *out, const struct brama_
     if (err != BRAMA_OK)
         return err;
     brama_judge(&out->world, &(struct brama_judge_options){.domain = inputs->domain});
-    size_t certs;
-    brama__plan_certs(&out->arena, &out->world, &certs);
+    brama__plan_certs(&out->arena, &out->world, (struct brama__certs){0});
     err = brama_compile_check(&out->world);
     for (size_t i = 0; i < files->count && err == BRAMA_OK; i++) {
         if (files->file[i].problem.n == 0)

@@ -133,23 +133,55 @@ static const struct brama_secret *usable_secret(struct brama_world *world,
     return NULL;
 }
 
-const struct brama_facts_cert_in *brama__plan_certs(struct brama_arena *arena,
-                                                    struct brama_world *world, size_t *count)
+/* Usable or not. */
+static bool has_secret(const struct brama_world *world, const struct brama_gateway *gateway,
+                       const struct brama_gateway_server *server)
+{
+    const struct brama_secret *s = world->secrets;
+    while (s != NULL &&
+           (!brama_str_eq(s->name, server->credential) ||
+            (!brama_str_eq(s->ns, BRAMA_STR("istio-system")) && !brama_str_eq(s->ns, gateway->ns))))
+        s = s->next;
+    return s != NULL && server->listener == BRAMA_LISTENER_TLS;
+}
+
+static struct brama_facts_cert_in cert_before(struct brama_arena *arena, struct brama__certs before,
+                                              brama_str host)
+{
+    for (size_t i = 0; i < before.n; i++)
+        if (brama_str_eq(before.p[i].name, host))
+            return (struct brama_facts_cert_in){host,
+                                                brama_arena_copy(arena, before.p[i].chain_pem),
+                                                brama_arena_copy(arena, before.p[i].key_pem)};
+    return (struct brama_facts_cert_in){0};
+}
+
+static struct brama_facts_cert_in cert_of(const struct brama_secret *secret, brama_str host)
+{
+    return (struct brama_facts_cert_in){host, secret->cert_pem, secret->key_pem};
+}
+
+struct brama__certs brama__plan_certs(struct brama_arena *arena, struct brama_world *world,
+                                      struct brama__certs before)
 {
     struct brama_facts_cert_in *out = brama_arena_array(arena, cert_max(world), sizeof(*out));
+    size_t n = 0;
 
-    *count = 0;
     for (const struct brama_gateway *g = out != NULL ? world->gateways : NULL; g != NULL;
          g = g->next) {
         for (size_t i = 0; i < g->server_count; i++) {
             const struct brama_gateway_server *s = &g->servers[i];
             const struct brama_secret *secret = usable_secret(world, g, s);
-            for (size_t k = 0; secret != NULL && k < s->host_count; k++)
-                out[(*count)++] = (struct brama_facts_cert_in){s->hosts[k].host, secret->cert_pem,
-                                                               secret->key_pem};
+            if (secret == NULL && !has_secret(world, g, s))
+                continue;
+            for (size_t k = 0; k < s->host_count; k++) {
+                brama_str host = s->hosts[k].host;
+                out[n] = secret != NULL ? cert_of(secret, host) : cert_before(arena, before, host);
+                n += out[n].chain_pem.n != 0;
+            }
         }
     }
-    return out;
+    return (struct brama__certs){out, n};
 }
 
 static struct brama_facts_keyset_in keyset_in(const struct brama_keyset *k)
@@ -225,13 +257,13 @@ enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
     struct brama_facts_keyset_in *k = brama_arena_array(&arena, keysets, sizeof(*k));
     struct brama_facts_upstream_in *u = brama_arena_array(&arena, upstreams, sizeof(*u));
     struct brama_facts_cert_in *certs =
-        brama_arena_array(&arena, from->cert_count + 1, sizeof(*certs));
+        brama_arena_array(&arena, from->certs.n + 1, sizeof(*certs));
     enum brama_err err = BRAMA_ERR_NOMEM;
     if (k != NULL && u != NULL && certs != NULL) {
         if (from->own_cert != NULL) {
             certs[in.cert_count++] = *from->own_cert;
-            for (size_t i = 0; i < from->cert_count; i++)
-                certs[in.cert_count++] = from->certs[i];
+            for (size_t i = 0; i < from->certs.n; i++)
+                certs[in.cert_count++] = from->certs.p[i];
         }
         in.certs = certs;
         for (size_t i = 0; i < keysets; i++)

@@ -40,10 +40,15 @@ struct brama__texts brama__plan_keysets(struct brama_arena *arena,
 struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama_policy *policy,
                                       const struct brama_service_table *table);
 
-/* Certificates of the Gateways' TLS servers, one row a host, from the world's Secrets; the arena's.
- * A pair that can't be served is an error in world->findings, and the listener's own stands in. */
-const struct brama_facts_cert_in *brama__plan_certs(struct brama_arena *arena,
-                                                    struct brama_world *world, size_t *count);
+struct brama__certs {
+    const struct brama_facts_cert_in *p; /* one row a host */
+    size_t n;
+};
+/* Certificates of the Gateways' TLS servers, from the world's Secrets; the arena's. A pair that
+ * can't be served is an error in world->findings, and what its hosts had before stays; where they
+ * had none, or the Secret is gone, the listener's own stands in. */
+struct brama__certs brama__plan_certs(struct brama_arena *arena, struct brama_world *world,
+                                      struct brama__certs before);
 
 struct brama__facts_sources {
     /* The upstreams of all of these; a newer one and the one in force. */
@@ -53,8 +58,7 @@ struct brama__facts_sources {
     const struct brama_keysets *keysets;
     const struct brama_resolver *resolver;
     const struct brama_facts_cert_in *own_cert; /* for all other names; NULL: no TLS */
-    const struct brama_facts_cert_in *certs;
-    size_t cert_count;
+    struct brama__certs certs;
 };
 /* plan_targets.c: whom calls go to. Their hosts into seen; their addresses as upstreams behind
  * those of out, seen by id. */

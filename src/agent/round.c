@@ -238,7 +238,7 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
         return BRAMA_ERR_NOMEM;
     options.owners = owners_of(r, in->goods, &options.owner_count);
     brama_judge(&r->world, &options);
-    r->certs = brama__plan_certs(&r->arena, &r->world, &r->cert_count);
+    r->certs = brama__plan_certs(&r->arena, &r->world, in->certs);
     return brama_compile_check(&r->world);
 }
 

@@ -14,13 +14,12 @@ struct brama__round {
     struct brama__sheets sheets;
     struct brama_world world;
     struct brama_service_table table;
-    struct brama_buf bytes;                  /* of the policy */
-    struct brama_policy policy;              /* over bytes */
-    struct brama__texts urls, hosts;         /* that it needs */
-    const struct brama_facts_cert_in *certs; /* of its Gateways */
-    size_t cert_count;
-    struct brama__texts complaints; /* a line each: what is wrong with which file or APIRule */
-    size_t errors;                  /* APIRules that aren't valid */
+    struct brama_buf bytes;          /* of the policy */
+    struct brama_policy policy;      /* over bytes */
+    struct brama__texts urls, hosts; /* that it needs */
+    struct brama__certs certs;       /* of its Gateways */
+    struct brama__texts complaints;  /* a line each: what is wrong with which file or APIRule */
+    size_t errors;                   /* APIRules that aren't valid */
     const struct brama__sheet **strangers; /* files with a problem that no last good form is of */
     size_t stranger_count;
     uint64_t hash; /* of all that was read */
@@ -30,6 +29,7 @@ struct brama__round_in {
     const struct brama_inputs *inputs;
     struct brama__sheets_in sheets; /* roots: the applied rules first, then -f */
     struct brama__goods *goods;     /* what they are served under stays theirs */
+    struct brama__certs certs;      /* of the round before */
 };
 
 /* A path that doesn't exist is a slip of the hand at the start, and an accident later.

@@ -281,7 +281,7 @@ const struct brama_secret *brama_world_certificate(const struct brama_world *wor
     const struct brama_secret *own = NULL;
 
     for (const struct brama_secret *s = world->secrets; s != NULL; s = s->next) {
-        if (!brama_str_eq(s->name, server->credential))
+        if (s->cert_pem.n == 0 || !brama_str_eq(s->name, server->credential))
             continue;
         if (brama_str_eq(s->ns, BRAMA_STR("istio-system")))
             return s;

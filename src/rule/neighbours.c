@@ -280,7 +280,7 @@ void brama__add_secret(struct brama_world *world, const struct brama__object *o)
                            brama_code_name(BRAMA_CODE_SECRET), BRAMA_STR(""),
                            brama_arena_printf(world->arena, BRAMA__TEXT_SECRET, BRAMA_FMT(o->ns),
                                               BRAMA_FMT(o->name)));
-        return;
+        secret->cert_pem = secret->key_pem = BRAMA_NIL;
     }
     secret->next = world->secrets;
     world->secrets = secret;

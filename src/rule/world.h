@@ -45,7 +45,7 @@ struct brama_endpoint_slice {
 /* kubernetes.io/tls */
 struct brama_secret {
     struct brama_secret *next;
-    brama_str ns, name, cert_pem, key_pem;
+    brama_str ns, name, cert_pem, key_pem; /* both empty: it lacks one of them */
 };
 
 #define BRAMA_CHECK_BODY_MAX                                                                       \

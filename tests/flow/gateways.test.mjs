@@ -157,10 +157,11 @@ describe('two Gateways with several servers', () => {
   });
 });
 
-test('a Secret that changes is shown at once; a broken pair isn’t shown', async () => {
+test('a Secret that changes is shown at once; one that breaks keeps the pair before, until it is gone', async () => {
   const first = await certificate('web-tls', 'web.test.local');
-  const second = await certificate('web-tls', 'web.test.local');
+  const second = await certificate('web-tls-2', 'web.test.local');
   const other = await certificate('other', 'web.test.local');
+  const renewed = (more) => second.secret(more).replace('web-tls-2', 'web-tls');
   const shown = (gw, wanted) => until('the certificate', async () => (await handshake(gw, 'web.test.local')) === wanted, { timeout: 8000 });
   const gw = await gateway({
     tls: true, services: { 'httpbin.shop': upstream.port },
@@ -169,16 +170,37 @@ test('a Secret that changes is shown at once; a broken pair isn’t shown', asyn
       'rule.yaml': rule('web', 'web.test.local', 'shop/web'),
     },
   });
+  /** Written, complained of, and not shown. */
+  const breaks = async (text, complaint) => {
+    const logged = gw.process.err.length;
+    gw.write('secret.yaml', text);
+    await until('the complaint', () => complaint.test(gw.process.err.slice(logged)));
+    await gw.ready();
+  };
   try {
     await shown(gw, 'CN=test.local');
+    await breaks(renewed({ 'tls.key': other.data['tls.key'] }), /Secret istio-system\/web-tls/);
+    assert.equal(await handshake(gw, 'web.test.local'), 'CN=test.local', 'there is none before it');
     gw.write('secret.yaml', first.secret());
     await shown(gw, first.subject);
-    gw.write('secret.yaml', second.secret({ 'tls.key': other.data['tls.key'] }));
-    await shown(gw, 'CN=test.local');
-    await until('the complaint', () => /Secret istio-system\/web-tls/.test(gw.process.err));
-    gw.write('secret.yaml', second.secret());
+    const rows = [
+      ['the key of another', renewed({ 'tls.key': other.data['tls.key'] }), /the private key isn't the certificate's/],
+      ['no key', renewed({ 'tls.key': undefined }), /lacks tls\.crt or tls\.key/],
+      ['no PEM', renewed({ 'tls.crt': Buffer.from('nothing of the sort').toString('base64') }), /not a chain of certificates/],
+      ['no base64', renewed({ 'tls.crt': '!!' }), /lacks tls\.crt or tls\.key/],
+    ];
+    for (const [what, text, complaint] of rows) {
+      await breaks(text, complaint);
+      gw.write('rule.yaml', rule('web', 'web.test.local', 'shop/web', { timeout: 10 + what.length })); // one more round
+      await until('the rule', async () => (await gw.apiRule('web')).form === 'current');
+      await gw.ready();
+      assert.equal(await handshake(gw, 'web.test.local'), first.subject, what);
+    }
+    gw.write('secret.yaml', renewed());
     await shown(gw, second.subject);
     await expectExchange(gw, { request: { host: 'web', target: '/open', scheme: 'https' }, status: 200, upstream });
+    gw.remove('secret.yaml');
+    await shown(gw, 'CN=test.local');
   } finally {
     await gw.stop();
   }

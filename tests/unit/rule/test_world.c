@@ -155,9 +155,11 @@ static void neighbours_are_read(void **state)
     EXPECT("one ready address", f.world.slices->addresses.n == 1);
     EXPECT_STR("of the right one", f.world.slices->addresses.p[0], BRAMA_STR("127.0.0.2"));
     EXPECT_STR("by its label", f.world.slices->service, BRAMA_STR("in"));
-    EXPECT_STR("the certificate", f.world.secrets->cert_pem, BRAMA_STR("CERT"));
-    EXPECT_STR("the key", f.world.secrets->key_pem, BRAMA_STR("KEY"));
-    EXPECT("half a Secret isn't one", f.world.secrets->next == NULL);
+    const struct brama_secret *half = f.world.secrets, *whole = half->next;
+    EXPECT("half a Secret is there", whole != NULL && whole->next == NULL);
+    EXPECT("and has nothing", half->cert_pem.n + half->key_pem.n == 0);
+    EXPECT_STR("the certificate", whole->cert_pem, BRAMA_STR("CERT"));
+    EXPECT_STR("the key", whole->key_pem, BRAMA_STR("KEY"));
     EXPECT("and is named", has_finding(&f.world, "BRAMA1005"));
     EXPECT("the Deployment is counted", f.world.skipped == 1);
     fixture_end(&f);
