@@ -174,6 +174,7 @@ test('agent and signer are killed: 500 and nothing else, until the next agent', 
 
 test('an agent whose rules need no signer ends the one that was left', async () => {
   const g = await open();
+  await signed(); // now there is a key
   const { pid } = await only();
   await killAgent(g);
   writeFileSync(path.join(g.rules, 'rule.yaml'), apiRule({ rules: [{ path: '/x', noAuth: true }] }));

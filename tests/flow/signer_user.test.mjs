@@ -7,14 +7,14 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { expectExchange } from './lib/expect.mjs';
-import { gateway, unprivileged } from './lib/gateway.mjs';
+import { gateway, notUnprivileged, unprivileged } from './lib/gateway.mjs';
 import { makeKey } from './lib/keys.mjs';
 import { temporary, until } from './lib/place.mjs';
 import { alive, childrenOf, processes } from './lib/process.mjs';
 import { apiRuleV1 } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
 
-test('started as nobody in particular', { skip: process.getuid() !== 0 && 'only root can become somebody else' }, async () => {
+test('started as nobody in particular', { skip: notUnprivileged() }, async () => {
   const upstream = await recorder();
   const gw = await gateway({
     as: unprivileged,

@@ -36,6 +36,11 @@ export async function verb(args, { env = {}, ...more } = {}) {
 }
 
 export const unprivileged = { uid: 65534, gid: 65534 }; // nobody, nogroup
+/** Why no gateway can be started as that; false: one can. */
+export const notUnprivileged = () => {
+  if (process.getuid() !== 0) return 'only root can become somebody else';
+  return spawnSync(brama, ['version'], unprivileged).status !== 0 && `nobody can't reach ${brama}`;
+};
 
 /**
  * files: {name: YAML text} of the rules folder; services: {'NAME.NS[:PORT]': port or 'host:port'};
