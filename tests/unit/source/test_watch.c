@@ -13,8 +13,8 @@ struct setup {
     struct brama_watch *watch;
     char base[32], root[48], file[64];
     unsigned told;
-    bool late;
-    char what[256]; /* names that were told last, a blank behind each; "anything" */
+    bool late, writing; /* the next that is told is to be told again */
+    char what[256];     /* names that were told last, a blank behind each; "anything" */
 };
 
 static void changed(void *ctx, const struct brama_touched *touched, size_t count)
@@ -25,6 +25,9 @@ static void changed(void *ctx, const struct brama_touched *touched, size_t count
         snprintf(s->what + strlen(s->what), sizeof(s->what) - strlen(s->what), "%zu:%.*s ",
                  touched[i].root, BRAMA_FMT(touched[i].name));
     s->told++;
+    if (s->writing)
+        brama_watch_soon(s->watch);
+    s->writing = false;
     uv_stop(&s->loop);
 }
 
@@ -119,6 +122,26 @@ static void an_edit_is_told_promptly_and_once(void **state)
     }
 }
 
+static void what_is_being_written_is_told_again(void **state)
+{
+    (void)state;
+    struct setup s;
+    set_up(&s, false);
+    s.writing = true;
+    put(s.file, "22");
+    expect_told(&s, "an edit", PROMPT_MS, "0:a.yaml ");
+    expect_told_twice(&s, "the same again", "0:a.yaml ");
+    s.writing = true;
+    put(s.file, "333");
+    expect_told(&s, "one more", PROMPT_MS, "0:a.yaml ");
+    expect_told(&s, "again", PROMPT_MS, "0:a.yaml ");
+    s.writing = true;
+    expect_told(&s, "as anything", 1500, "anything");
+    expect_told(&s, "this, too", PROMPT_MS, "anything");
+    EXPECT("and that was it", !is_told_within(&s, 1200));
+    tear_down(&s);
+}
+
 static void a_burst_is_told_by_its_names_or_as_anything(void **state)
 {
     (void)state;
@@ -164,6 +187,87 @@ static void a_mounted_config_map_is_followed(void **state)
     tear_down(&s);
 }
 
+/* A tree of two folders, v1 and v2, and a link to one of them, which is turned. */
+static void link_to(const struct setup *s, const char *folder, const char *name)
+{
+    char next[96], path[96];
+    snprintf(next, sizeof(next), "%s/next", s->base);
+    snprintf(path, sizeof(path), "%s/%s", s->base, name);
+    assert_int_equal(symlink(folder, next), 0);
+    assert_int_equal(rename(next, path), 0);
+}
+
+static void watch_instead(struct setup *s, const char *root)
+{
+    brama_watch_free(s->watch);
+    const brama_str roots[] = {brama_str_c(root)};
+    assert_int_equal(brama_watch_new(&s->watch, &s->loop, roots, 1, changed, s), BRAMA_OK);
+    while (is_told_within(s, 1200)) {
+    }
+}
+
+static void links_on_the_way_are_followed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *root;
+    } rows[] = {
+        {"a root that is a link", "current"},
+        {"a file behind one", "current/a.yaml"},
+        {"a link in a root", "linked"},
+    };
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct setup s;
+        char path[96];
+        set_up(&s, false);
+        for (int k = 1; k <= 2; k++) {
+            snprintf(path, sizeof(path), "%s/v%d", s.base, k);
+            assert_int_equal(mkdir(path, 0700), 0);
+            snprintf(path, sizeof(path), "%s/v%d/a.yaml", s.base, k);
+            put(path, k == 1 ? "1" : "22");
+        }
+        link_to(&s, "v1", "current");
+        snprintf(path, sizeof(path), "%s/linked", s.base);
+        assert_int_equal(mkdir(path, 0700), 0);
+        link_to(&s, "../current/a.yaml", "linked/a.yaml");
+        snprintf(path, sizeof(path), "%s/%s", s.base, rows[i].root);
+        watch_instead(&s, path);
+        link_to(&s, "v2", "current");
+        EXPECT(rows[i].name, is_told_within(&s, PROMPT_MS));
+        while (is_told_within(&s, 1200)) {
+        }
+        snprintf(path, sizeof(path), "%s/v2/a.yaml", s.base);
+        put(path, "333");
+        EXPECT(rows[i].name, is_told_within(&s, PROMPT_MS));
+        while (is_told_within(&s, 1200)) {
+        }
+        snprintf(path, sizeof(path), "%s/v2/.nobodys", s.base);
+        put(path, "4");
+        EXPECT(rows[i].name, !is_told_within(&s, 1200));
+        tear_down(&s);
+    }
+}
+
+static void a_new_folder_of_the_same_inode_is_watched(void **state)
+{
+    (void)state;
+    struct setup s;
+    set_up(&s, false);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(unlink(s.file), 0);
+        assert_int_equal(rmdir(s.root), 0);
+        assert_int_equal(mkdir(s.root, 0700), 0);
+        put(s.file, "back");
+        while (is_told_within(&s, 1200)) {
+        }
+        put(s.file, "and edited");
+        expect_told(&s, "promptly", PROMPT_MS, "0:a.yaml ");
+        while (is_told_within(&s, 1200)) {
+        }
+    }
+    tear_down(&s);
+}
+
 static void a_root_may_go_and_come_back(void **state)
 {
     (void)state;
@@ -188,8 +292,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edit_is_told_promptly_and_once),
+        cmocka_unit_test(what_is_being_written_is_told_again),
         cmocka_unit_test(a_burst_is_told_by_its_names_or_as_anything),
         cmocka_unit_test(a_mounted_config_map_is_followed),
+        cmocka_unit_test(links_on_the_way_are_followed),
+        cmocka_unit_test(a_new_folder_of_the_same_inode_is_watched),
         cmocka_unit_test(a_root_may_go_and_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
