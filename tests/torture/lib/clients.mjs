@@ -176,6 +176,10 @@ export function clients({ port, tlsPort, kinds, lanes, seed, name = 'c', pause =
     for (const kind of list) Object.assign(kind, { class: class_, ...(statuses && { statuses }) });
     await it.settled();
   };
+  /** What is under way now of these kinds may be let in or refused; nothing that is sent later. */
+  it.doubt = (list) => {
+    for (const record of underWay) if (list.includes(record.kind)) record.class = 'turning';
+  };
   /** What is under way now may be cut; nothing that is sent later. */
   it.excuse = (why) => {
     for (const record of underWay) record.excused ??= why;

@@ -82,11 +82,16 @@ export class Stage {
     });
   }
 
+  /** What the process holds now is all that it has until it goes on. */
+  async freeze(pid) {
+    process.kill(pid, 'SIGSTOP');
+    await until('it to stand still', () => stateOf(pid) === STOPPED, { every: 1 });
+  }
+
   /** Kill one of them, hard: what it holds may be cut. Its pid. */
   async killWorker() {
     const pid = this.luck.pick(await this.workers());
-    process.kill(pid, 'SIGSTOP'); // what it holds now is all that it will ever have
-    await until('it to stand still', () => stateOf(pid) === STOPPED, { every: 1 });
+    await this.freeze(pid);
     const ports = clientsOf(pid);
     for (const crowd of this.crowds) crowd.excusePorts('its worker was killed', ports);
     process.kill(pid, 'SIGKILL');

@@ -20,9 +20,9 @@ function send(res, body, pieces) {
  * x-try, x-sends (bytes of its body), x-wants (bytes of the answer), x-chunked, x-pieces, x-delay (ms).
  * A line of the ledger:
  *
- *   {id, try, service, port, method, target, host, sent, whole, dead}
+ *   {id, try, service, port, method, target, host, authorization, sent, whole, dead}
  *
- * sent: its body is the one that belongs to the id; whole: read to its end, and answered to its end;
+ * authorization: as it came; sent: its body is the one that belongs to the id; whole: read to its end, and answered to its end;
  * dead: this workload broke it off.
  */
 export async function workload(name, lines, { host = '127.0.0.1', port } = {}) {
@@ -38,7 +38,7 @@ export async function workload(name, lines, { host = '127.0.0.1', port } = {}) {
   const take = (req, res) => {
     const line = {
       id: req.headers['x-id'], try: number(req.headers['x-try']), service: name, port: it.port,
-      method: req.method, target: req.url, host: req.headers.host, sent: false, whole: false, dead: false,
+      method: req.method, target: req.url, host: req.headers.host, authorization: req.headers.authorization, sent: false, whole: false, dead: false,
     };
     lines.push(line);
     it.open.get(req.socket)?.add(line);
