@@ -9,7 +9,8 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { curl } from './lib/curl.mjs';
 import { expectExchange, recorded } from './lib/expect.mjs';
 import { gateway, verb } from './lib/gateway.mjs';
-import { sleep, until } from './lib/place.mjs';
+import { makeKey } from './lib/keys.mjs';
+import { sleep, temporary, until } from './lib/place.mjs';
 import { alive, childrenOf, processes } from './lib/process.mjs';
 import { apiRule, apiRuleV1 } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
@@ -294,4 +295,29 @@ test('and when it never answers, the request is refused and goes nowhere', async
   for (const end of ends) assert.deepEqual([end.status, JSON.parse(end.text).error.status], [500, 'Internal Server Error']);
   assert.deepEqual(gw.log().slice(-2).map((line) => [line.decision, line.reason]), [['deny', 'signer_failed'], ['deny', 'signer_failed']]);
   assert.deepEqual(seen, []);
+});
+
+test('a rule that changes while its token is being signed: signed as it says now', async () => {
+  const folder = temporary('brama-secrets');
+  const [first, second] = ['first', 'second'].map((kid) => {
+    const key = makeKey('ES256', { kid });
+    const file = path.join(folder, `${kid}.json`);
+    writeFileSync(file, JSON.stringify({ keys: [{ ...key.privateKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' }] }), { mode: 0o600 });
+    return `file://${file}`;
+  });
+  await open({ files: { 'rule.yaml': idToken({ jwks_url: first }) } });
+  assert.equal(decodeProtectedHeader(await signed()).kid, 'first');
+  await sleep(1100); // nothing that the worker keeps serves
+  const seen = upstream.seen.length;
+  const { pid } = await only();
+  process.kill(pid, 'SIGSTOP');
+  const answer = curl(gw.url('httpbin', '/x'), { resolve: gw.resolve('httpbin') });
+  await sleep(200);
+  gw.write('rule.yaml', idToken({ jwks_url: second }));
+  const may = () => JSON.parse(readFileSync(path.join(gw.state, 'signer.json'), 'utf8')).tokens.map((one) => one.jwks_url);
+  await until('only the new one to be told', () => may().join() === second, { timeout: 4000 });
+  process.kill(pid, 'SIGCONT');
+  assert.equal((await answer).status, 200); // decided anew with the answer that no longer fits, and asked once more
+  assert.equal(decodeProtectedHeader(upstream.seen[seen].header('authorization').replace('Bearer ', '')).kid, 'second');
+  assert.equal(upstream.seen.length, seen + 1);
 });
