@@ -1,4 +1,5 @@
-// make bench: what a request costs the worker, plain nginx against brama with a JWT rule.
+// make bench: what a request costs the worker, plain nginx against brama with a JWT rule; and with one that asks an
+// introspection endpoint each time, on a kept connection and on one of its own.
 //
 // Same nginx, same workload, one worker each, the same settings for headers, log, keep-alive and
 // streaming; rounds alternate, so that a slow minute of the machine meets both. CPU time is the
@@ -13,7 +14,7 @@ import { gateway } from '../tests/flow/lib/gateway.mjs';
 import { makeKey, makeToken } from '../tests/flow/lib/keys.mjs';
 import { freePort, temporary, until } from '../tests/flow/lib/place.mjs';
 import { run, start } from '../tests/flow/lib/process.mjs';
-import { apiRule, documents, istioJwt } from '../tests/flow/lib/rules.mjs';
+import { apiRule, apiRuleV1, documents, istioJwt } from '../tests/flow/lib/rules.mjs';
 import { pageServer } from '../tests/flow/lib/servers.mjs';
 import { curl } from '../tests/flow/lib/curl.mjs';
 
@@ -30,7 +31,13 @@ const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((n) => `${
 
 const workload = (port) => `${common} pid ${dir}/workload.pid;
 http { access_log off; ${temp} keepalive_requests 100000000;
-  server { listen 127.0.0.1:${port}; location / { default_type text/plain; return 200 "hello from the workload\\n"; } } }`;
+  server {
+    listen 127.0.0.1:${port};
+    location / { default_type text/plain; return 200 "hello from the workload\\n"; }
+    location /introspect/ { default_type application/json; return 200 '{"active":true}'; }
+    location /introspect/closing { default_type application/json; keepalive_timeout 0; return 200 '{"active":true}'; }
+  }
+}`;
 
 // What brama's generated configuration does, without brama.
 const plain = (port, to) => `${common} pid ${dir}/plain.pid;
@@ -115,12 +122,18 @@ async function main() {
   const token = makeToken(key, { iss: issuer, sub: 'bench', scope: 'read write' });
   const back = nginx('workload', workload(workloadPort));
   const front = nginx('plain', plain(plainPort, workloadPort));
+  const introspected = (name) => apiRuleV1({
+    name, host: name, service: { name: 'open', port: 80 },
+    rules: [{ path: '/.*', accessStrategies: [{ handler: 'oauth2_introspection', config: { introspection_url: `http://127.0.0.1:${workloadPort}/introspect/${name}` } }] }],
+  });
   const gw = await gateway({
     services: { 'bench.shop': workloadPort, 'open.shop': workloadPort }, // two: a token counts for all rules of its workload
     files: {
       'rules.yaml': documents(
         apiRule({ name: 'jwt', host: 'bench', service: { name: 'bench', port: 80 }, rules: [{ path: '/jwt/{**}', jwt: istioJwt(issuer, `${keys.url}/jwks`, { scopes: ['read'] }) }] }),
         apiRule({ name: 'open', host: 'open', service: { name: 'open', port: 80 }, rules: [{ path: '/jwt/{**}', noAuth: true }] }),
+        introspected('keeping'),
+        introspected('closing'),
       ),
     },
   });
@@ -134,6 +147,8 @@ async function main() {
     { name: 'plain nginx', conf: () => plain(plainPort, workloadPort), url: `http://127.0.0.1:${plainPort}${target}`, host: HOST, worker: childrenOf(front.pid)[0] },
     { name: 'brama, noAuth', conf: bramaConf, url: `http://127.0.0.1:${gw.port}${target}`, host: 'open.test.local', worker: childrenOf(bramaMaster)[0] },
     { name: 'brama, JWT', conf: bramaConf, url: `http://127.0.0.1:${gw.port}${target}`, host: HOST, worker: childrenOf(bramaMaster)[0] },
+    { name: 'brama, asks, kept', conf: bramaConf, url: `http://127.0.0.1:${gw.port}${target}`, host: 'keeping.test.local', worker: childrenOf(bramaMaster)[0] },
+    { name: 'brama, asks, anew', conf: bramaConf, url: `http://127.0.0.1:${gw.port}${target}`, host: 'closing.test.local', worker: childrenOf(bramaMaster)[0] },
   ];
   for (const v of variants) {
     v.headers = [`Host: ${v.host}`, bearer];
