@@ -330,9 +330,11 @@ static void close_doors(bool closed)
 static bool open_signer(struct signer *s, const struct brama_signer_options *options)
 {
     s->keys.disk = &s->disk;
-    if (!brama__disk_open(&s->disk, options))
+    if (!brama__disk_open(&s->disk, options)) {
+        say("can't become the workers' user", strerror(errno));
         return false;
-    close_doors(true); /* another user's memory is open again */
+    }
+    close_doors(true); /* who becomes somebody else loses it */
     s->tokens = brama_id_tokens_new(TOKENS_MAX);
     return s->tokens != NULL && stat(options->socket, &s->socket) == 0;
 }
