@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "policy/policy.h"
+
 #define LEFT_OUT_BYTES 512
 
 enum brama_err brama_facts_open(struct brama_facts *out, const void *bytes, size_t size)
@@ -69,7 +71,7 @@ enum brama_err brama_facts_verify(const struct brama_facts *facts)
 static const void *by_id(const struct brama_pack *pack, unsigned table, size_t row_bytes,
                          uint64_t id)
 {
-    uint32_t low = 0, high = brama_pack_count(pack, table);
+    uint32_t low = 0, high = id != 0 ? brama_pack_count(pack, table) : 0;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
         const uint64_t *row = brama_pack_row(pack, table, mid, row_bytes);
@@ -215,7 +217,7 @@ static enum brama_err pack_keysets(struct brama_packer *p, const struct brama_fa
     brama_buf_init(&spki, NULL, 64 * 1024);
     struct by_id *order = brama_arena_array(&arena, in->keyset_count + 1, sizeof(*order));
     for (size_t i = 0; order != NULL && i < in->keyset_count; i++)
-        order[i] = (struct by_id){brama_str_hash(in->keysets[i].url), i};
+        order[i] = (struct by_id){brama_keyset_id(in->keysets[i].url), i};
     if (order != NULL)
         qsort(order, in->keyset_count, sizeof(*order), compare_ids);
     for (size_t i = 0; order != NULL && i < in->keyset_count; i++)

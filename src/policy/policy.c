@@ -1,6 +1,9 @@
 #include "policy/policy.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "crypto/digest.h"
 
 enum brama_err brama_policy_open(struct brama_policy *out, const void *bytes, size_t size)
 {
@@ -219,20 +222,48 @@ enum brama_err brama_policy_verify(const struct brama_policy *policy)
     return BRAMA_OK;
 }
 
+/* The beginning of a SHA-256. 0, which nothing is found by, where there is none to be had. */
+static uint64_t id_of(brama_str text)
+{
+    uint8_t digest[BRAMA_SHA256_BYTES];
+    uint64_t id = 0;
+    if (brama_sha256(digest, text) == BRAMA_OK)
+        memcpy(&id, digest, sizeof(id));
+    return id;
+}
+
 uint64_t brama_keyset_id(brama_str url)
 {
-    return brama_str_hash(url);
+    return id_of(url);
+}
+
+#define PART_MAX 256 /* bytes; no cluster takes a name that is longer */
+
+/* A part of an id's text; of a long one its digest. */
+static bool add_part(char *text, size_t *n, brama_str part)
+{
+    uint8_t digest[BRAMA_SHA256_BYTES];
+    if (part.n > PART_MAX) {
+        if (brama_sha256(digest, part) != BRAMA_OK)
+            return false;
+        part = (brama_str){(const char *)digest, sizeof(digest)};
+    }
+    if (part.n != 0)
+        memcpy(text + *n, part.p, part.n);
+    *n += part.n;
+    return true;
 }
 
 uint64_t brama_upstream_id(brama_str ns, brama_str name, uint16_t port)
 {
-    char digits[20];
+    char text[3 * PART_MAX], digits[20];
     const brama_str parts[] = {ns, BRAMA_STR("/"), name, BRAMA_STR(":"),
                                brama_str_of_u64(digits, port)};
-    uint64_t hash = brama_str_hash(BRAMA_NIL);
+    size_t n = 0;
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(parts); i++)
-        hash = brama_str_hash_on(hash, parts[i]);
-    return hash;
+        if (!add_part(text, &n, parts[i]))
+            return 0;
+    return id_of((brama_str){text, n});
 }
 
 /* No service name has a blank, so no upstream has this id but by chance. */

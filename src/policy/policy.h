@@ -303,7 +303,8 @@ BRAMA_MUST_USE enum brama_err brama_policy_open(struct brama_policy *out, const 
  * and for a worker that meets a file of an earlier run. */
 BRAMA_MUST_USE enum brama_err brama_policy_verify(const struct brama_policy *policy);
 
-/* Stable across generations: FNV-1a of the text, and of "ns/name:port". */
+/* Stable across generations: the beginning of a SHA-256 of the text, and of "ns/name:port". Who
+ * writes a rule chooses its URLs and names, and must not find one that has another's id. */
 uint64_t brama_keyset_id(brama_str url);
 uint64_t brama_upstream_id(brama_str ns, brama_str name, uint16_t port);
 uint64_t brama_target_id(brama_str host, uint16_t port);

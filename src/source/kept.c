@@ -5,16 +5,24 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/write_all.h"
+#include "crypto/digest.h"
 
-/* The name is the key set's id (brama_keyset_id() of policy/policy.h) in hex. */
+/* The name is a digest of the URL: nobody must find one whose set is read for another's. */
 static bool path_of(char path[PATH_MAX], brama_str dir, brama_str url, const char *suffix)
 {
-    int n = snprintf(path, PATH_MAX, "%.*s/%016" PRIx64 "%s", BRAMA_FMT(dir), brama_str_hash(url),
-                     suffix);
+    uint8_t digest[BRAMA_SHA256_BYTES];
+    uint64_t words[2];
+
+    if (brama_sha256(digest, url) != BRAMA_OK)
+        return false;
+    memcpy(words, digest, sizeof(words));
+    int n = snprintf(path, PATH_MAX, "%.*s/%016" PRIx64 "%016" PRIx64 "%s", BRAMA_FMT(dir),
+                     words[0], words[1], suffix);
     return n > 0 && n < PATH_MAX;
 }
 
