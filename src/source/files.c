@@ -212,7 +212,7 @@ static void add_broken(struct reading *r, brama_str root, brama_str problem)
         (struct brama_file){.name = brama_arena_copy(r->arena, root), .problem = problem};
 }
 
-/* An entry of a folder; what is below it isn't ours. */
+/* An entry of a folder. One that is a folder itself may stand where a file was. */
 static void read_entry(struct reading *r, brama_str root, brama_str name)
 {
     const char *slash = brama_str_ends(root, BRAMA_STR("/")) ? "" : "/";
@@ -220,10 +220,10 @@ static void read_entry(struct reading *r, brama_str root, brama_str name)
         brama_arena_printf(r->arena, "%.*s%s%.*s", BRAMA_FMT(root), slash, BRAMA_FMT(name));
     struct stat st;
     bool there = path.p != NULL && stat(path.p, &st) == 0;
-    if (path.p == NULL || (there && S_ISDIR(st.st_mode)))
-        return;
-    struct brama_file *f = r->out->count < BRAMA_FILES_MAX ? add(r, path) : NULL;
-    if (f != NULL)
+    struct brama_file *f = path.p != NULL && r->out->count < BRAMA_FILES_MAX ? add(r, path) : NULL;
+    if (f != NULL && there && S_ISDIR(st.st_mode))
+        f->problem = BRAMA_STR("is a folder, and what is in it isn't read");
+    else if (f != NULL)
         read_file(r, f, there ? &st : NULL);
 }
 

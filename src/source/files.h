@@ -6,8 +6,8 @@
  *         if (files.file[i].problem.n == 0) use(files.file[i].text);
  *
  * A folder means its *.yaml, *.yml and *.json, sorted by name, without those below it and without
- * names that begin with a dot. So a mounted ConfigMap works: its names are links through "..data",
- * which is hidden and is replaced as a whole.
+ * names that begin with a dot; a folder of such a name is a problem. So a mounted ConfigMap works:
+ * its names are links through "..data", which is hidden and is replaced as a whole.
  */
 #ifndef BRAMA_SOURCE_FILES_H
 #define BRAMA_SOURCE_FILES_H

@@ -82,6 +82,10 @@ const states = [
     symlinkSync('nowhere', at('.one.tmp'));
     renameSync(at('.one.tmp'), at('one.yaml')); // never absent: that would take the rule away
   }, place: '', says: /No such file/ },
+  { name: 'a folder', make: () => {
+    symlinkSync('.', at('.one.tmp'));
+    renameSync(at('.one.tmp'), at('one.yaml'));
+  }, place: '', says: /is a folder/ },
   { name: 'an APIRule that the schema refuses', make: text(() => rule('one', { port: '"80"', paths: ['/new'] })), place: ':10:30', says: /spec\.service\.port/, code: 1 },
   { name: 'an APIRule that Kyma refuses', make: text(() => rule('one', { paths: ['/new', '/new'] })), place: /^:\d+:\d+$/, code: 1 },
 ];

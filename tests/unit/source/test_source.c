@@ -200,7 +200,7 @@ static void files_and_folders_are_read_in_order(void **state)
         snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
                  files.file[i].problem.n != 0 ? "?" : files.file[i].text.p);
     EXPECT_STR("a file by any name, then the folder's, then standard input", brama_str_c(got),
-               BRAMA_STR("D A B C E ? ? I "));
+               BRAMA_STR("D A B C E ? ? ? I "));
     assert_int_equal(files.broken_count, 1);
     EXPECT_STR("the root that isn't there", files.broken[0].name, missing);
     brama_arena_deinit(&arena);
