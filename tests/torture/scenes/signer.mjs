@@ -61,6 +61,7 @@ export async function play(stage) {
     if (deaths > 0) await crowd.turn(signed, 'turning');
     await stage.freeze(pid);
     crowd.doubt(signed);
+    await stage.pause(200, 500); // questions come, which the next one has to answer
     stage.event(`kill -9 of signer ${pid}`);
     process.kill(pid, 'SIGKILL');
     const killed = performance.now();
