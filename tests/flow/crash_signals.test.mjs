@@ -8,7 +8,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { patient } from './lib/patient.mjs';
-import { sleep, until } from './lib/place.mjs';
+import { listens, sleep, until } from './lib/place.mjs';
 import { alive } from './lib/process.mjs';
 
 const BACK_MS = 500; // from a worker's death to the next answer
@@ -75,11 +75,6 @@ async function session() {
     });
   return it;
 }
-const listens = (port) =>
-  new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => resolve(true) || socket.destroy());
-    socket.on('error', () => resolve(false));
-  });
 
 test(`a killed worker is replaced, in its own slot, and answers within ${BACK_MS} ms`, async (t) => {
   await p.open();

@@ -10,7 +10,7 @@ import { curl } from './lib/curl.mjs';
 import { expectExchange, recorded } from './lib/expect.mjs';
 import { gateway, verb } from './lib/gateway.mjs';
 import { makeKey } from './lib/keys.mjs';
-import { sleep, temporary, until } from './lib/place.mjs';
+import { listens, sleep, temporary, until } from './lib/place.mjs';
 import { alive, childrenOf, processes } from './lib/process.mjs';
 import { apiRule, apiRuleV1 } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
@@ -126,9 +126,11 @@ test('killed: the next request waits for the next signer; killed again and again
   await until('it has ended', () => !alive(first));
   assert.equal(decodeProtectedHeader(await signed()).kid, kid, 'the key is on the disk');
   await sleep(1100);
-  process.kill((await only()).pid, 'SIGKILL');
-  await until('the agent has seen it', () => /started again soon/.test(gw.process.err));
-  await unsigned(/can't be reached/); // it waits a second before it starts another
+  for (const more of [1, 2]) {
+    process.kill((await only()).pid, 'SIGKILL');
+    await until('the agent has seen it', () => gw.process.err.match(/started again soon/g)?.length === more);
+  }
+  await unsigned(/can't be reached/); // it waits two seconds before it starts another
   await until('another one', async () => (await only()) && (await ask(gw, SHIPPED).catch(() => ({}))).status === 200);
   await signed();
 });
@@ -269,7 +271,7 @@ const drained = async (then) => {
   const answers = [1, 2].map(() => curl(gw.url('httpbin', '/x'), { headers: ['Authorization: Bearer mine'], resolve: gw.resolve('httpbin') }));
   await sleep(300);
   gw.process.child.kill('SIGTERM');
-  await until('no new connections', async () => (await curl(gw.url('httpbin', '/x'), { resolve: gw.resolve('httpbin') })).status === 0);
+  await until('no new connections', async () => !(await listens(gw.port)));
   await then(pid);
   const ends = await Promise.all(answers);
   assert.deepEqual(await gw.process.ended, { code: 0, signal: null });

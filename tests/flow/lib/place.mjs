@@ -39,6 +39,13 @@ export async function freePort() {
   throw new Error('no free port');
 }
 
+/** Does somebody take connections there? */
+export const listens = (port) =>
+  new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => resolve(true) || socket.destroy());
+    socket.on('error', () => resolve(false));
+  });
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Ask until the answer is truthy; the last answer or error is in the complaint. An error that is
