@@ -11,11 +11,13 @@ static int by_issuer(const void *a, const void *b)
     return brama_str_cmp(x->auth->issuer, y->auth->issuer);
 }
 
-static bool same_auth(const struct brama_p_auth *a, const struct brama_p_auth *b)
+static bool same_auth(const struct brama__build *b, const struct brama_p_auth *x,
+                      const struct brama_p_auth *y)
 {
-    return a->issuer.at == b->issuer.at && a->issuer.n == b->issuer.n && a->keyset == b->keyset &&
-           a->place == b->place && a->name.at == b->name.at && a->name.n == b->name.n &&
-           a->prefix.at == b->prefix.at && a->prefix.n == b->prefix.n;
+    return x->keyset == y->keyset && x->place == y->place &&
+           brama_packer_same_text(b->out, x->issuer, y->issuer) &&
+           brama_packer_same_text(b->out, x->name, y->name) &&
+           brama_packer_same_text(b->out, x->prefix, y->prefix);
 }
 
 /* Rows of the workload's auths from drafts[*next] on; equal ones once. istio-jwt.md 1.1. */
@@ -32,7 +34,7 @@ static struct brama_span workload_auths(struct brama__build *b, uint32_t workloa
         struct brama_p_auth row = brama__build_auth(b, drafts[first + i].auth);
         bool known = false;
         for (size_t k = 0; k < kept && !known; k++)
-            known = same_auth(&rows[k], &row);
+            known = same_auth(b, &rows[k], &row);
         if (!known)
             rows[kept++] = row;
     }

@@ -4,7 +4,6 @@
 #include "json/write.h"
 
 #define NEIGHBOUR_BYTES ((size_t)1 << 20)
-#define TEXTS_A_RULE 6 /* that are its own: a guess */
 
 void brama__list_reserve(struct brama__build *b, struct brama__list *list, size_t n, size_t size)
 {
@@ -164,7 +163,6 @@ static void index_inputs(struct brama__build *b)
     brama_map_reserve(&b->hosts, rules);
     brama_map_reserve(&b->upstreams, rules);
     brama_map_reserve(&b->workload_rows, rules);
-    brama_packer_expect(b->out, rules * TEXTS_A_RULE);
     brama__list_reserve(b, &b->drafts, rules, sizeof(struct brama__draft));
     brama__list_reserve(b, &b->aps, rules, sizeof(struct brama__ap_draft));
     brama__list_reserve(b, &b->served, rules, sizeof(struct brama__served));

@@ -95,16 +95,14 @@ brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref)
     return (brama_str){(const char *)pack->base + pack->header->text.at + ref.at, ref.n};
 }
 
-#define TABLE_MAX ((size_t)1 << 30)
-#define INDEX_FIRST 256
-#define RECENT 64
+bool brama_pack_same_text(const struct brama_pack *pack, struct brama_ref a, struct brama_ref b)
+{
+    return a.n == b.n &&
+           (a.at == b.at || brama_str_eq(brama_pack_text(pack, a), brama_pack_text(pack, b)));
+}
 
-/* A text that was stored: its hash, to find it again. */
-struct stored {
-    uint64_t hash;
-    struct brama_ref ref;
-    bool used;
-};
+#define TABLE_MAX ((size_t)1 << 30)
+#define RECENT 4096 /* a power of two */
 
 struct brama_packer {
     enum brama_pack_kind kind;
@@ -114,12 +112,10 @@ struct brama_packer {
         struct brama_buf rows;
         uint32_t count, row_bytes;
     } tables[BRAMA_PACK_TABLES_MAX];
-    struct stored *index; /* open addressing, a power of two, at most half full */
-    size_t index_size, index_used;
-    /* By address, what was stored just now: a rule names its host and its file again and again, and
-     * the index is too large for a processor's caches. */
+    /* By hash, what was stored last. An index of all texts would be larger than a processor's
+     * caches, and most texts are one rule's own: it says them a few times, and nobody after it. */
     struct {
-        const char *p;
+        uint64_t hash;
         struct brama_ref ref;
     } recent[RECENT];
     enum brama_err err;
@@ -148,53 +144,7 @@ void brama_packer_free(struct brama_packer *p)
     brama_buf_deinit(&p->text);
     for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX; i++)
         brama_buf_deinit(&p->tables[i].rows);
-    if (p->index != NULL)
-        p->alloc->resize(p->alloc->ctx, p->index, 0);
     p->alloc->resize(p->alloc->ctx, p, 0);
-}
-
-static struct stored *place(struct stored *index, size_t size, const struct brama_buf *text,
-                            uint64_t hash, brama_str what)
-{
-    for (size_t i = hash & (size - 1);; i = (i + 1) & (size - 1)) {
-        struct stored *s = &index[i];
-        if (!s->used || (s->hash == hash && text != NULL && s->ref.n == what.n &&
-                         brama_str_eq((brama_str){text->p + s->ref.at, s->ref.n}, what)))
-            return s;
-    }
-}
-
-static void resize_index(struct brama_packer *p, size_t size)
-{
-    struct stored *index = p->alloc->resize(p->alloc->ctx, NULL, size * sizeof(*index));
-    if (index == NULL) {
-        p->err = BRAMA_ERR_NOMEM;
-        return;
-    }
-    memset(index, 0, size * sizeof(*index));
-    for (size_t i = 0; i < p->index_size; i++)
-        if (p->index[i].used)
-            *place(index, size, NULL, p->index[i].hash, BRAMA_NIL) = p->index[i];
-    if (p->index != NULL)
-        p->alloc->resize(p->alloc->ctx, p->index, 0);
-    p->index = index;
-    p->index_size = size;
-}
-
-void brama_packer_expect(struct brama_packer *p, size_t texts)
-{
-    size_t size = INDEX_FIRST;
-    while (size / 2 <= texts && size <= TABLE_MAX / sizeof(struct stored))
-        size *= 2;
-    if (size > p->index_size && p->err == BRAMA_OK)
-        resize_index(p, size);
-}
-
-static bool has_room(struct brama_packer *p)
-{
-    if (p->index_used * 2 >= p->index_size)
-        resize_index(p, p->index_size != 0 ? p->index_size * 2 : INDEX_FIRST);
-    return p->err == BRAMA_OK;
 }
 
 static brama_str stored_at(const struct brama_packer *p, struct brama_ref ref)
@@ -204,24 +154,24 @@ static brama_str stored_at(const struct brama_packer *p, struct brama_ref ref)
 
 struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
 {
-    size_t slot = (uintptr_t)text.p / 16 % RECENT;
-    if (text.n == 0 || p->err != BRAMA_OK || !has_room(p))
+    if (text.n == 0)
         return (struct brama_ref){0, 0};
-    if (p->recent[slot].p == text.p && brama_str_eq(stored_at(p, p->recent[slot].ref), text))
-        return p->recent[slot].ref;
     uint64_t hash = brama_str_table_hash(text);
-    struct stored *s = place(p->index, p->index_size, &p->text, hash, text);
-    if (!s->used) {
-        struct brama_ref ref = {(uint32_t)p->text.n, (uint32_t)text.n};
-        brama_buf_add(&p->text, text);
-        if (brama_buf_err(&p->text) != BRAMA_OK) /* nothing to be found again; _finish says so */
-            return (struct brama_ref){0, 0};
-        *s = (struct stored){hash, ref, true};
-        p->index_used++;
-    }
-    p->recent[slot].p = text.p;
-    p->recent[slot].ref = s->ref;
-    return s->ref;
+    size_t slot = hash % RECENT;
+    if (p->recent[slot].hash == hash && brama_str_eq(stored_at(p, p->recent[slot].ref), text))
+        return p->recent[slot].ref;
+    struct brama_ref ref = {(uint32_t)p->text.n, (uint32_t)text.n};
+    brama_buf_add(&p->text, text);
+    if (brama_buf_err(&p->text) != BRAMA_OK) /* nothing to be found again; _finish says so */
+        return (struct brama_ref){0, 0};
+    p->recent[slot].hash = hash;
+    p->recent[slot].ref = ref;
+    return ref;
+}
+
+bool brama_packer_same_text(const struct brama_packer *p, struct brama_ref a, struct brama_ref b)
+{
+    return brama_str_eq(stored_at(p, a), stored_at(p, b));
 }
 
 uint32_t brama_packer_row(struct brama_packer *p, unsigned table, const void *row, size_t row_bytes)

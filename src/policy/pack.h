@@ -61,6 +61,9 @@ const void *brama_pack_row(const struct brama_pack *pack, unsigned table, uint32
                            size_t row_bytes);
 brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref);
 
+/* Two texts may be equal and lie in two places. */
+bool brama_pack_same_text(const struct brama_pack *pack, struct brama_ref a, struct brama_ref b);
+
 /* Do the text, or all rows of the span, lie inside? For verification, row by row. */
 bool brama_pack_has_text(const struct brama_pack *pack, struct brama_ref ref);
 bool brama_pack_has_rows(const struct brama_pack *pack, struct brama_span span, unsigned table);
@@ -69,15 +72,16 @@ bool brama_pack_has_rows(const struct brama_pack *pack, struct brama_span span, 
 #define BRAMA_ROW(pack, table, index, type)                                                        \
     ((const type *)brama_pack_row((pack), (table), (index), sizeof(type)))
 
-/* Writing one. Texts are stored once each. Errors stick and come out of _finish. */
+/* Writing one. A text that comes again soon is stored once. Errors stick and come out of _finish.
+ */
 struct brama_packer;
 BRAMA_MUST_USE enum brama_err brama_packer_new(struct brama_packer **out,
                                                const struct brama_alloc *alloc,
                                                enum brama_pack_kind kind);
 void brama_packer_free(struct brama_packer *packer);
-/* About so many texts are to come: less is done again and again as they do. */
-void brama_packer_expect(struct brama_packer *packer, size_t texts);
 struct brama_ref brama_packer_text(struct brama_packer *packer, brama_str text);
+bool brama_packer_same_text(const struct brama_packer *packer, struct brama_ref a,
+                            struct brama_ref b);
 /* The row's index. */
 uint32_t brama_packer_row(struct brama_packer *packer, unsigned table, const void *row,
                           size_t row_bytes);

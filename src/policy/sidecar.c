@@ -106,20 +106,16 @@ static void aggregate(struct found *f, enum brama_jwt_status status)
         f->status = status;
 }
 
-static bool same_ref(struct brama_ref a, struct brama_ref b)
-{
-    return a.at == b.at && a.n == b.n; /* texts are stored once */
-}
-
 static bool is_rules_own(const struct brama__case *c, const struct brama_p_auth *auth)
 {
     for (uint32_t i = 0; i < c->route->auths.count; i++) {
         const struct brama_p_auth *own = auth_row(c, c->route->auths, i);
         if (own == NULL)
             return false;
-        if (same_ref(own->issuer, auth->issuer) && own->keyset == auth->keyset &&
-            own->place == auth->place && same_ref(own->name, auth->name) &&
-            same_ref(own->prefix, auth->prefix))
+        if (own->keyset == auth->keyset && own->place == auth->place &&
+            brama_pack_same_text(c->policy, own->issuer, auth->issuer) &&
+            brama_pack_same_text(c->policy, own->name, auth->name) &&
+            brama_pack_same_text(c->policy, own->prefix, auth->prefix))
             return true;
     }
     return false;
