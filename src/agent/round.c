@@ -46,6 +46,7 @@ void brama__round_free(struct brama__round *r)
     if (r == NULL)
         return;
     brama_buf_deinit(&r->bytes);
+    brama_world_release(&r->world);
     brama__sheets_free(&r->sheets);
     brama_arena_deinit(&r->arena);
     free(r);
@@ -229,7 +230,9 @@ static const struct brama_host_owner *owners_of(struct brama__round *r,
 static enum brama_err judge(struct brama__round *r, const struct brama__round_in *in)
 {
     struct brama_judge_options options = {.domain = in->inputs->domain, .quiet = true};
-    brama_world_init(&r->world, &r->arena, &(struct brama_world_options){.ns = in->inputs->ns});
+    brama_world_init(&r->world, &r->arena,
+                     &(struct brama_world_options){.ns = in->inputs->ns,
+                                                   .neighbourhood = r->sheets.neighbourhood});
     enum brama_err err = brama__sheets_add(&r->world, &r->sheets);
     if (err != BRAMA_OK)
         return err;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/plan.h"
+#include "crypto/digest.h"
 #include "json/read.h"
 
 #define PIECE_BYTES ((size_t)1 << 30)  /* a million nodes and the text of a file */
@@ -13,6 +14,7 @@ struct brama__piece {
     unsigned refs;
     uint32_t line, line_count; /* the first, and how many */
     size_t members;
+    bool has_neighbours;
     brama_str file, text;
     struct brama_docs docs;
     struct brama_arena arena; /* of all of it */
@@ -22,6 +24,7 @@ static void drop_piece(struct brama__piece *piece)
 {
     if (piece == NULL || --piece->refs != 0)
         return;
+    brama_docs_forget(&piece->docs);
     brama_arena_deinit(&piece->arena);
     free(piece);
 }
@@ -100,6 +103,7 @@ static enum brama_err parse(struct brama__piece **out, brama_str file, brama_str
     p->line = line;
     p->line_count = brama_yaml_lines(text);
     p->members = brama_node_count(docs);
+    p->has_neighbours = brama_docs_have_neighbours(&p->docs);
     *out = p;
     return BRAMA_OK;
 }
@@ -258,6 +262,53 @@ static bool is_same(const struct brama__sheet *a, const struct brama__sheet *b)
     return same;
 }
 
+/* A walk over the pieces of all sheets that have neighbours. */
+struct walk {
+    const struct brama__sheets *sheets;
+    size_t sheet, piece;
+};
+
+static const struct brama__piece *next_neighbour(struct walk *w, bool *stands_in)
+{
+    for (; w->sheet < w->sheets->n; w->sheet++, w->piece = 0) {
+        const struct brama__sheet *s = w->sheets->p[w->sheet];
+        while (s->has_neighbours && w->piece < s->piece_count) {
+            const struct brama__piece *p = s->pieces[w->piece++];
+            *stands_in = s->problem.n != 0;
+            if (p->has_neighbours)
+                return p;
+        }
+    }
+    return NULL;
+}
+
+/* The same pieces in the same order. Those of both are there, so one address is one piece. */
+static bool same_neighbours(const struct brama__sheets *a, const struct brama__sheets *b)
+{
+    struct walk in_a = {.sheets = a}, in_b = {.sheets = b};
+    const struct brama__piece *piece;
+    bool stands_in_a = false, stands_in_b = false;
+    do {
+        piece = next_neighbour(&in_a, &stands_in_a);
+        if (piece != next_neighbour(&in_b, &stands_in_b) || stands_in_a != stands_in_b)
+            return false;
+    } while (piece != NULL);
+    return true;
+}
+
+static void find_neighbours(struct brama__sheets *now, const struct brama__sheets *before)
+{
+    for (size_t i = 0; i < now->n; i++) {
+        struct brama__sheet *s = now->p[i];
+        for (size_t k = 0; k < s->piece_count && !s->has_neighbours; k++)
+            s->has_neighbours = s->pieces[k]->has_neighbours;
+    }
+    if (before != NULL && same_neighbours(now, before))
+        now->neighbourhood = before->neighbourhood;
+    else if (brama_random(&now->neighbourhood, sizeof(now->neighbourhood)) != BRAMA_OK)
+        now->neighbourhood = 0; /* nothing is kept */
+}
+
 static struct brama__sheet *find(const struct brama__sheets *sheets, brama_str name)
 {
     const uint32_t *at = sheets != NULL ? brama_map_get(&sheets->at, name) : NULL;
@@ -329,6 +380,8 @@ enum brama_err brama__sheets_read(struct brama__sheets *out, struct brama_arena 
         return BRAMA_ERR_NOMEM;
     for (size_t i = 0; i < out->files.count && err == BRAMA_OK; i++)
         err = take_file(out, arena, &out->files.file[i], in->before);
+    if (err == BRAMA_OK)
+        find_neighbours(out, in->before);
     return err == BRAMA_OK && brama__sheets_bytes(out) > SHEETS_BYTES ? BRAMA_ERR_NOMEM : err;
 }
 

@@ -29,6 +29,7 @@ struct brama__sheet {
     struct brama__piece *
         *pieces; /* with a problem: those before it; what isn't an APIRule in them still holds */
     size_t piece_count;
+    bool has_neighbours; /* that APIRules are judged beside */
 };
 
 struct brama__sheets {
@@ -37,6 +38,9 @@ struct brama__sheets {
     size_t n;
     struct brama_map at; /* name to number */
     size_t problems;     /* sheets that have one */
+    /* Of all documents that aren't APIRules: that of the round before, if it had the same ones.
+     * rule/world.h */
+    uint64_t neighbourhood;
 };
 
 struct brama__sheets_in {

@@ -7,7 +7,8 @@
 #include "rule/uri.h"
 #include "template/envoy.h"
 
-/* A route before folding: which workload and patterns it has, in memory. */
+/* A route before folding: which workload and patterns it has, in memory. The row comes first here
+ * and below: it is moved with the rows of its form. */
 struct brama__draft {
     struct brama_p_route row;
     struct brama_pattern path;
@@ -61,21 +62,36 @@ struct brama__build {
     struct brama_map authorizers;                                  /* name to row */
     struct brama_map targets;                                      /* "tls host port" to row */
     struct brama_map workload_rows;                                /* key to number in workloads */
-    struct brama_map good; /* "ns/name" to number in in->good */
+    struct brama_map good;                /* "ns/name" to number in in->good */
+    struct brama__list authorizers_named; /* brama_str; of a unit */
+    struct brama__build *desk;            /* where the next unit is made; NULL: this is one */
     enum brama_err err;
 };
 
+/* What one form adds, made without a look at the others: rows that point to each other, to texts of
+ * the unit, and to key sets, upstreams, targets, workloads and authorizers that others may have,
+ * too. The memory is that of the arena it was made in, and the form's. */
+struct brama__unit;
+/* NULL: build->err. */
+const struct brama__unit *brama__unit_of(struct brama__build *b, const struct brama_apirule *form,
+                                         enum brama_handler handler, struct brama_arena *arena);
+/* Behind what is there. apirule_row: of the form. */
+void brama__link(struct brama__build *b, const struct brama__unit *unit, uint32_t apirule_row);
+
 /* The new member, zeroed; NULL when memory is gone (then build->err says so). */
 void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size);
+/* n of them, copied. */
+void brama__list_extend(struct brama__build *b, struct brama__list *list, const void *members,
+                        size_t n, size_t size);
 /* Room for n members of that size. */
 void brama__list_reserve(struct brama__build *b, struct brama__list *list, size_t n, size_t size);
 
 /* "ns/name", in the scratch arena. */
 brama_str brama__full_name(struct brama__build *b, brama_str ns, brama_str name);
 
-/* Rows of one form in force: rules, drafts of routes, policies and Oathkeeper rules. */
+/* Rows of one form: rules, drafts of routes, policies and Oathkeeper rules; on the desk. */
 void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
-                       enum brama_handler handler, uint32_t apirule_row);
+                       enum brama_handler handler);
 /* Workloads, folded lists, routes and hosts: when all forms are there. */
 void brama__build_finish(struct brama__build *b);
 
@@ -83,6 +99,9 @@ void brama__build_finish(struct brama__build *b);
 void brama__build_hosts(struct brama__build *b);
 
 /* Rows that several places need. */
+uint32_t brama__build_upstream(struct brama__build *b, brama_str ns, brama_str name, uint16_t port);
+/* Number in b->workloads; key: see build_form.c. */
+uint32_t brama__build_workload(struct brama__build *b, const struct brama__workload *workload);
 uint32_t brama__build_keyset(struct brama__build *b, brama_str url);
 struct brama_p_auth brama__build_auth(struct brama__build *b, const struct brama_jwt_auth *auth);
 struct brama_span brama__build_texts(struct brama__build *b, struct brama_str_list list);
@@ -96,7 +115,7 @@ void brama__build_envoy_header(struct brama__build *b, struct brama_span *span, 
                                brama_str value, bool in_cookies);
 uint32_t brama__build_cors(struct brama__build *b, const struct brama_apirule *form);
 /* Whom a URL leads to, by its scheme, host and port. */
-uint32_t brama__build_target(struct brama__build *b, const struct brama_url_parts *url);
+uint32_t brama__build_target(struct brama__build *b, bool tls, brama_str host, uint16_t port);
 /* BRAMA_NO_ROW: there is none that can be asked. */
 uint32_t brama__build_authorizer(struct brama__build *b, brama_str name);
 /* Does Kyma write an Oathkeeper Rule for it? And its authenticators, in order. */

@@ -12,13 +12,10 @@ static struct brama_span fixed_rows(struct brama__build *b, const struct brama_a
 }
 
 /* "[namespace/]name": the name alone says where it is, mostly in full. */
-static struct brama_url_parts where_of(struct brama__build *b, const struct brama_authorizer *a)
+static brama_str host_of(const struct brama_authorizer *a)
 {
-    brama_str host = brama_str_from(a->service, brama_str_find(a->service, '/') + 1);
-    bool plain = brama_str_find(a->service, '/') == a->service.n;
-
-    return (struct brama_url_parts){.host = brama_arena_copy(&b->arena, plain ? a->service : host),
-                                    .port = a->port};
+    size_t slash = brama_str_find(a->service, '/');
+    return slash < a->service.n ? brama_str_from(a->service, slash + 1) : a->service;
 }
 
 uint32_t brama__build_authorizer(struct brama__build *b, brama_str name)
@@ -31,7 +28,6 @@ uint32_t brama__build_authorizer(struct brama__build *b, brama_str name)
     const uint32_t *at = brama_map_put(&b->authorizers, name, next);
     if (at == NULL || *at != next)
         return at != NULL ? *at : BRAMA_NO_ROW;
-    struct brama_url_parts where = where_of(b, a);
     struct brama_p_authorizer row = {
         .name = brama_packer_text(b->out, a->name),
         .path_prefix = brama_packer_text(b->out, a->path_prefix),
@@ -40,7 +36,7 @@ uint32_t brama__build_authorizer(struct brama__build *b, brama_str name)
         .upstream_headers = brama__build_texts(b, a->upstream_headers),
         .allow_headers = brama__build_texts(b, a->allow_headers),
         .deny_headers = brama__build_texts(b, a->deny_headers),
-        .target = brama__build_target(b, &where),
+        .target = brama__build_target(b, false, host_of(a), a->port),
         .deny_headers_given = a->deny_headers_given,
         .timeout_ms = a->timeout_ms < UINT32_MAX ? (uint32_t)a->timeout_ms : UINT32_MAX,
         .fail_open = a->fail_open,

@@ -7,7 +7,6 @@ struct form {
     enum brama_handler handler;
     bool v2;
     bool has_policies; /* Kyma writes AuthorizationPolicies for it */
-    uint32_t apirule;  /* row */
     uint32_t cors;
 };
 
@@ -41,18 +40,7 @@ static bool form_has_policies(const struct form *f)
 
 static uint32_t upstream_row(struct brama__build *b, struct brama_service_ref service)
 {
-    const char port[2] = {(char)(service.port >> 8), (char)service.port};
-    brama_str key = BRAMA_JOIN(&b->arena, service.ns, BRAMA_STR("/"), service.name, BRAMA_STR(":"),
-                               {port, sizeof(port)});
-    uint32_t next = brama_packer_count(b->out, BRAMA_T_UPSTREAM);
-    const uint32_t *at = brama_map_put(&b->upstreams, key, next);
-    if (at == NULL || *at != next)
-        return at != NULL ? *at : 0;
-    struct brama_p_upstream row = {.id = brama_upstream_id(service.ns, service.name, service.port),
-                                   .ns = brama_packer_text(b->out, service.ns),
-                                   .name = brama_packer_text(b->out, service.name),
-                                   .port = service.port};
-    return brama_packer_row(b->out, BRAMA_T_UPSTREAM, &row, sizeof(row));
+    return brama__build_upstream(b, service.ns, service.name, service.port);
 }
 
 /* Policies select Pods by the Service's labels: two Services with equal selectors are one workload.
@@ -71,15 +59,9 @@ static brama_str workload_key(struct brama__build *b, struct brama_service_ref s
 
 static uint32_t workload_of(struct brama__build *b, struct brama_service_ref service)
 {
-    brama_str key = workload_key(b, service);
-    uint32_t next = (uint32_t)b->workloads.n;
-    const uint32_t *at = brama_map_put(&b->workload_rows, key, next);
-    if (at == NULL || *at != next)
-        return at != NULL ? *at : 0;
-    struct brama__workload *w = brama__list_add(b, &b->workloads, sizeof(*w));
-    if (w != NULL)
-        *w = (struct brama__workload){.key = key, .ns = service.ns, .name = service.name};
-    return next;
+    struct brama__workload w = {
+        .key = workload_key(b, service), .ns = service.ns, .name = service.name};
+    return brama__build_workload(b, &w);
 }
 
 static struct brama_ref cluster_host(struct brama__build *b, struct brama_service_ref service)
@@ -93,8 +75,7 @@ static struct brama_ref cluster_host(struct brama__build *b, struct brama_servic
 static uint32_t add_rule_row(const struct form *f, size_t index)
 {
     const struct brama_rule *rule = &f->rule->rules[index];
-    struct brama_p_rule row = {.apirule = f->apirule,
-                               .index = (uint32_t)index,
+    struct brama_p_rule row = {.index = (uint32_t)index,
                                .path = brama_packer_text(f->b->out, rule->path),
                                .file = brama_packer_text(f->b->out, rule->where.file),
                                .line = rule->where.line,
@@ -220,7 +201,9 @@ static void add_custom_policies(const struct form *f, const struct brama_rule *r
 
     for (size_t i = 0; strategy->kind == BRAMA_STRATEGY_EXT_AUTH && i < strategy->authorizers.n;
          i++) {
-        uint32_t authorizer = brama__build_authorizer(b, strategy->authorizers.p[i]);
+        uint32_t authorizer = (uint32_t)b->authorizers_named.n;
+        brama__list_extend(b, &b->authorizers_named, &strategy->authorizers.p[i], 1,
+                           sizeof(strategy->authorizers.p[i]));
         struct brama__ap_draft *d = brama__list_add(b, &b->aps, sizeof(*d));
         if (d == NULL)
             return;
@@ -391,13 +374,12 @@ static void add_served(struct brama__build *b, const struct brama_apirule *form,
 }
 
 void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
-                       enum brama_handler handler, uint32_t apirule_row)
+                       enum brama_handler handler)
 {
     struct form f = {.b = b,
                      .rule = form,
                      .handler = handler,
-                     .v2 = form->version == BRAMA_API_V2 || form->version == BRAMA_API_V2ALPHA1,
-                     .apirule = apirule_row};
+                     .v2 = form->version == BRAMA_API_V2 || form->version == BRAMA_API_V2ALPHA1};
     f.has_policies = form_has_policies(&f);
     f.cors = brama__build_cors(b, form);
     for (size_t i = 0; i < form->rule_count && b->err == BRAMA_OK; i++)

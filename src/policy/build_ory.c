@@ -32,18 +32,17 @@ static uint32_t jwt_row(struct brama__build *b, const struct brama_jwt_ory *ory)
     return brama_packer_row(b->out, BRAMA_T_ORY, &row, sizeof(row));
 }
 
-uint32_t brama__build_target(struct brama__build *b, const struct brama_url_parts *url)
+uint32_t brama__build_target(struct brama__build *b, bool tls, brama_str host, uint16_t port)
 {
-    brama_str key =
-        brama_arena_printf(&b->arena, "%d %.*s %u", url->tls, BRAMA_FMT(url->host), url->port);
+    brama_str key = brama_arena_printf(&b->arena, "%d %.*s %u", tls, BRAMA_FMT(host), port);
     uint32_t next = brama_packer_count(b->out, BRAMA_T_TARGET);
     const uint32_t *at = brama_map_put(&b->targets, key, next);
     if (at == NULL || *at != next)
         return at != NULL ? *at : 0;
-    struct brama_p_target row = {.id = brama_target_id(url->host, url->port),
-                                 .host = brama_packer_text(b->out, url->host),
-                                 .port = url->port,
-                                 .tls = url->tls};
+    struct brama_p_target row = {.id = brama_target_id(host, port),
+                                 .host = brama_packer_text(b->out, host),
+                                 .port = port,
+                                 .tls = tls};
     return brama_packer_row(b->out, BRAMA_T_TARGET, &row, sizeof(row));
 }
 
@@ -56,7 +55,7 @@ static struct brama_p_oauth2 endpoint(struct brama__build *b, brama_str url)
         b->err = BRAMA_ERR_NOMEM;
         return row;
     }
-    row.target = brama__build_target(b, &parts);
+    row.target = brama__build_target(b, parts.tls, parts.host, (uint16_t)parts.port);
     row.authority = brama_packer_text(b->out, parts.authority);
     row.path = brama_packer_text(b->out, parts.target);
     return row;

@@ -1,6 +1,32 @@
 /* Rows that several parts of the compiler need, stored once where that is worth it. */
 #include "policy/build.h"
 
+uint32_t brama__build_upstream(struct brama__build *b, brama_str ns, brama_str name, uint16_t port)
+{
+    const char bytes[2] = {(char)(port >> 8), (char)port};
+    brama_str key =
+        BRAMA_JOIN(&b->arena, ns, BRAMA_STR("/"), name, BRAMA_STR(":"), {bytes, sizeof(bytes)});
+    uint32_t next = brama_packer_count(b->out, BRAMA_T_UPSTREAM);
+    const uint32_t *at = brama_map_put(&b->upstreams, key, next);
+    if (at == NULL || *at != next)
+        return at != NULL ? *at : 0;
+    struct brama_p_upstream row = {.id = brama_upstream_id(ns, name, port),
+                                   .ns = brama_packer_text(b->out, ns),
+                                   .name = brama_packer_text(b->out, name),
+                                   .port = port};
+    return brama_packer_row(b->out, BRAMA_T_UPSTREAM, &row, sizeof(row));
+}
+
+uint32_t brama__build_workload(struct brama__build *b, const struct brama__workload *workload)
+{
+    uint32_t next = (uint32_t)b->workloads.n;
+    const uint32_t *at = brama_map_put(&b->workload_rows, workload->key, next);
+    if (at == NULL || *at != next)
+        return at != NULL ? *at : 0;
+    brama__list_extend(b, &b->workloads, workload, 1, sizeof(*workload));
+    return next;
+}
+
 uint32_t brama__build_keyset(struct brama__build *b, brama_str url)
 {
     uint32_t next = brama_packer_count(b->out, BRAMA_T_KEYSET);

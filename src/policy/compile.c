@@ -1,5 +1,8 @@
 #include "policy/build.h"
 
+#include <string.h>
+
+#include "rule/kept.h"
 #include "rule/read.h"
 #include "json/write.h"
 
@@ -25,6 +28,18 @@ void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t s
     if (list->n == list->cap)
         brama__list_reserve(b, list, list->cap != 0 ? list->cap * 2 : 16, size);
     return list->n < list->cap ? (char *)list->p + list->n++ * size : NULL;
+}
+
+void brama__list_extend(struct brama__build *b, struct brama__list *list, const void *members,
+                        size_t n, size_t size)
+{
+    if (n > list->cap - list->n)
+        brama__list_reserve(b, list, list->cap * 2 > list->n + n ? list->cap * 2 : list->n + n,
+                            size);
+    if (n == 0 || n > list->cap - list->n)
+        return;
+    memcpy((char *)list->p + list->n * size, members, n * size);
+    list->n += n;
 }
 
 enum brama_err brama__route_pattern(struct brama_pattern *out, struct brama_arena *arena,
@@ -65,6 +80,8 @@ enum brama_err brama_compile_check(struct brama_world *world)
 {
     struct brama_pattern ignored;
     for (struct brama_apirule *r = world->rules; r != NULL; r = r->next) {
+        if (r->kept != NULL && r->kept->unit != NULL)
+            continue; /* it was compiled */
         for (size_t i = 0; r->judged.valid && i < r->rule_count; i++) {
             struct brama_diag diag = {0};
             enum brama_err err = brama__route_pattern(&ignored, world->arena, r->version,
@@ -98,6 +115,17 @@ static bool take_host(struct brama__build *b, brama_str host)
     return at != NULL && *at == next;
 }
 
+/* The one that was kept with the form, if it is that of a current one. */
+static const struct brama__unit *unit_of(struct brama__build *b, const struct brama_apirule *form)
+{
+    struct brama_kept *kept = form->kept;
+    if (kept == NULL)
+        return brama__unit_of(b, form, form->judged.handler, &b->arena);
+    if (kept->unit == NULL)
+        kept->unit = brama__unit_of(b, form, form->judged.handler, &kept->arena);
+    return kept->unit;
+}
+
 static void add_apirule(struct brama__build *b, struct brama_p_apirule row,
                         const struct brama_apirule *current)
 {
@@ -118,8 +146,9 @@ static void add_apirule(struct brama__build *b, struct brama_p_apirule row,
     row.ns = brama_packer_text(b->out, ns);
     row.name = brama_packer_text(b->out, name);
     uint32_t at = brama_packer_row(b->out, BRAMA_T_APIRULE, &row, sizeof(row));
-    if (row.form != BRAMA_FORM_NONE)
-        brama__build_form(b, form, form->judged.handler, at);
+    const struct brama__unit *unit = row.form != BRAMA_FORM_NONE ? unit_of(b, form) : NULL;
+    if (unit != NULL)
+        brama__link(b, unit, at);
 }
 
 static void add_apirules(struct brama__build *b)
@@ -199,36 +228,47 @@ static void add_neighbours(struct brama__build *b)
         add_neighbour(b, world->mesh.doc);
 }
 
-enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
-                                    const struct brama_compile_in *in)
+static void build(struct brama__build *b)
 {
-    struct brama__build b = {.in = in};
-    enum brama_err err = brama_packer_new(&b.out, NULL, BRAMA_PACK_POLICY);
-    if (err != BRAMA_OK)
-        return err;
-    brama_arena_init(&b.arena, NULL, SIZE_MAX);
-    index_inputs(&b);
+    const struct brama_compile_in *in = b->in;
+    index_inputs(b);
     struct brama_p_meta meta = {
-        .domain = brama_packer_text(b.out, in->domain),
+        .domain = brama_packer_text(b->out, in->domain),
         .toggle = in->world->toggle.given ? (uint32_t)in->world->toggle.handler : BRAMA_HANDLER_ORY,
         .skipped = (uint32_t)in->world->skipped,
         .responses = (uint32_t)in->responses,
         .tls_port = in->tls_port};
-    brama_packer_row(b.out, BRAMA_T_META, &meta, sizeof(meta));
+    brama_packer_row(b->out, BRAMA_T_META, &meta, sizeof(meta));
     for (size_t i = 0; i < in->source_count; i++) {
-        struct brama_p_source row = {brama_packer_text(b.out, in->sources[i].file),
+        struct brama_p_source row = {brama_packer_text(b->out, in->sources[i].file),
                                      in->sources[i].hash};
-        brama_packer_row(b.out, BRAMA_T_SOURCE, &row, sizeof(row));
+        brama_packer_row(b->out, BRAMA_T_SOURCE, &row, sizeof(row));
     }
-    add_neighbours(&b);
-    add_apirules(&b);
-    brama__build_finish(&b);
-    err = b.err;
-    if (err == BRAMA_OK && brama_arena_failed(&b.arena))
-        err = BRAMA_ERR_NOMEM;
+    add_neighbours(b);
+    add_apirules(b);
+    brama__build_finish(b);
+    if (b->err == BRAMA_OK && brama_arena_failed(&b->arena))
+        b->err = BRAMA_ERR_NOMEM;
+}
+
+enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
+                                    const struct brama_compile_in *in)
+{
+    struct brama__build desk = {.in = in}, b = {.in = in, .desk = &desk};
+    enum brama_err err = brama_packer_new(&b.out, NULL, BRAMA_PACK_POLICY);
+    if (err == BRAMA_OK)
+        err = brama_packer_new(&desk.out, NULL, BRAMA_PACK_POLICY);
+    brama_arena_init(&b.arena, NULL, SIZE_MAX);
+    brama_arena_init(&desk.arena, NULL, SIZE_MAX);
+    if (err == BRAMA_OK) {
+        build(&b);
+        err = b.err;
+    }
     if (err == BRAMA_OK)
         err = brama_packer_finish(b.out, number, out);
     brama_packer_free(b.out);
+    brama_packer_free(desk.out);
     brama_arena_deinit(&b.arena);
+    brama_arena_deinit(&desk.arena);
     return err;
 }

@@ -117,7 +117,9 @@ struct brama_packer {
     struct {
         uint64_t hash;
         struct brama_ref ref;
+        uint32_t era; /* another than the packer's: it was reset since */
     } recent[RECENT];
+    uint32_t era;
     enum brama_err err;
 };
 
@@ -158,7 +160,8 @@ struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
         return (struct brama_ref){0, 0};
     uint64_t hash = brama_str_table_hash(text);
     size_t slot = hash % RECENT;
-    if (p->recent[slot].hash == hash && brama_str_eq(stored_at(p, p->recent[slot].ref), text))
+    if (p->recent[slot].hash == hash && p->recent[slot].era == p->era &&
+        brama_str_eq(stored_at(p, p->recent[slot].ref), text))
         return p->recent[slot].ref;
     struct brama_ref ref = {(uint32_t)p->text.n, (uint32_t)text.n};
     brama_buf_add(&p->text, text);
@@ -166,7 +169,15 @@ struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
         return (struct brama_ref){0, 0};
     p->recent[slot].hash = hash;
     p->recent[slot].ref = ref;
+    p->recent[slot].era = p->era;
     return ref;
+}
+
+uint32_t brama_packer_append_text(struct brama_packer *p, brama_str text)
+{
+    size_t at = p->text.n;
+    brama_buf_add(&p->text, text);
+    return (uint32_t)at;
 }
 
 bool brama_packer_same_text(const struct brama_packer *p, struct brama_ref a, struct brama_ref b)
@@ -174,21 +185,63 @@ bool brama_packer_same_text(const struct brama_packer *p, struct brama_ref a, st
     return brama_str_eq(stored_at(p, a), stored_at(p, b));
 }
 
-uint32_t brama_packer_row(struct brama_packer *p, unsigned table, const void *row, size_t row_bytes)
+void *brama_packer_rows(struct brama_packer *p, unsigned table, const void *rows, uint32_t count,
+                        size_t row_bytes)
 {
     if (table >= BRAMA_PACK_TABLES_MAX ||
         (p->tables[table].count != 0 && p->tables[table].row_bytes != row_bytes)) {
         p->err = BRAMA_ERR_BUG;
-        return 0;
+        return NULL;
     }
+    struct brama_buf *to = &p->tables[table].rows;
+    size_t at = to->n;
     p->tables[table].row_bytes = (uint32_t)row_bytes;
-    brama_buf_add(&p->tables[table].rows, (brama_str){row, row_bytes});
-    return p->tables[table].count++;
+    brama_buf_add(to, (brama_str){rows, count * row_bytes});
+    if (brama_buf_err(to) != BRAMA_OK)
+        return NULL;
+    p->tables[table].count += count;
+    return to->p + at;
+}
+
+uint32_t brama_packer_row(struct brama_packer *p, unsigned table, const void *row, size_t row_bytes)
+{
+    uint32_t index = brama_packer_count(p, table);
+    return brama_packer_rows(p, table, row, 1, row_bytes) != NULL ? index : 0;
 }
 
 uint32_t brama_packer_count(const struct brama_packer *p, unsigned table)
 {
     return table < BRAMA_PACK_TABLES_MAX ? p->tables[table].count : 0;
+}
+
+brama_str brama_packer_all_text(const struct brama_packer *p)
+{
+    return brama_buf_str(&p->text);
+}
+
+const void *brama_packer_all_rows(const struct brama_packer *p, unsigned table, size_t *row_bytes)
+{
+    *row_bytes = brama_packer_count(p, table) != 0 ? p->tables[table].row_bytes : 0;
+    return *row_bytes != 0 ? p->tables[table].rows.p : NULL;
+}
+
+enum brama_err brama_packer_err(const struct brama_packer *p)
+{
+    enum brama_err err = p->err != BRAMA_OK ? p->err : brama_buf_err(&p->text);
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX && err == BRAMA_OK; i++)
+        err = brama_buf_err(&p->tables[i].rows);
+    return err;
+}
+
+void brama_packer_reset(struct brama_packer *p)
+{
+    brama_buf_reset(&p->text);
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX; i++) {
+        brama_buf_reset(&p->tables[i].rows);
+        p->tables[i].count = 0;
+    }
+    p->err = BRAMA_OK;
+    p->era++;
 }
 
 static struct brama_pack_table append(struct brama_buf *out, const struct brama_buf *part,
@@ -205,14 +258,12 @@ enum brama_err brama_packer_finish(struct brama_packer *p, uint64_t number, stru
 {
     struct brama_pack_header h = {
         .format = BRAMA_PACK_FORMAT, .kind = (uint32_t)p->kind, .number = number};
-    enum brama_err err = p->err != BRAMA_OK ? p->err : brama_buf_err(&p->text);
+    enum brama_err err = brama_packer_err(p);
 
     memcpy(h.magic, magic, sizeof(magic));
     brama_buf_room(out, sizeof(h));
-    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX && err == BRAMA_OK; i++) {
-        err = brama_buf_err(&p->tables[i].rows);
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX && err == BRAMA_OK; i++)
         h.tables[i] = append(out, &p->tables[i].rows, p->tables[i].count, p->tables[i].row_bytes);
-    }
     h.text = append(out, &p->text, (uint32_t)p->text.n, 1);
     if (err == BRAMA_OK)
         err = brama_buf_err(out);

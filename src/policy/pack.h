@@ -82,10 +82,23 @@ void brama_packer_free(struct brama_packer *packer);
 struct brama_ref brama_packer_text(struct brama_packer *packer, brama_str text);
 bool brama_packer_same_text(const struct brama_packer *packer, struct brama_ref a,
                             struct brama_ref b);
+/* The texts of another packer behind those of this one: what to add to their places. */
+uint32_t brama_packer_append_text(struct brama_packer *packer, brama_str text);
 /* The row's index. */
 uint32_t brama_packer_row(struct brama_packer *packer, unsigned table, const void *row,
                           size_t row_bytes);
+/* count rows as they are, to be changed in place before the next one is added; NULL: no memory. */
+void *brama_packer_rows(struct brama_packer *packer, unsigned table, const void *rows,
+                        uint32_t count, size_t row_bytes);
 uint32_t brama_packer_count(const struct brama_packer *packer, unsigned table);
+/* What was added so far; both until the next addition. row_bytes: 0 if there is no row. */
+brama_str brama_packer_all_text(const struct brama_packer *packer);
+const void *brama_packer_all_rows(const struct brama_packer *packer, unsigned table,
+                                  size_t *row_bytes);
+/* The first that went wrong, which _finish gives too. */
+BRAMA_MUST_USE enum brama_err brama_packer_err(const struct brama_packer *packer);
+/* Empty again, for another one of its kind. */
+void brama_packer_reset(struct brama_packer *packer);
 /* The bytes of the file, into out (empty before). */
 BRAMA_MUST_USE enum brama_err brama_packer_finish(struct brama_packer *packer, uint64_t number,
                                                   struct brama_buf *out);

@@ -202,6 +202,63 @@ static bool field_ok(const struct brama_pack *pack, const struct field *f, const
     return false;
 }
 
+static void move_row(uint32_t *row, const struct brama_policy_part *target)
+{
+    *row = target->map != NULL ? target->map[*row] : *row + target->by;
+}
+
+static void move_span(struct brama_span *span, const struct brama_policy_part *target)
+{
+    span->first = span->count != 0 ? span->first + target->by : 0;
+}
+
+static void move_text(struct brama_ref *ref, uint32_t by)
+{
+    ref->at = ref->n != 0 ? ref->at + by : 0;
+}
+
+static void move_field(void *at, const struct field *f, const struct brama_policy_unit *u)
+{
+    const struct brama_policy_part *target = &u->parts[f->target];
+    const struct brama_policy_part *numbers = &u->parts[BRAMA_T_NUMBERS];
+    uint32_t *number = at;
+    struct brama_span *span = at;
+    struct brama_p_pattern *pattern = at;
+
+    switch (f->to) {
+    case TO_TEXT:
+        move_text(at, u->text_by);
+        return;
+    case TO_PATTERN:
+        move_text(&pattern->text, u->text_by);
+        return;
+    case TO_ROW:
+        move_row(number, target);
+        return;
+    case TO_ROW_OR_NO:
+        if (*number != BRAMA_NO_ROW)
+            move_row(number, target);
+        return;
+    case TO_ROWS:
+        move_span(span, target);
+        return;
+    case TO_NUMBERS:
+        for (uint32_t i = 0; i < span->count; i++)
+            move_row((uint32_t *)numbers->rows + span->first + i, target);
+        move_span(span, numbers);
+        return;
+    }
+}
+
+void brama_policy_move(const struct brama_policy_unit *u)
+{
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(fields); i++) {
+        const struct brama_policy_part *part = &u->parts[fields[i].table];
+        for (uint32_t r = 0; r < part->count; r++)
+            move_field((uint8_t *)part->rows + r * part->stride + fields[i].at, &fields[i], u);
+    }
+}
+
 enum brama_err brama_policy_verify(const struct brama_policy *policy)
 {
     const struct brama_pack *pack = &policy->pack;

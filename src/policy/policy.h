@@ -303,6 +303,21 @@ BRAMA_MUST_USE enum brama_err brama_policy_open(struct brama_policy *out, const 
  * and for a worker that meets a file of an earlier run. */
 BRAMA_MUST_USE enum brama_err brama_policy_verify(const struct brama_policy *policy);
 
+/* Rows that were made as a policy of their own, numbered from 0, and now stand among others. */
+struct brama_policy_unit {
+    uint32_t text_by; /* how far its texts are from where they were */
+    struct brama_policy_part {
+        void *rows; /* to be changed: those that point to others */
+        size_t stride;
+        uint32_t count;
+        uint32_t by;         /* how far its rows are from where they were */
+        const uint32_t *map; /* or where each of them is now; NULL: as by says */
+    } parts[BRAMA_PACK_TABLES_MAX];
+};
+/* What the rows point to, they point to where it is now. Each row of BRAMA_T_NUMBERS is in one list
+ * only. */
+void brama_policy_move(const struct brama_policy_unit *unit);
+
 /* Stable across generations: the beginning of a SHA-256 of the text, and of "ns/name:port". Who
  * writes a rule chooses its URLs and names, and must not find one that has another's id. */
 uint64_t brama_keyset_id(brama_str url);

@@ -65,8 +65,12 @@ static size_t count_objects(const struct brama_node *first)
 
 static enum brama_err read_typed(struct brama__object *o, struct brama_arena *arena)
 {
-    if (o->add == brama__add_rule)
-        return brama_apirule_read(&o->rule, arena, o->doc, BRAMA_NIL);
+    if (o->add == brama__add_rule) {
+        enum brama_err err = brama_apirule_read(&o->rule, arena, o->doc, BRAMA_NIL);
+        if (err == BRAMA_OK)
+            o->rule->place = &o->kept;
+        return err;
+    }
     if (o->add == brama__add_service)
         o->service = brama__read_service_object(arena, o);
     else if (o->add == brama__add_slice)
@@ -111,8 +115,18 @@ enum brama_err brama_docs_read(struct brama_docs *out, struct brama_arena *arena
     return out->objects != NULL ? read_objects(out, arena, first) : BRAMA_ERR_NOMEM;
 }
 
+bool brama_docs_have_neighbours(const struct brama_docs *docs)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < docs->count; i++)
+        any = any || (docs->objects[i].add != NULL && docs->objects[i].rule == NULL);
+    return any;
+}
+
 void brama_docs_move(struct brama_docs *docs, int64_t lines)
 {
+    brama_docs_forget(docs); /* which has lines in it, too */
     brama_node_move(docs->first, lines);
     for (size_t i = 0; i < docs->count; i++) {
         if (docs->objects[i].rule != NULL)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "rule/kept.h"
 #include "rule/read.h"
 #include "rule/schema.h"
 #include "rule/uri.h"
@@ -180,8 +181,12 @@ void brama_judge(struct brama_world *world, const struct brama_judge_options *op
     struct brama__judging j = {
         .arena = world->arena, .world = world, .handler = handler, .domain = options->domain};
 
-    for (j.rule = world->rules; j.rule != NULL; j.rule = j.rule->next)
+    for (j.rule = world->rules; j.rule != NULL; j.rule = j.rule->next) {
+        if (brama__kept_take(j.rule, world->neighbourhood))
+            continue;
         judge_rule(&j, world->toggle.value);
+        brama__kept_put(j.rule, world->neighbourhood);
+    }
     j.occupied = true;
     /* Twice: a rule that can't have its new host keeps the one it is served under. */
     size_t count = 1;
@@ -189,6 +194,7 @@ void brama_judge(struct brama_world *world, const struct brama_judge_options *op
         struct brama_apirule **occupied = brama__occupied(world, options, &count);
         for (size_t i = 0; i < count; i++) {
             j.rule = occupied[i];
+            brama__kept_leave(j.rule);
             judge_rule(&j, world->toggle.value);
         }
     }

@@ -215,6 +215,7 @@ struct brama_entry {
     bool redirect;   /* plain: only to be sent to the other one */
 };
 
+struct brama_kept;
 struct brama_apirule {
     struct brama_apirule *next;
     enum brama_api_version version;
@@ -237,6 +238,8 @@ struct brama_apirule {
     const struct brama_node *doc; /* the manifest, for the last good form and for -o yaml */
     uint64_t doc_hash;            /* brama_node_hash() of it */
     struct brama_node *stored;    /* what was read in place of doc's spec; NULL: nothing was */
+    struct brama_kept **place;    /* its document's, for what is kept; NULL: it has none */
+    struct brama_kept *kept;      /* what of that this world took; rule/kept.h */
     struct brama_where where;
 };
 

@@ -23,6 +23,7 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
                       const struct brama_world_options *options)
 {
     *world = (struct brama_world){.arena = arena};
+    world->neighbourhood = options->neighbourhood;
     world->default_ns = options->ns.n != 0 ? options->ns : BRAMA_STR("default");
     brama_findings_init(&world->findings, arena);
 }

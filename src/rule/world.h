@@ -139,6 +139,7 @@ struct brama_world_test {
 struct brama_world {
     struct brama_arena *arena;
     brama_str default_ns;
+    uint64_t neighbourhood;
     struct brama_apirule *rules, *last_rule; /* in order of appearance */
     size_t rule_count;
     struct brama_service *services;
@@ -157,6 +158,9 @@ struct brama_world {
 
 struct brama_world_options {
     brama_str ns; /* for objects without a namespace; empty: "default" */
+    /* Stands for all that isn't an APIRule: the same for two worlds where that is the same, and
+     * the options for judging are. 0: not known, nothing is kept for the next world. */
+    uint64_t neighbourhood;
 };
 
 /* NULL: there is none of that name. Its ns is empty where it is the world's default. */
@@ -174,6 +178,8 @@ const struct brama_secret *brama_world_certificate(const struct brama_world *wor
                                                    const struct brama_gateway *gateway,
                                                    const struct brama_gateway_server *server);
 
+/* Let go of what was kept with documents; the arena is the caller's. */
+void brama_world_release(struct brama_world *world);
 void brama_world_init(struct brama_world *world, struct brama_arena *arena,
                       const struct brama_world_options *options);
 
@@ -203,6 +209,10 @@ struct brama_docs {
  * Kubernetes object, and diag says why. BRAMA_ERR_NOMEM. */
 BRAMA_MUST_USE enum brama_err brama_docs_read(struct brama_docs *out, struct brama_arena *arena,
                                               struct brama_node *first, struct brama_diag *diag);
+/* Is there an object that isn't an APIRule, and that these are judged beside? */
+bool brama_docs_have_neighbours(const struct brama_docs *docs);
+/* Before their memory goes: what was kept with them for the next world. */
+void brama_docs_forget(struct brama_docs *docs);
 /* They stand some lines further down now, or up. Worlds that have them aren't told. */
 void brama_docs_move(struct brama_docs *docs, int64_t lines);
 

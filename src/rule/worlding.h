@@ -18,6 +18,7 @@ struct brama__object {
     struct brama_apirule *rule;
     struct brama_service *service;
     struct brama_endpoint_slice *slice;
+    struct brama_kept *kept; /* of an APIRule; NULL: nothing */
 };
 
 uint64_t brama__object_hash(brama_str kind, brama_str ns, brama_str name);

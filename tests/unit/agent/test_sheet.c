@@ -40,6 +40,20 @@
     "  hosts: [" name "]\n  gateway: kyma-system/kyma-gateway\n"                                   \
     "  service: {name: app, port: 80}\n  rules:\n  - path: /\n    methods: [GET]\n    jwt:\n"      \
     "      authentications:\n      - {issuer: '::bad', jwksUri: 'http://k/j'}\n"
+#define TOKENS                                                                                     \
+    "jwt: {authentications: [{issuer: 'http://k', jwksUri: 'http://k/j'}], authorizations: "       \
+    "[{requiredScopes: [r, w]}, {audiences: [x]}]}"
+#define V2_RULES(name, host, service, rules)                                                       \
+    "apiVersion: gateway.kyma-project.io/v2\nkind: APIRule\nmetadata: {name: " name "}\nspec:\n"   \
+    "  {hosts: [" host "], gateway: kyma-system/kyma-gateway, service: {name: " service            \
+    ", port: 80},\n  rules: [" rules "]}\n"
+#define MESH                                                                                       \
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n"   \
+    "  mesh: |\n    extensionProviders:\n    - name: door\n      envoyExtAuthzHttp:\n"             \
+    "        {service: door.default.svc.cluster.local, port: 80,\n"                                \
+    "         includeRequestHeadersInCheck: [x-a]}\n"
+#define POD                                                                                        \
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: x}}\nspec: {containers: []}\n"
 #define BAD_INTROSPECTION(name)                                                                    \
     V1_RULES(name, "oauth2_introspection", "{introspection_url: 'ftp://x', nonsense: 1}")
 #define CONVERTED(name)                                                                            \
@@ -159,8 +173,8 @@ static void edit_at_random(const char *const *documents, size_t count, const cha
 {
     struct place p;
     struct brama__round *round = NULL;
-    const char *chosen[8];
-    char text[16384], name[64];
+    const char *chosen[12];
+    char text[32768], name[64];
     size_t n = 0;
     set_up(&p);
     for (uint32_t i = 0, seed = 1; i < steps; i++) {
@@ -207,20 +221,35 @@ static void any_series_of_edits_is_as_a_fresh_reading(void **state)
 static void what_is_kept_moves_with_its_lines(void **state)
 {
     (void)state;
-    static const char *const documents[] = {RULE("a", "/a"),
-                                            RULE("d", "bad"),
-                                            "# one\n# two\n",
-                                            SERVICE("app"),
-                                            BAD_SCHEMA("g"),
-                                            BAD_ISSUER("v1-issuer"),
-                                            CONVERTED("converted"),
-                                            BAD_INTROSPECTION("introspected"),
-                                            BAD_V2_ISSUER("k"),
-                                            GATEWAY,
-                                            TOGGLE,
-                                            "kind: List\napiVersion: v1\nitems:\n- " LISTED("f"),
-                                            "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"};
-    edit_at_random(documents, BRAMA_ARRAY_LEN(documents), "# rules\n", 400);
+    static const char *const documents[] = {
+        RULE("a", "/a"),
+        RULE("d", "bad"),
+        "# one\n# two\n",
+        SERVICE("app"),
+        BAD_SCHEMA("g"),
+        BAD_ISSUER("v1-issuer"),
+        CONVERTED("converted"),
+        BAD_INTROSPECTION("introspected"),
+        BAD_V2_ISSUER("k"),
+        GATEWAY,
+        TOGGLE,
+        MESH,
+        POD,
+        SERVICE("other"),
+        V2_RULES("t", "t", "app",
+                 "{path: /t, methods: [GET], " TOKENS
+                 "}, {path: /u, methods: [PUT], noAuth: true}"),
+        V2_RULES("u", "t", "other", "{path: '/{**}', methods: [GET], " TOKENS "}"),
+        V2_RULES("e", "e", "app",
+                 "{path: /e, methods: [GET], extAuth: "
+                 "{authorizers: [door]}}"),
+        V1_RULES("o", "jwt",
+                 "{trusted_issuers: ['http://k'], jwks_urls: "
+                 "['http://k/j', 'http://l/j']}"),
+        V1_RULES("i", "oauth2_introspection", "{introspection_url: 'http://i/x'}"),
+        "kind: List\napiVersion: v1\nitems:\n- " LISTED("f"),
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"};
+    edit_at_random(documents, BRAMA_ARRAY_LEN(documents), "# rules\n", 700);
 }
 
 /* One thing done to a file of that name. */

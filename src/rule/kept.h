@@ -1,0 +1,31 @@
+/* What judging and compiling found out about an APIRule, kept with its document: the next world
+ * that has the same document and the same neighbours takes it as it is.
+ *
+ * An APIRule's verdict depends on its document, on what isn't an APIRule (the neighbourhood), and
+ * on who else has its host. The first two are kept; the last is asked anew each time.
+ */
+#ifndef BRAMA_RULE_KEPT_H
+#define BRAMA_RULE_KEPT_H
+
+#include "rule/world.h"
+
+struct brama_kept {
+    unsigned refs; /* the document's, and one of each world that took it */
+    uint64_t neighbourhood;
+    struct brama_arena arena; /* of what follows */
+    brama_str full_host;
+    const struct brama_entry *entries;
+    size_t entry_count;
+    struct brama_judgement judged; /* valid */
+    const void *unit;              /* the policy compiler's; NULL: none was made yet */
+};
+
+/* As it was kept, if that holds in this neighbourhood. False: it is to be judged. */
+bool brama__kept_take(struct brama_apirule *rule, uint64_t neighbourhood);
+/* A rule judged valid, whoever else has its host. Without memory it just isn't kept. */
+void brama__kept_put(struct brama_apirule *rule, uint64_t neighbourhood);
+/* The rule has it no more. */
+void brama__kept_leave(struct brama_apirule *rule);
+void brama__kept_drop(struct brama_kept **kept);
+
+#endif
