@@ -259,19 +259,27 @@ static enum brama_err read_back(const struct brama__publisher *p, const char *na
     return BRAMA_ERR_INVALID;
 }
 
+/* *fd: of the file, for onto_disk(). */
 static enum brama_err write_aside(const struct brama__publisher *p, const char *name,
-                                  brama_str bytes, struct brama_diag *diag)
+                                  brama_str bytes, int *fd, struct brama_diag *diag)
 {
-    int fd =
+    *fd =
         openat(p->state->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
+    if (*fd < 0)
         return cannot(diag, p, "make", strerror(errno));
     brama__step();
-    bool done = brama_write_all(fd, bytes) && brama__state_give(p->state, fd);
+    if (!brama_write_all(*fd, bytes) || !brama__state_give(p->state, *fd))
+        return cannot(diag, p, "write", strerror(errno));
+    /* The disk works while the file is looked through; whether it can is for fsync to say. */
+    (void)sync_file_range(*fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     brama__step();
-    done = done && fsync(fd) == 0;
+    return BRAMA_OK;
+}
+
+static enum brama_err onto_disk(const struct brama__publisher *p, int fd, struct brama_diag *diag)
+{
+    bool done = fsync(fd) == 0;
     int why = errno;
-    done = close(fd) == 0 && done;
     brama__step();
     return done ? BRAMA_OK : cannot(diag, p, "write", strerror(why));
 }
@@ -380,9 +388,14 @@ enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind k
     snprintf(temporary, sizeof(temporary), "%s.tmp", name);
     if (number > p->highest[kind])
         p->highest[kind] = number;
-    enum brama_err err = write_aside(p, temporary, bytes, diag);
+    int fd;
+    enum brama_err err = write_aside(p, temporary, bytes, &fd, diag);
     if (err == BRAMA_OK)
         err = read_back(p, temporary, kind, number, bytes.n, diag);
+    if (err == BRAMA_OK)
+        err = onto_disk(p, fd, diag);
+    if (fd >= 0)
+        close(fd);
     brama__step();
     if (err == BRAMA_OK)
         err = name_it(p, temporary, name, diag);
