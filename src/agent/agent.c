@@ -46,7 +46,7 @@ struct agent {
     struct brama__round *in_force, *next;
     struct brama_buf facts; /* as published */
     struct brama__trouble held_up, unkept, no_cert, damaged;
-    bool facts_due, settled; /* facts couldn't be published; last good forms are on disk */
+    bool facts_due, settled; /* facts are new, or couldn't be told; last good forms are on disk */
     bool nginx_started, stopping;
     int exit_code;
 };
@@ -61,10 +61,13 @@ static void end(struct agent *a, int exit_code)
 /* Facts out of all that we know now, if they differ from what is published. */
 static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
 {
-    const struct brama_policy *policies[2];
-    struct brama__facts_sources from = {
-        .policies = policies, .keysets = a->keysets, .resolver = a->resolver};
     const struct brama__round *newest = a->next != NULL ? a->next : a->in_force;
+    const struct brama_policy *policies[2];
+    struct brama__facts_sources from = {.policies = policies,
+                                        .table = &newest->table,
+                                        .keysets = a->keysets,
+                                        .resolver = a->resolver,
+                                        .certs = newest->certs};
     struct brama_buf bytes;
     uint64_t number = brama__publish_next(&a->publisher, BRAMA_PACK_FACTS);
 
@@ -72,28 +75,24 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
     if (a->in_force != NULL && a->in_force != newest)
         policies[from.policy_count++] = &a->in_force->policy;
     enum brama_err err = brama__signer_tell(&a->signer, policies, from.policy_count, diag);
-    from.table = &newest->table;
-    from.own_cert = a->tls.cert.chain_pem.n != 0 ? &a->tls.cert : NULL;
-    from.certs = newest->certs;
-    brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
-    if (err == BRAMA_OK)
-        err = brama__plan_facts(&bytes, number - 1, &from);
-    if (err == BRAMA_OK && brama_str_eq(brama_buf_str(&bytes), brama_buf_str(&a->facts))) {
-        brama_buf_deinit(&bytes);
-        return BRAMA_OK;
-    }
-    brama_buf_reset(&bytes);
-    if (err == BRAMA_OK)
-        err = brama__plan_facts(&bytes, number, &from);
-    if (err == BRAMA_OK)
-        err = brama__publish(&a->publisher, BRAMA_PACK_FACTS, number, brama_buf_str(&bytes), diag);
-    if (err != BRAMA_OK) {
-        brama_buf_deinit(&bytes);
+    bool known = a->in_force != NULL && brama__round_needs_the_same(newest, a->in_force);
+    if (err != BRAMA_OK || (known && !a->facts_due))
         return err;
+    from.own_cert = a->tls.cert.chain_pem.n != 0 ? &a->tls.cert : NULL;
+    brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
+    err = brama__plan_facts(&bytes, number - 1, &from);
+    bool same = brama_str_eq(brama_buf_str(&bytes), brama_buf_str(&a->facts));
+    if (err == BRAMA_OK && !same) {
+        brama_buf_reset(&bytes);
+        err = brama__plan_facts(&bytes, number, &from);
     }
-    brama_buf_deinit(&a->facts);
-    a->facts = bytes;
-    return BRAMA_OK;
+    if (err == BRAMA_OK && !same)
+        err = brama__publish(&a->publisher, BRAMA_PACK_FACTS, number, brama_buf_str(&bytes), diag);
+    a->facts_due = err != BRAMA_OK;
+    brama_buf_deinit(err == BRAMA_OK ? &a->facts : &bytes);
+    if (err == BRAMA_OK)
+        a->facts = bytes;
+    return err;
 }
 
 static void say_held_up(struct agent *a, enum brama_err err, const struct brama_diag *diag)
@@ -167,6 +166,7 @@ static void facts_changed(struct agent *a)
     struct brama_diag diag = {0};
     if (a->stopping)
         return;
+    a->facts_due = true;
     if (a->next != NULL && !is_patient(a)) {
         publish_next(a);
         return;
@@ -174,7 +174,6 @@ static void facts_changed(struct agent *a)
     if (a->in_force == NULL)
         return;
     enum brama_err err = publish_facts(a, &diag);
-    a->facts_due = err != BRAMA_OK;
     if (err != BRAMA_OK)
         say_held_up(a, err, &diag);
     else if (a->in_force->hash != 0)
@@ -231,7 +230,7 @@ static void read_sources(struct agent *a, const struct brama_touched *touched, s
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
     struct brama__round_in in = {
         .inputs = &a->options->inputs, .sheets = a->sources, .goods = &a->goods};
-    in.certs = last != NULL ? last->certs : in.certs;
+    in.before = last;
     in.sheets.before = last != NULL ? &last->sheets : NULL;
     in.sheets.touched = last != NULL && last->hash != 0 ? touched : NULL; /* 0: held up before */
     in.sheets.touched_count = count;

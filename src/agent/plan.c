@@ -65,6 +65,28 @@ struct brama__texts brama__plan_keysets(struct brama_arena *arena,
     return out;
 }
 
+/* Ids come first in these rows. */
+static uint64_t hash_ids(uint64_t hash, const struct brama_policy *policy, unsigned table,
+                         size_t row_bytes)
+{
+    uint32_t count = brama_pack_count(&policy->pack, table);
+    hash = brama_str_hash_on(hash, (brama_str){(const char *)&count, sizeof(count)});
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t *id = brama_pack_row(&policy->pack, table, i, row_bytes);
+        if (id != NULL)
+            hash = brama_str_hash_on(hash, (brama_str){(const char *)id, sizeof(*id)});
+    }
+    return hash;
+}
+
+uint64_t brama__plan_needs(const struct brama_policy *policy)
+{
+    uint64_t hash = brama_str_hash(BRAMA_NIL);
+    hash = hash_ids(hash, policy, BRAMA_T_KEYSET, sizeof(struct brama_p_keyset));
+    hash = hash_ids(hash, policy, BRAMA_T_UPSTREAM, sizeof(struct brama_p_upstream));
+    return hash_ids(hash, policy, BRAMA_T_TARGET, sizeof(struct brama_p_target));
+}
+
 static size_t endpoints_of(struct brama_endpoint out[BRAMA__ENDPOINTS_MAX],
                            const struct brama_policy *policy, const struct brama_p_upstream *row,
                            const struct brama_service_table *table)

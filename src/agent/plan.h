@@ -36,6 +36,8 @@ struct brama__texts {
 /* The key sets that a policy names; slices of the policy. */
 struct brama__texts brama__plan_keysets(struct brama_arena *arena,
                                         const struct brama_policy *policy);
+/* Of the key sets, upstreams and targets that it names. */
+uint64_t brama__plan_needs(const struct brama_policy *policy);
 /* The hosts behind its upstreams; the table's. */
 struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama_policy *policy,
                                       const struct brama_service_table *table);

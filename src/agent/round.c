@@ -241,8 +241,39 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
         return BRAMA_ERR_NOMEM;
     options.owners = owners_of(r, in->goods, &options.owner_count);
     brama_judge(&r->world, &options);
-    r->certs = brama__plan_certs(&r->arena, &r->world, in->certs);
+    static const struct brama__certs none = {0};
+    r->certs =
+        brama__plan_certs(&r->arena, &r->world, in->before != NULL ? in->before->certs : none);
     return brama_compile_check(&r->world);
+}
+
+static struct brama__texts copy(struct brama_arena *arena, const struct brama__texts *from)
+{
+    struct brama__texts out = {.p = brama_arena_array(arena, from->n, sizeof(*out.p))};
+    for (; out.p != NULL && out.n < from->n; out.n++)
+        out.p[out.n] = brama_arena_copy(arena, from->p[out.n]);
+    return out;
+}
+
+/* Where what it names leads to, is a question to the neighbourhood. */
+static void find_needs(struct brama__round *r, const struct brama__round *before)
+{
+    uint64_t neighbourhood = r->sheets.neighbourhood;
+    bool beside =
+        before != NULL && neighbourhood != 0 && neighbourhood == before->sheets.neighbourhood;
+    r->needs = brama__plan_needs(&r->policy);
+    if (neighbourhood == 0)
+        r->needs = 0;
+    if (beside && before->needs != 0 && before->needs == r->needs)
+        r->hosts = copy(&r->arena, &before->hosts);
+    else
+        r->hosts = brama__plan_hosts(&r->arena, &r->policy, &r->table);
+}
+
+bool brama__round_needs_the_same(const struct brama__round *a, const struct brama__round *b)
+{
+    return a->needs != 0 && a->needs == b->needs &&
+           a->sheets.neighbourhood == b->sheets.neighbourhood;
 }
 
 enum brama_err brama__round_compile(struct brama__round *r, const struct brama__round_in *in,
@@ -274,7 +305,7 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
         return err;
     r->errors += s.broken_count;
     r->urls = brama__plan_keysets(&r->arena, &r->policy);
-    r->hosts = brama__plan_hosts(&r->arena, &r->policy, &r->table);
+    find_needs(r, in->before);
     return brama_arena_failed(&r->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }
 

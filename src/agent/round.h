@@ -17,9 +17,10 @@ struct brama__round {
     struct brama_buf bytes;          /* of the policy */
     struct brama_policy policy;      /* over bytes */
     struct brama__texts urls, hosts; /* that it needs */
-    struct brama__certs certs;       /* of its Gateways */
-    struct brama__texts complaints;  /* a line each: what is wrong with which file or APIRule */
-    size_t errors;                   /* APIRules that aren't valid */
+    uint64_t needs;            /* the same for two rounds that need the same facts; 0: not known */
+    struct brama__certs certs; /* of its Gateways */
+    struct brama__texts complaints; /* a line each: what is wrong with which file or APIRule */
+    size_t errors;                  /* APIRules that aren't valid */
     const struct brama__sheet **strangers; /* files with a problem that no last good form is of */
     size_t stranger_count;
     uint64_t hash; /* of all that was read */
@@ -27,9 +28,9 @@ struct brama__round {
 
 struct brama__round_in {
     const struct brama_inputs *inputs;
-    struct brama__sheets_in sheets; /* roots: the applied rules first, then -f */
-    struct brama__goods *goods;     /* what they are served under stays theirs */
-    struct brama__certs certs;      /* of the round before */
+    struct brama__sheets_in sheets;    /* roots: the applied rules first, then -f */
+    struct brama__goods *goods;        /* what they are served under stays theirs */
+    const struct brama__round *before; /* whose sheets sheets.before are; NULL: none */
 };
 
 /* A path that doesn't exist is a slip of the hand at the start, and an accident later.
@@ -50,6 +51,9 @@ BRAMA_MUST_USE enum brama_err brama__round_want(struct brama__round *round,
                                                 const struct brama__round *so_far,
                                                 struct brama_keysets *keysets,
                                                 struct brama_resolver *resolver);
+
+/* Are the facts that one needs those that the other one needs? */
+bool brama__round_needs_the_same(const struct brama__round *a, const struct brama__round *b);
 
 /* After it was published: last good forms written, and those of rules that left their source
  * removed. The number of forms that couldn't be written. */
