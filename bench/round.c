@@ -142,7 +142,8 @@ static void measure(unsigned n)
                                      .sheets = {.roots = &p.root,
                                                 .root_count = 1,
                                                 .before = last != NULL ? &last->sheets : NULL},
-                                     .goods = &p.goods};
+                                     .goods = &p.goods,
+                                     .before = last};
         in.sheets.touched = last != NULL ? &edited : NULL;
         in.sheets.touched_count = 1;
         write_rule(&p, 0, edit);

@@ -8,6 +8,7 @@
 
 #include "agent/step.h"
 #include "policy/pages.h"
+#include "rule/kept.h"
 #include "rule/read.h"
 #include "json/read.h"
 #include "json/write.h"
@@ -36,6 +37,19 @@ struct brama__good *brama__goods_find(const struct brama__goods *g, brama_str ns
     memcpy(key + ns.n + 1, name.n != 0 ? name.p : "", name.n);
     const uint32_t *at = brama_map_get(&g->map, (brama_str){key, ns.n + 1 + name.n});
     return at != NULL && !g->good[*at].gone ? &g->good[*at] : NULL;
+}
+
+struct brama__good *brama__goods_of(const struct brama__goods *g, const struct brama_apirule *rule)
+{
+    struct brama_kept *kept = rule->place != NULL ? *rule->place : NULL;
+    if (kept != NULL && kept->good.number != 0) {
+        struct brama__good *known = &g->good[kept->good.number - 1];
+        return known->gone ? NULL : known;
+    }
+    struct brama__good *good = brama__goods_find(g, rule->ns, rule->name);
+    if (kept != NULL && good != NULL)
+        kept->good.number = (size_t)(good - g->good) + 1;
+    return good;
 }
 
 static bool grow(struct brama__goods *g)
@@ -210,17 +224,23 @@ static void write_form(struct brama_buf *out, const struct brama_apirule *rule)
 /* Of all that a form's text is made of, without the text. Never 0. */
 static uint64_t form_of(const struct brama_apirule *rule)
 {
+    struct brama_kept *kept = rule->kept;
+    if (kept != NULL && kept->good.form != 0)
+        return kept->good.form;
     const uint64_t numbers[] = {rule->doc_hash, rule->judged.handler, rule->where.line,
                                 rule->full_host.n};
     uint64_t hash = brama_str_hash((brama_str){(const char *)numbers, sizeof(numbers)});
-    return brama_str_hash_on(brama_str_hash_on(hash, rule->full_host), rule->where.file) | 1;
+    hash = brama_str_hash_on(brama_str_hash_on(hash, rule->full_host), rule->where.file) | 1;
+    if (kept != NULL)
+        kept->good.form = hash;
+    return hash;
 }
 
 static bool keep(struct brama__goods *g, const struct brama_apirule *rule, struct brama_buf *text,
                  size_t *written)
 {
     char path[NAME_MAX + 16];
-    struct brama__good *known = brama__goods_find(g, rule->ns, rule->name);
+    struct brama__good *known = brama__goods_of(g, rule);
     uint64_t form = form_of(rule);
     if (known != NULL && known->form == form)
         return true;

@@ -40,6 +40,9 @@ void brama__goods_close(struct brama__goods *goods);
 /* NULL: none. */
 struct brama__good *brama__goods_find(const struct brama__goods *goods, brama_str ns,
                                       brama_str name);
+/* That of a rule of the world. */
+struct brama__good *brama__goods_of(const struct brama__goods *goods,
+                                    const struct brama_apirule *rule);
 /* Its model, valid; the arena's. NULL: it can't be read, or isn't valid (any more). */
 const struct brama_apirule *brama__good_model(const struct brama__goods *goods,
                                               const struct brama__good *good,

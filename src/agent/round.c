@@ -122,7 +122,7 @@ static void mark_seen(const struct brama_world *world, const struct brama__goods
     for (size_t i = 0; i < goods->count; i++)
         goods->good[i].seen = false;
     for (const struct brama_apirule *rule = world->rules; rule != NULL; rule = rule->next) {
-        struct brama__good *good = brama__goods_find(goods, rule->ns, rule->name);
+        struct brama__good *good = brama__goods_of(goods, rule);
         if (good != NULL)
             good->seen = true;
     }

@@ -72,9 +72,9 @@ struct brama__build {
  * the unit, and to key sets, upstreams, targets, workloads and authorizers that others may have,
  * too. The memory is that of the arena it was made in, and the form's. */
 struct brama__unit;
-/* NULL: build->err. */
+/* with_apirule: its row of BRAMA_T_APIRULE, too, as a current form in force. NULL: build->err. */
 const struct brama__unit *brama__unit_of(struct brama__build *b, const struct brama_apirule *form,
-                                         enum brama_handler handler, struct brama_arena *arena);
+                                         bool with_apirule, struct brama_arena *arena);
 /* Behind what is there. apirule_row: of the form. */
 void brama__link(struct brama__build *b, const struct brama__unit *unit, uint32_t apirule_row);
 
@@ -89,9 +89,11 @@ void brama__list_reserve(struct brama__build *b, struct brama__list *list, size_
 /* "ns/name", in the scratch arena. */
 brama_str brama__full_name(struct brama__build *b, brama_str ns, brama_str name);
 
+/* The row that says what became of an APIRule. form: in force, or NULL. */
+uint32_t brama__build_apirule(struct brama__build *b, const struct brama_apirule *current,
+                              const struct brama_apirule *form);
 /* Rows of one form: rules, drafts of routes, policies and Oathkeeper rules; on the desk. */
-void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
-                       enum brama_handler handler);
+void brama__build_form(struct brama__build *b, const struct brama_apirule *form);
 /* Workloads, folded lists, routes and hosts: when all forms are there. */
 void brama__build_finish(struct brama__build *b);
 

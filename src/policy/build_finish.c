@@ -111,11 +111,11 @@ static void fold_policies(struct brama__build *b, struct brama__draft *d, const 
         fold_policy(b, d, i);
 }
 
-/* Oathkeeper rules of a host stand together, in the order of the forms. */
-static void fold_oathkeeper(struct brama__build *b, struct brama__draft *d, size_t first)
+static void fold_oathkeeper(struct brama__build *b, struct brama__draft *d, size_t first,
+                            size_t end)
 {
     const struct brama__ok_draft *oks = b->oks.p;
-    for (size_t i = first; i < b->oks.n && brama_str_eq(oks[i].host, d->host); i++)
+    for (size_t i = first; i < end; i++)
         if (methods_meet(&d->row, oks[i].row.methods) &&
             brama_patterns_may_meet(&d->path, &oks[i].path))
             number(b, &d->row.oathkeeper, (uint32_t)i);
@@ -149,22 +149,25 @@ static size_t *add_policy_rows(struct brama__build *b)
     return starts;
 }
 
+/* Routes and Oathkeeper rules of a host stand together, both in the order of the forms; a form with
+ * Oathkeeper rules has routes, and no other has its host. */
 static void fold_routes(struct brama__build *b, const size_t *starts)
 {
     struct brama__draft *drafts = b->drafts.p;
     const struct brama__ok_draft *oks = b->oks.p;
-    struct brama_map first_ok = {.arena = &b->arena};
+    size_t first = 0, end = 0; /* of the host's */
 
-    for (uint32_t i = 0; i < b->oks.n; i++) {
+    for (size_t i = 0; i < b->oks.n; i++)
         brama_packer_row(b->out, BRAMA_T_OATHKEEPER, &oks[i].row, sizeof(oks[i].row));
-        brama_map_put(&first_ok, oks[i].host, i);
-    }
     for (size_t i = 0; i < b->drafts.n; i++) {
-        const uint32_t *ok = brama_map_get(&first_ok, drafts[i].host);
+        brama_str host = drafts[i].host;
+        if (i == 0 || !brama_str_eq(drafts[i - 1].host, host))
+            for (first = end; end < b->oks.n && brama_str_eq(oks[end].host, host);)
+                end++;
         if (drafts[i].row.responder == BRAMA_RESPONDER_SIDECAR)
             fold_policies(b, &drafts[i], starts);
-        else if (ok != NULL)
-            fold_oathkeeper(b, &drafts[i], *ok);
+        else
+            fold_oathkeeper(b, &drafts[i], first, end);
     }
 }
 

@@ -373,12 +373,11 @@ static void add_served(struct brama__build *b, const struct brama_apirule *form,
                                                       (entry->redirect ? BRAMA_HOST_REDIRECT : 0u)};
 }
 
-void brama__build_form(struct brama__build *b, const struct brama_apirule *form,
-                       enum brama_handler handler)
+void brama__build_form(struct brama__build *b, const struct brama_apirule *form)
 {
     struct form f = {.b = b,
                      .rule = form,
-                     .handler = handler,
+                     .handler = form->judged.handler,
                      .v2 = form->version == BRAMA_API_V2 || form->version == BRAMA_API_V2ALPHA1};
     f.has_policies = form_has_policies(&f);
     f.cors = brama__build_cors(b, form);

@@ -94,13 +94,15 @@ static void clear(struct brama__build *desk)
 }
 
 const struct brama__unit *brama__unit_of(struct brama__build *b, const struct brama_apirule *form,
-                                         enum brama_handler handler, struct brama_arena *arena)
+                                         bool with_apirule, struct brama_arena *arena)
 {
     struct brama__build *desk = b->desk;
     struct brama__unit *u = brama_arena_alloc(arena, sizeof(*u));
 
     clear(desk);
-    brama__build_form(desk, form, handler);
+    if (with_apirule)
+        (void)brama__build_apirule(desk, form, form);
+    brama__build_form(desk, form);
     enum brama_err err = desk->err != BRAMA_OK ? desk->err : brama_packer_err(desk->out);
     if (err == BRAMA_OK && u != NULL) {
         take_tables(u, desk, arena);

@@ -115,38 +115,67 @@ static bool take_host(struct brama__build *b, brama_str host)
     return at != NULL && *at == next;
 }
 
-/* The one that was kept with the form, if it is that of a current one. */
-static const struct brama__unit *unit_of(struct brama__build *b, const struct brama_apirule *form)
+static bool is_v1(const struct brama_apirule *rule)
 {
-    struct brama_kept *kept = form->kept;
-    if (kept == NULL)
-        return brama__unit_of(b, form, form->judged.handler, &b->arena);
-    if (kept->unit == NULL)
-        kept->unit = brama__unit_of(b, form, form->judged.handler, &kept->arena);
-    return kept->unit;
+    return rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
 }
 
-static void add_apirule(struct brama__build *b, struct brama_p_apirule row,
-                        const struct brama_apirule *current)
+/* v2 has none. */
+static uint32_t handler_of(const struct brama_apirule *rule)
 {
-    brama_str ns = current->ns, name = current->name;
-    const struct brama_apirule *form = current->judged.valid ? current : find_good(b, ns, name);
+    return rule != NULL && is_v1(rule) ? (uint32_t)rule->judged.handler : BRAMA_HANDLER_NONE;
+}
 
-    row.form = form == NULL      ? BRAMA_FORM_NONE
-               : form == current ? BRAMA_FORM_CURRENT
-                                 : BRAMA_FORM_LAST_GOOD;
+uint32_t brama__build_apirule(struct brama__build *b, const struct brama_apirule *current,
+                              const struct brama_apirule *form)
+{
+    struct brama_where where = brama_apirule_place(current);
+    brama_str host = current->full_host.n != 0 ? current->full_host : current->host;
+    struct brama_p_apirule row = {.ns = brama_packer_text(b->out, current->ns),
+                                  .name = brama_packer_text(b->out, current->name),
+                                  .host = brama_packer_text(b->out, host),
+                                  .state = brama_packer_text(b->out, current->judged.state),
+                                  .description =
+                                      brama_packer_text(b->out, current->judged.description),
+                                  .file = brama_packer_text(b->out, where.file),
+                                  .version = (uint32_t)current->version,
+                                  .line = where.line,
+                                  .column = where.column,
+                                  .form = form == NULL      ? BRAMA_FORM_NONE
+                                          : form == current ? BRAMA_FORM_CURRENT
+                                                            : BRAMA_FORM_LAST_GOOD,
+                                  .handler = handler_of(form),
+                                  .judged = handler_of(current)};
+    return brama_packer_row(b->out, BRAMA_T_APIRULE, &row, sizeof(row));
+}
+
+/* The current form in force: its unit has all rows, and is kept with it where something is. */
+static void link_current(struct brama__build *b, const struct brama_apirule *form)
+{
+    struct brama_kept *kept = form->kept;
+    const struct brama__unit *unit = kept != NULL ? kept->unit : NULL;
+
+    if (unit == NULL)
+        unit = brama__unit_of(b, form, true, kept != NULL ? &kept->arena : &b->arena);
+    if (kept != NULL)
+        kept->unit = unit;
+    if (unit != NULL)
+        brama__link(b, unit, brama_packer_count(b->out, BRAMA_T_APIRULE));
+}
+
+/* form: NULL: nothing of it is in force. */
+static void add_apirule(struct brama__build *b, const struct brama_apirule *current,
+                        const struct brama_apirule *form)
+{
     if (form != NULL && !take_host(b, form->full_host))
-        row.form = BRAMA_FORM_NONE;
-    bool v1 =
-        form != NULL && (form->version == BRAMA_API_V1ALPHA1 || form->version == BRAMA_API_V1BETA1);
-    row.handler = v1 ? (uint32_t)form->judged.handler : BRAMA_HANDLER_NONE; /* v2 has none */
-    row.judged = current->version == BRAMA_API_V1ALPHA1 || current->version == BRAMA_API_V1BETA1
-                     ? (uint32_t)current->judged.handler
-                     : BRAMA_HANDLER_NONE;
-    row.ns = brama_packer_text(b->out, ns);
-    row.name = brama_packer_text(b->out, name);
-    uint32_t at = brama_packer_row(b->out, BRAMA_T_APIRULE, &row, sizeof(row));
-    const struct brama__unit *unit = row.form != BRAMA_FORM_NONE ? unit_of(b, form) : NULL;
+        form = NULL;
+    if (form != NULL && form == current) {
+        link_current(b, form);
+        return;
+    }
+    uint32_t at = brama__build_apirule(b, current, form);
+    const struct brama__unit *unit =
+        form != NULL ? brama__unit_of(b, form, false, &b->arena) : NULL;
     if (unit != NULL)
         brama__link(b, unit, at);
 }
@@ -154,31 +183,19 @@ static void add_apirule(struct brama__build *b, struct brama_p_apirule row,
 static void add_apirules(struct brama__build *b)
 {
     const struct brama_compile_in *in = b->in;
-    for (const struct brama_apirule *r = in->world->rules; r != NULL; r = r->next) {
-        struct brama_where where = brama_apirule_place(r);
-        struct brama_p_apirule row = {
-            .host = brama_packer_text(b->out, r->full_host.n != 0 ? r->full_host : r->host),
-            .state = brama_packer_text(b->out, r->judged.state),
-            .description = brama_packer_text(b->out, r->judged.description),
-            .file = brama_packer_text(b->out, where.file),
-            .version = (uint32_t)r->version,
-            .line = where.line,
-            .column = where.column};
-        add_apirule(b, row, r);
-    }
+    for (const struct brama_apirule *r = in->world->rules; r != NULL; r = r->next)
+        add_apirule(b, r, r->judged.valid ? r : find_good(b, r->ns, r->name));
     for (size_t i = 0; i < in->broken_count; i++) {
         const struct brama_broken_rule *broken = &in->broken[i];
         const struct brama_apirule *good = find_good(b, broken->ns, broken->name);
-        struct brama_apirule nothing = {.ns = broken->ns, .name = broken->name};
-        struct brama_p_apirule row = {
-            .host = brama_packer_text(b->out, good != NULL ? good->full_host : BRAMA_NIL),
-            .state = brama_packer_text(b->out, BRAMA_STR("Error")),
-            .description = brama_packer_text(b->out, broken->description),
-            .file = brama_packer_text(b->out, broken->where.file),
-            .version = good != NULL ? (uint32_t)good->version : 0,
-            .line = broken->where.line,
-            .column = broken->where.column};
-        add_apirule(b, row, &nothing);
+        struct brama_apirule gone = {
+            .version = good != NULL ? good->version : BRAMA_API_NONE,
+            .ns = broken->ns,
+            .name = broken->name,
+            .full_host = good != NULL ? good->full_host : BRAMA_NIL,
+            .judged = {.state = BRAMA_STR("Error"), .description = broken->description},
+            .where = broken->where};
+        add_apirule(b, &gone, good);
     }
 }
 
@@ -240,7 +257,8 @@ static void build(struct brama__build *b)
         .tls_port = in->tls_port};
     brama_packer_row(b->out, BRAMA_T_META, &meta, sizeof(meta));
     for (size_t i = 0; i < in->source_count; i++) {
-        struct brama_p_source row = {brama_packer_text(b->out, in->sources[i].file),
+        brama_str file = in->sources[i].file; /* each is another one: nobody need look */
+        struct brama_p_source row = {{brama_packer_append_text(b->out, file), (uint32_t)file.n},
                                      in->sources[i].hash};
         brama_packer_row(b->out, BRAMA_T_SOURCE, &row, sizeof(row));
     }

@@ -18,6 +18,10 @@ struct brama_kept {
     size_t entry_count;
     struct brama_judgement judged; /* valid */
     const void *unit;              /* the policy compiler's; NULL: none was made yet */
+    struct {
+        size_t number; /* from 1; 0: not known */
+        uint64_t form; /* 0: not known */
+    } good;            /* the agent's, agent/good.h: of its last good form */
 };
 
 /* As it was kept, if that holds in this neighbourhood. False: it is to be judged. */
