@@ -64,7 +64,7 @@ static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
     const struct brama__round *newest = a->next != NULL ? a->next : a->in_force;
     const struct brama_policy *policies[2];
     struct brama__facts_sources from = {.policies = policies,
-                                        .table = &newest->table,
+                                        .table = &newest->beside->table,
                                         .keysets = a->keysets,
                                         .resolver = a->resolver,
                                         .certs = newest->certs};
@@ -360,7 +360,8 @@ static bool lookup(void *ctx, brama_str host, uint16_t port, size_t which, brama
 {
     struct agent *a = ctx;
     struct brama__round *r = a->next != NULL ? a->next : a->in_force;
-    return r != NULL && brama_service_lookup(&r->table, host, port, which, to_host, to_port);
+    return r != NULL &&
+           brama_service_lookup(&r->beside->table, host, port, which, to_host, to_port);
 }
 
 static int code_of(enum brama_err err, const struct brama_diag *diag)

@@ -41,12 +41,21 @@ bool brama__round_read(struct brama__round **out, const struct brama__round_in *
     return true;
 }
 
+static void drop_beside(struct brama__beside *b)
+{
+    if (b == NULL || --b->refs != 0)
+        return;
+    brama_arena_deinit(&b->arena);
+    free(b);
+}
+
 void brama__round_free(struct brama__round *r)
 {
     if (r == NULL)
         return;
     brama_buf_deinit(&r->bytes);
     brama_world_release(&r->world);
+    drop_beside(r->beside);
     brama__sheets_free(&r->sheets);
     brama_arena_deinit(&r->arena);
     free(r);
@@ -227,13 +236,43 @@ static const struct brama_host_owner *owners_of(struct brama__round *r,
     return out;
 }
 
+static bool is_beside(const struct brama__round *r, const struct brama__round *before)
+{
+    uint64_t neighbourhood = r->sheets.neighbourhood;
+    return before != NULL && neighbourhood != 0 && neighbourhood == before->sheets.neighbourhood;
+}
+
+/* That of the round before, or a new one. */
+static enum brama_err find_beside(struct brama__round *r, const struct brama__round_in *in)
+{
+    if (is_beside(r, in->before)) {
+        r->beside = in->before->beside;
+        r->beside->refs++;
+        return BRAMA_OK;
+    }
+    struct brama__beside *b = r->beside = calloc(1, sizeof(*b));
+    if (b == NULL)
+        return BRAMA_ERR_NOMEM;
+    b->refs = 1;
+    brama_arena_init(&b->arena, NULL, ROUND_BYTES);
+    brama_world_init(&b->world, &b->arena,
+                     &(struct brama_world_options){.ns = in->inputs->ns,
+                                                   .neighbourhood = r->sheets.neighbourhood});
+    enum brama_err err = brama__sheets_add(&b->world, &r->sheets, BRAMA_WORLD_NEIGHBOURS);
+    if (err == BRAMA_OK)
+        err = brama_service_table_init(&b->table, &b->arena, in->inputs->services,
+                                       in->inputs->service_count, &b->world);
+    return err;
+}
+
 static enum brama_err judge(struct brama__round *r, const struct brama__round_in *in)
 {
     struct brama_judge_options options = {.domain = in->inputs->domain, .quiet = true};
-    brama_world_init(&r->world, &r->arena,
-                     &(struct brama_world_options){.ns = in->inputs->ns,
-                                                   .neighbourhood = r->sheets.neighbourhood});
-    enum brama_err err = brama__sheets_add(&r->world, &r->sheets);
+    enum brama_err err = find_beside(r, in);
+    if (err != BRAMA_OK)
+        return err;
+    brama_world_init_beside(&r->world, &r->arena, &r->beside->world);
+    err = brama__sheets_add(&r->world, &r->sheets, BRAMA_WORLD_RULES);
     if (err != BRAMA_OK)
         return err;
     mark_seen(&r->world, in->goods);
@@ -258,16 +297,11 @@ static struct brama__texts copy(struct brama_arena *arena, const struct brama__t
 /* Where what it names leads to, is a question to the neighbourhood. */
 static void find_needs(struct brama__round *r, const struct brama__round *before)
 {
-    uint64_t neighbourhood = r->sheets.neighbourhood;
-    bool beside =
-        before != NULL && neighbourhood != 0 && neighbourhood == before->sheets.neighbourhood;
-    r->needs = brama__plan_needs(&r->policy);
-    if (neighbourhood == 0)
-        r->needs = 0;
-    if (beside && before->needs != 0 && before->needs == r->needs)
+    r->needs = r->sheets.neighbourhood != 0 ? brama__plan_needs(&r->policy) : 0;
+    if (is_beside(r, before) && before->needs == r->needs)
         r->hosts = copy(&r->arena, &before->hosts);
     else
-        r->hosts = brama__plan_hosts(&r->arena, &r->policy, &r->table);
+        r->hosts = brama__plan_hosts(&r->arena, &r->policy, &r->beside->table);
 }
 
 bool brama__round_needs_the_same(const struct brama__round *a, const struct brama__round *b)
@@ -281,10 +315,6 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
 {
     struct stand_ins s;
     enum brama_err err = judge(r, in);
-    if (err != BRAMA_OK)
-        return err;
-    err = brama_service_table_init(&r->table, &r->arena, in->inputs->services,
-                                   in->inputs->service_count, &r->world);
     if (err != BRAMA_OK)
         return err;
     if (!find_stand_ins(&s, r, in->goods, in->inputs->domain) || !write_complaints(r))

@@ -9,11 +9,20 @@
 #include "agent/plan.h"
 #include "agent/sheet.h"
 
+/* What isn't an APIRule, and the service table over it: the same for all rounds of one
+ * neighbourhood, the last of which frees it. */
+struct brama__beside {
+    unsigned refs;
+    struct brama_arena arena;
+    struct brama_world world;
+    struct brama_service_table table;
+};
+
 struct brama__round {
     struct brama_arena arena;
     struct brama__sheets sheets;
-    struct brama_world world;
-    struct brama_service_table table;
+    struct brama__beside *beside;
+    struct brama_world world;        /* it, and the APIRules */
     struct brama_buf bytes;          /* of the policy */
     struct brama_policy policy;      /* over bytes */
     struct brama__texts urls, hosts; /* that it needs */

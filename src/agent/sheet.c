@@ -103,7 +103,7 @@ static enum brama_err parse(struct brama__piece **out, brama_str file, brama_str
     p->line = line;
     p->line_count = brama_yaml_lines(text);
     p->members = brama_node_count(docs);
-    p->has_neighbours = brama_docs_have_neighbours(&p->docs);
+    p->has_neighbours = brama_docs_have(&p->docs, BRAMA_WORLD_NEIGHBOURS);
     *out = p;
     return BRAMA_OK;
 }
@@ -262,47 +262,65 @@ static bool is_same(const struct brama__sheet *a, const struct brama__sheet *b)
     return same;
 }
 
-/* A walk over the pieces of all sheets that have neighbours. */
-struct walk {
-    const struct brama__sheets *sheets;
-    size_t sheet, piece;
-};
-
-static const struct brama__piece *next_neighbour(struct walk *w, bool *stands_in)
+static void look_at_pieces(struct brama__sheet *s)
 {
-    for (; w->sheet < w->sheets->n; w->sheet++, w->piece = 0) {
-        const struct brama__sheet *s = w->sheets->p[w->sheet];
-        while (s->has_neighbours && w->piece < s->piece_count) {
-            const struct brama__piece *p = s->pieces[w->piece++];
-            *stands_in = s->problem.n != 0;
-            if (p->has_neighbours)
-                return p;
-        }
+    for (size_t i = 0; i < s->piece_count; i++) {
+        const struct brama__piece *p = s->pieces[i];
+        for (int part = BRAMA_WORLD_ALL; part <= BRAMA_WORLD_RULES; part++)
+            s->has[part] = s->has[part] || brama_docs_have(&p->docs, (enum brama_world_part)part);
+        if (p->has_neighbours)
+            s->neighbour_lines = s->neighbour_lines * 31 + p->line;
     }
+}
+
+/* The next sheet with neighbours; NULL: there is none. */
+static const struct brama__sheet *next_beside(const struct brama__sheets *sheets, size_t *at)
+{
+    while (*at < sheets->n)
+        if (sheets->p[(*at)++]->has[BRAMA_WORLD_NEIGHBOURS])
+            return sheets->p[*at - 1];
     return NULL;
 }
 
-/* The same pieces in the same order. Those of both are there, so one address is one piece. */
-static bool same_neighbours(const struct brama__sheets *a, const struct brama__sheets *b)
+static const struct brama__piece *next_neighbour(const struct brama__sheet *s, size_t *at)
 {
-    struct walk in_a = {.sheets = a}, in_b = {.sheets = b};
+    while (*at < s->piece_count)
+        if (s->pieces[(*at)++]->has_neighbours)
+            return s->pieces[*at - 1];
+    return NULL;
+}
+
+/* The same pieces in the same order and places. Those of both are there, so one address is one
+ * piece. */
+static bool same_pieces(const struct brama__sheet *a, const struct brama__sheet *b)
+{
+    size_t in_a = 0, in_b = 0;
     const struct brama__piece *piece;
-    bool stands_in_a = false, stands_in_b = false;
+    if ((a->problem.n != 0) != (b->problem.n != 0) || a->neighbour_lines != b->neighbour_lines)
+        return false;
     do {
-        piece = next_neighbour(&in_a, &stands_in_a);
-        if (piece != next_neighbour(&in_b, &stands_in_b) || stands_in_a != stands_in_b)
+        piece = next_neighbour(a, &in_a);
+        if (piece != next_neighbour(b, &in_b))
             return false;
     } while (piece != NULL);
     return true;
 }
 
+static bool same_neighbours(const struct brama__sheets *a, const struct brama__sheets *b)
+{
+    size_t in_a = 0, in_b = 0;
+    const struct brama__sheet *one, *other;
+    do {
+        one = next_beside(a, &in_a);
+        other = next_beside(b, &in_b);
+        if (one != other && (one == NULL || other == NULL || !same_pieces(one, other)))
+            return false;
+    } while (one != NULL);
+    return true;
+}
+
 static void find_neighbours(struct brama__sheets *now, const struct brama__sheets *before)
 {
-    for (size_t i = 0; i < now->n; i++) {
-        struct brama__sheet *s = now->p[i];
-        for (size_t k = 0; k < s->piece_count && !s->has_neighbours; k++)
-            s->has_neighbours = s->pieces[k]->has_neighbours;
-    }
     if (before != NULL && same_neighbours(now, before))
         now->neighbourhood = before->neighbourhood;
     else if (brama_random(&now->neighbourhood, sizeof(now->neighbourhood)) != BRAMA_OK)
@@ -337,6 +355,7 @@ static enum brama_err take_file(struct brama__sheets *out, struct brama_arena *a
             drop_sheet(s);
             return err;
         }
+        look_at_pieces(s);
     }
     if (kept || (old != NULL && is_same(s, old))) {
         drop_sheet(s);
@@ -392,32 +411,43 @@ void brama__sheets_free(struct brama__sheets *sheets)
     sheets->n = 0;
 }
 
-static enum brama_err add_sheet(struct brama_world *world, const struct brama__sheet *s)
+static enum brama_err add_sheet(struct brama_world *world, const struct brama__sheet *s,
+                                enum brama_world_part part)
+{
+    enum brama_err err = BRAMA_OK;
+    for (size_t k = 0; k < s->piece_count && err == BRAMA_OK && s->has[part]; k++)
+        err = brama_world_add_docs(world, &s->pieces[k]->docs, part);
+    return err;
+}
+
+/* What it had before, but for its APIRules. */
+static enum brama_err stand_in(struct brama_world *world, const struct brama__sheet *s)
 {
     enum brama_err err = BRAMA_OK;
     for (size_t k = 0; k < s->piece_count && err == BRAMA_OK; k++)
-        err = s->problem.n == 0 ? brama_world_add_docs(world, &s->pieces[k]->docs)
-                                : brama_world_stand_in(world, &s->pieces[k]->docs);
+        err = brama_world_stand_in(world, &s->pieces[k]->docs);
     return err;
 }
 
 /* What can be read comes first: it may have what a broken file had. */
-enum brama_err brama__sheets_add(struct brama_world *world, const struct brama__sheets *sheets)
+enum brama_err brama__sheets_add(struct brama_world *world, const struct brama__sheets *sheets,
+                                 enum brama_world_part part)
 {
     enum brama_err err = BRAMA_OK;
     for (size_t i = 0; i < sheets->n && err == BRAMA_OK; i++) {
         const struct brama__sheet *s = sheets->p[i];
-        if (s->problem.n != 0)
+        if (s->problem.n == 0)
+            err = add_sheet(world, s, part);
+        else if (part != BRAMA_WORLD_NEIGHBOURS)
             brama__plan_complain(world, s->where, s->problem);
-        else
-            err = add_sheet(world, s);
     }
-    for (size_t i = 0; i < sheets->n && err == BRAMA_OK; i++)
+    for (size_t i = 0; part != BRAMA_WORLD_RULES && i < sheets->n && err == BRAMA_OK; i++)
         if (sheets->p[i]->problem.n != 0)
-            err = add_sheet(world, sheets->p[i]);
+            err = stand_in(world, sheets->p[i]);
     if (err != BRAMA_OK)
         return err;
-    brama__plan_complain_roots(world, &sheets->files);
+    if (part != BRAMA_WORLD_NEIGHBOURS)
+        brama__plan_complain_roots(world, &sheets->files);
     return brama_arena_failed(world->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }
 

@@ -2,7 +2,7 @@
  * read again; of one that did, only the documents that differ are parsed.
  *
  *     brama__sheets_read(&now, &arena, &in);         // in.before = &before
- *     brama__sheets_add(&world, &now);
+ *     brama__sheets_add(&world, &now, BRAMA_WORLD_ALL);
  *     brama__sheets_free(&before);      // what now has too, stays
  *
  * There is no cache beside the rounds: each owns its sheets, they share what is equal, and what no
@@ -29,7 +29,8 @@ struct brama__sheet {
     struct brama__piece *
         *pieces; /* with a problem: those before it; what isn't an APIRule in them still holds */
     size_t piece_count;
-    bool has_neighbours; /* that APIRules are judged beside */
+    bool has[3];              /* by enum brama_world_part */
+    uint64_t neighbour_lines; /* where its neighbours stood when it was read */
 };
 
 struct brama__sheets {
@@ -38,8 +39,8 @@ struct brama__sheets {
     size_t n;
     struct brama_map at; /* name to number */
     size_t problems;     /* sheets that have one */
-    /* Of all documents that aren't APIRules: that of the round before, if it had the same ones.
-     * rule/world.h */
+    /* Of all that APIRules are judged beside: that of the round before, if it had the same in the
+     * same places. rule/world.h */
     uint64_t neighbourhood;
 };
 
@@ -63,10 +64,11 @@ void brama__sheets_free(struct brama__sheets *sheets);
 /* NULL: there is no such file. */
 const struct brama__sheet *brama__sheets_find(const struct brama__sheets *sheets, brama_str name);
 
-/* All documents into the world, which must go before the sheets do; what can't be used, broken
- * roots too, is an error in world->findings. BRAMA_ERR_NOMEM only. */
+/* The documents of that part into the world, which must go before the sheets do; with the APIRules,
+ * what can't be used, broken roots too, is an error in world->findings. BRAMA_ERR_NOMEM only. */
 BRAMA_MUST_USE enum brama_err brama__sheets_add(struct brama_world *world,
-                                                const struct brama__sheets *sheets);
+                                                const struct brama__sheets *sheets,
+                                                enum brama_world_part part);
 
 /* BRAMA_T_SOURCE's input: the files that could be used. The arena's. */
 const struct brama_source_file *

@@ -115,12 +115,12 @@ enum brama_err brama_docs_read(struct brama_docs *out, struct brama_arena *arena
     return out->objects != NULL ? read_objects(out, arena, first) : BRAMA_ERR_NOMEM;
 }
 
-bool brama_docs_have_neighbours(const struct brama_docs *docs)
+bool brama_docs_have(const struct brama_docs *docs, enum brama_world_part part)
 {
     bool any = false;
 
     for (size_t i = 0; i < docs->count; i++)
-        any = any || (docs->objects[i].add != NULL && docs->objects[i].rule == NULL);
+        any = any || brama__is_of(&docs->objects[i], part);
     return any;
 }
 

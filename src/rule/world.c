@@ -28,6 +28,24 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
     brama_findings_init(&world->findings, arena);
 }
 
+void brama_world_init_beside(struct brama_world *world, struct brama_arena *arena,
+                             const struct brama_world *neighbours)
+{
+    *world = *neighbours;
+    world->arena = arena;
+    brama_findings_init(&world->findings, arena);
+    for (const struct brama_finding *f = neighbours->findings.first; f != NULL; f = f->next)
+        brama_findings_add(&world->findings, f->severity, f->where, f->code.p, f->attribute,
+                           f->message);
+}
+
+bool brama__is_of(const struct brama__object *o, enum brama_world_part part)
+{
+    bool neighbour = o->add != NULL && o->rule == NULL;
+
+    return part == BRAMA_WORLD_ALL || neighbour == (part == BRAMA_WORLD_NEIGHBOURS);
+}
+
 uint64_t brama__object_hash(brama_str kind, brama_str ns, brama_str name)
 {
     uint64_t hash = brama_str_table_hash(name) * 31 + brama_str_table_hash(ns);
@@ -68,9 +86,9 @@ const struct brama_service *brama_world_service(const struct brama_world *world,
     return o != NULL ? o->service : NULL;
 }
 
-static bool grow_names(struct brama_world *world)
+static bool grow_names(struct brama_world *world, struct brama_object_names **names)
 {
-    struct brama_object_names *old = world->names;
+    struct brama_object_names *old = *names;
     struct brama_object_names *new = brama_arena_alloc(world->arena, sizeof(*new));
     size_t size = old != NULL ? old->size * 2 : FIRST_NAMES;
 
@@ -84,20 +102,20 @@ static bool grow_names(struct brama_world *world)
         if (old->slots[i].object != NULL)
             *slot_of(new, old->slots[i].object) = old->slots[i];
     new->used = old != NULL ? old->used : 0;
-    world->names = new;
+    *names = new;
     return true;
 }
 
 /* False, with a finding, if there is one of that name already. */
 static bool is_first(struct brama_world *world, const struct brama__object *o)
 {
-    if ((world->names == NULL || world->names->used >= world->names->size / 2) &&
-        !grow_names(world))
+    struct brama_object_names **names = o->rule != NULL ? &world->rule_names : &world->names;
+    if ((*names == NULL || (*names)->used >= (*names)->size / 2) && !grow_names(world, names))
         return false;
-    struct slot *slot = slot_of(world->names, o);
+    struct slot *slot = slot_of(*names, o);
     if (slot->object == NULL) {
         *slot = (struct slot){o->hash, o};
-        world->names->used++;
+        (*names)->used++;
         return true;
     }
     brama_findings_add(&world->findings, BRAMA_SEVERITY_ERROR, o->doc->where,
@@ -202,8 +220,6 @@ brama__adder *brama__adder_of(const struct brama__object *o)
 
 static void add_object(struct brama_world *world, const struct brama__object *o, bool stands_in)
 {
-    bool is_rule = o->add == brama__add_rule || o->add == add_unknown_version;
-
     if (o->ns.n == 0) {
         struct brama__object *copy = brama_arena_alloc(world->arena, sizeof(*copy));
         if (copy == NULL)
@@ -214,7 +230,7 @@ static void add_object(struct brama_world *world, const struct brama__object *o,
         o = copy;
     }
     if (stands_in &&
-        (o->add == NULL || is_rule || find_object(world, o->kind, o->ns, o->name) != NULL))
+        (o->add == add_unknown_version || find_object(world, o->kind, o->ns, o->name) != NULL))
         return;
     if (o->add == NULL)
         skip(world, o);
@@ -223,12 +239,13 @@ static void add_object(struct brama_world *world, const struct brama__object *o,
 }
 
 static enum brama_err add_docs(struct brama_world *world, const struct brama_docs *docs,
-                               bool stand_in)
+                               enum brama_world_part part, bool stand_in)
 {
     struct brama_world before = *world;
 
     for (size_t i = 0; i < docs->count; i++)
-        add_object(world, &docs->objects[i], stand_in);
+        if (brama__is_of(&docs->objects[i], part))
+            add_object(world, &docs->objects[i], stand_in);
     if (!brama_arena_failed(world->arena))
         return BRAMA_OK;
     /* Names of what is taken back stay in the table; a failed arena takes no further file anyway.
@@ -247,14 +264,15 @@ static enum brama_err add_docs(struct brama_world *world, const struct brama_doc
     return BRAMA_ERR_NOMEM;
 }
 
-enum brama_err brama_world_add_docs(struct brama_world *world, const struct brama_docs *docs)
+enum brama_err brama_world_add_docs(struct brama_world *world, const struct brama_docs *docs,
+                                    enum brama_world_part part)
 {
-    return add_docs(world, docs, false);
+    return add_docs(world, docs, part, false);
 }
 
 enum brama_err brama_world_stand_in(struct brama_world *world, const struct brama_docs *docs)
 {
-    return add_docs(world, docs, true);
+    return add_docs(world, docs, BRAMA_WORLD_NEIGHBOURS, true);
 }
 
 enum brama_err brama_world_add(struct brama_world *world, brama_str file, brama_str text,
@@ -267,5 +285,5 @@ enum brama_err brama_world_add(struct brama_world *world, brama_str file, brama_
 
     if (err == BRAMA_OK)
         err = brama_docs_read(&docs, world->arena, first, diag);
-    return err == BRAMA_OK ? brama_world_add_docs(world, &docs) : err;
+    return err == BRAMA_OK ? brama_world_add_docs(world, &docs, BRAMA_WORLD_ALL) : err;
 }

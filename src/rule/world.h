@@ -150,8 +150,9 @@ struct brama_world {
     struct brama_world_test *tests, *last_test;    /* in order */
     struct brama_toggle toggle;
     struct brama_mesh mesh;
-    size_t skipped;                   /* objects of kinds that don't concern us */
-    struct brama_object_names *names; /* of all that is used, to find a second one */
+    size_t skipped; /* objects of kinds that don't concern us */
+    /* Of all that is used, to find a second one; of APIRules, and of the others. */
+    struct brama_object_names *rule_names, *names;
     /* What isn't about one APIRule: two objects of one name, a Secret without its keys, ... */
     struct brama_findings findings;
 };
@@ -178,6 +179,10 @@ const struct brama_secret *brama_world_certificate(const struct brama_world *wor
                                                    const struct brama_gateway *gateway,
                                                    const struct brama_gateway_server *server);
 
+/* A world that begins with the neighbours of another one, which must outlive it and to which none
+ * is added any more: for BRAMA_WORLD_RULES. */
+void brama_world_init_beside(struct brama_world *world, struct brama_arena *arena,
+                             const struct brama_world *neighbours);
 /* Let go of what was kept with documents; the arena is the caller's. */
 void brama_world_release(struct brama_world *world);
 void brama_world_init(struct brama_world *world, struct brama_arena *arena,
@@ -209,8 +214,9 @@ struct brama_docs {
  * Kubernetes object, and diag says why. BRAMA_ERR_NOMEM. */
 BRAMA_MUST_USE enum brama_err brama_docs_read(struct brama_docs *out, struct brama_arena *arena,
                                               struct brama_node *first, struct brama_diag *diag);
-/* Is there an object that isn't an APIRule, and that these are judged beside? */
-bool brama_docs_have_neighbours(const struct brama_docs *docs);
+/* What APIRules are judged beside, and the rest: APIRules, and what doesn't concern us. */
+enum brama_world_part { BRAMA_WORLD_ALL = 0, BRAMA_WORLD_NEIGHBOURS, BRAMA_WORLD_RULES };
+bool brama_docs_have(const struct brama_docs *docs, enum brama_world_part part);
 /* Before their memory goes: what was kept with them for the next world. */
 void brama_docs_forget(struct brama_docs *docs);
 /* They stand some lines further down now, or up. Worlds that have them aren't told. */
@@ -218,7 +224,8 @@ void brama_docs_move(struct brama_docs *docs, int64_t lines);
 
 /* BRAMA_ERR_NOMEM only: then the world is as before. */
 BRAMA_MUST_USE enum brama_err brama_world_add_docs(struct brama_world *world,
-                                                   const struct brama_docs *docs);
+                                                   const struct brama_docs *docs,
+                                                   enum brama_world_part part);
 /* Of a file that can't be read now, what it held before: all but its APIRules, which have their
  * last good forms, and but what the world has already. After all that can be read. BRAMA_ERR_NOMEM.
  */

@@ -21,6 +21,7 @@ struct brama__object {
     struct brama_kept *kept; /* of an APIRule; NULL: nothing */
 };
 
+bool brama__is_of(const struct brama__object *o, enum brama_world_part part);
 uint64_t brama__object_hash(brama_str kind, brama_str ns, brama_str name);
 /* By kind and version. */
 brama__adder *brama__adder_of(const struct brama__object *o);

@@ -83,7 +83,8 @@ static struct brama__round *read_touched(struct place *p, const struct brama__ro
                                             .before = before != NULL ? &before->sheets : NULL,
                                             .touched = touched,
                                             .touched_count = count},
-                                 .goods = &p->goods};
+                                 .goods = &p->goods,
+                                 .before = before};
     struct brama__round *r;
     assert_true(brama__round_read(&r, &in));
     assert_int_equal(brama__round_compile(r, &in, 1), BRAMA_OK);

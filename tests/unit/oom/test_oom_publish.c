@@ -102,7 +102,7 @@ static enum brama_err publish_both(struct publishing *p, struct brama__round *r)
     const struct brama_policy *policy = &r->policy;
     struct brama__facts_sources from = {.policies = &policy,
                                         .policy_count = 1,
-                                        .table = &r->table,
+                                        .table = &r->beside->table,
                                         .keysets = p->keysets,
                                         .resolver = p->resolver};
     struct brama_diag diag = {0};
