@@ -257,7 +257,7 @@ static enum brama_err find_beside(struct brama__round *r, const struct brama__ro
     brama_arena_init(&b->arena, NULL, ROUND_BYTES);
     brama_world_init(&b->world, &b->arena,
                      &(struct brama_world_options){.ns = in->inputs->ns,
-                                                   .neighbourhood = r->sheets.neighbourhood});
+                                                   .neighbourhood = r->sheets.judges});
     enum brama_err err = brama__sheets_add(&b->world, &r->sheets, BRAMA_WORLD_NEIGHBOURS);
     if (err == BRAMA_OK)
         err = brama_service_table_init(&b->table, &b->arena, in->inputs->services,

@@ -14,7 +14,7 @@ struct brama__piece {
     unsigned refs;
     uint32_t line, line_count; /* the first, and how many */
     size_t members;
-    bool has_neighbours;
+    bool has[BRAMA_WORLD_PARTS];
     brama_str file, text;
     struct brama_docs docs;
     struct brama_arena arena; /* of all of it */
@@ -103,7 +103,8 @@ static enum brama_err parse(struct brama__piece **out, brama_str file, brama_str
     p->line = line;
     p->line_count = brama_yaml_lines(text);
     p->members = brama_node_count(docs);
-    p->has_neighbours = brama_docs_have(&p->docs, BRAMA_WORLD_NEIGHBOURS);
+    for (int part = 0; part < BRAMA_WORLD_PARTS; part++)
+        p->has[part] = brama_docs_have(&p->docs, (enum brama_world_part)part);
     *out = p;
     return BRAMA_OK;
 }
@@ -264,67 +265,79 @@ static bool is_same(const struct brama__sheet *a, const struct brama__sheet *b)
 
 static void look_at_pieces(struct brama__sheet *s)
 {
-    for (size_t i = 0; i < s->piece_count; i++) {
-        const struct brama__piece *p = s->pieces[i];
-        for (int part = BRAMA_WORLD_ALL; part <= BRAMA_WORLD_RULES; part++)
-            s->has[part] = s->has[part] || brama_docs_have(&p->docs, (enum brama_world_part)part);
-        if (p->has_neighbours)
-            s->neighbour_lines = s->neighbour_lines * 31 + p->line;
-    }
+    for (size_t i = 0; i < s->piece_count; i++)
+        for (int part = 0; part < BRAMA_WORLD_PARTS; part++)
+            if (s->pieces[i]->has[part]) {
+                s->has[part] = true;
+                s->lines[part] = s->lines[part] * 31 + s->pieces[i]->line;
+            }
 }
 
-/* The next sheet with neighbours; NULL: there is none. */
-static const struct brama__sheet *next_beside(const struct brama__sheets *sheets, size_t *at)
+/* The next sheet that has something of the part; NULL: there is none. */
+static const struct brama__sheet *next_sheet(const struct brama__sheets *sheets,
+                                             enum brama_world_part part, size_t *at)
 {
     while (*at < sheets->n)
-        if (sheets->p[(*at)++]->has[BRAMA_WORLD_NEIGHBOURS])
+        if (sheets->p[(*at)++]->has[part])
             return sheets->p[*at - 1];
     return NULL;
 }
 
-static const struct brama__piece *next_neighbour(const struct brama__sheet *s, size_t *at)
+static const struct brama__piece *next_piece(const struct brama__sheet *s,
+                                             enum brama_world_part part, size_t *at)
 {
     while (*at < s->piece_count)
-        if (s->pieces[(*at)++]->has_neighbours)
+        if (s->pieces[(*at)++]->has[part])
             return s->pieces[*at - 1];
     return NULL;
 }
 
 /* The same pieces in the same order and places. Those of both are there, so one address is one
  * piece. */
-static bool same_pieces(const struct brama__sheet *a, const struct brama__sheet *b)
+static bool same_pieces(const struct brama__sheet *a, const struct brama__sheet *b,
+                        enum brama_world_part part)
 {
     size_t in_a = 0, in_b = 0;
     const struct brama__piece *piece;
-    if ((a->problem.n != 0) != (b->problem.n != 0) || a->neighbour_lines != b->neighbour_lines)
+    if ((a->problem.n != 0) != (b->problem.n != 0) || a->lines[part] != b->lines[part])
         return false;
     do {
-        piece = next_neighbour(a, &in_a);
-        if (piece != next_neighbour(b, &in_b))
+        piece = next_piece(a, part, &in_a);
+        if (piece != next_piece(b, part, &in_b))
             return false;
     } while (piece != NULL);
     return true;
 }
 
-static bool same_neighbours(const struct brama__sheets *a, const struct brama__sheets *b)
+static bool is_same_part(const struct brama__sheets *a, const struct brama__sheets *b,
+                         enum brama_world_part part)
 {
     size_t in_a = 0, in_b = 0;
     const struct brama__sheet *one, *other;
     do {
-        one = next_beside(a, &in_a);
-        other = next_beside(b, &in_b);
-        if (one != other && (one == NULL || other == NULL || !same_pieces(one, other)))
+        one = next_sheet(a, part, &in_a);
+        other = next_sheet(b, part, &in_b);
+        if (one != other && (one == NULL || other == NULL || !same_pieces(one, other, part)))
             return false;
     } while (one != NULL);
     return true;
 }
 
+/* That of the round before, or one that nothing had before. */
+static uint64_t number_of(const struct brama__sheets *now, const struct brama__sheets *before,
+                          enum brama_world_part part, uint64_t of_before)
+{
+    uint64_t number;
+    if (before != NULL && is_same_part(now, before, part))
+        return of_before;
+    return brama_random(&number, sizeof(number)) == BRAMA_OK ? number : 0;
+}
+
 static void find_neighbours(struct brama__sheets *now, const struct brama__sheets *before)
 {
-    if (before != NULL && same_neighbours(now, before))
-        now->neighbourhood = before->neighbourhood;
-    else if (brama_random(&now->neighbourhood, sizeof(now->neighbourhood)) != BRAMA_OK)
-        now->neighbourhood = 0; /* nothing is kept */
+    now->neighbourhood =
+        number_of(now, before, BRAMA_WORLD_NEIGHBOURS, before != NULL ? before->neighbourhood : 0);
+    now->judges = number_of(now, before, BRAMA_WORLD_JUDGES, before != NULL ? before->judges : 0);
 }
 
 static struct brama__sheet *find(const struct brama__sheets *sheets, brama_str name)

@@ -29,8 +29,8 @@ struct brama__sheet {
     struct brama__piece *
         *pieces; /* with a problem: those before it; what isn't an APIRule in them still holds */
     size_t piece_count;
-    bool has[3];              /* by enum brama_world_part */
-    uint64_t neighbour_lines; /* where its neighbours stood when it was read */
+    bool has[BRAMA_WORLD_PARTS];       /* by enum brama_world_part */
+    uint64_t lines[BRAMA_WORLD_PARTS]; /* where what it has of it stood when it was read */
 };
 
 struct brama__sheets {
@@ -39,9 +39,9 @@ struct brama__sheets {
     size_t n;
     struct brama_map at; /* name to number */
     size_t problems;     /* sheets that have one */
-    /* Of all that APIRules are judged beside: that of the round before, if it had the same in the
-     * same places. rule/world.h */
-    uint64_t neighbourhood;
+    /* Stand for BRAMA_WORLD_NEIGHBOURS and BRAMA_WORLD_JUDGES: those of the round before, if it had
+     * the same in the same places. 0: not known. */
+    uint64_t neighbourhood, judges;
 };
 
 struct brama__sheets_in {

@@ -101,7 +101,9 @@ void brama__build_finish(struct brama__build *b);
 void brama__build_hosts(struct brama__build *b);
 
 /* Rows that several places need. */
-uint32_t brama__build_upstream(struct brama__build *b, brama_str ns, brama_str name, uint16_t port);
+/* id: 0 where it isn't known yet. */
+uint32_t brama__build_upstream(struct brama__build *b, uint64_t id, brama_str ns, brama_str name,
+                               uint16_t port);
 /* Number in b->workloads; key: see build_form.c. */
 uint32_t brama__build_workload(struct brama__build *b, const struct brama__workload *workload);
 uint32_t brama__build_keyset(struct brama__build *b, brama_str url);

@@ -40,7 +40,7 @@ static bool form_has_policies(const struct form *f)
 
 static uint32_t upstream_row(struct brama__build *b, struct brama_service_ref service)
 {
-    return brama__build_upstream(b, service.ns, service.name, service.port);
+    return brama__build_upstream(b, 0, service.ns, service.name, service.port);
 }
 
 /* Policies select Pods by the Service's labels: two Services with equal selectors are one workload.

@@ -1,7 +1,8 @@
 /* Rows that several parts of the compiler need, stored once where that is worth it. */
 #include "policy/build.h"
 
-uint32_t brama__build_upstream(struct brama__build *b, brama_str ns, brama_str name, uint16_t port)
+uint32_t brama__build_upstream(struct brama__build *b, uint64_t id, brama_str ns, brama_str name,
+                               uint16_t port)
 {
     const char bytes[2] = {(char)(port >> 8), (char)port};
     brama_str key =
@@ -10,7 +11,7 @@ uint32_t brama__build_upstream(struct brama__build *b, brama_str ns, brama_str n
     const uint32_t *at = brama_map_put(&b->upstreams, key, next);
     if (at == NULL || *at != next)
         return at != NULL ? *at : 0;
-    struct brama_p_upstream row = {.id = brama_upstream_id(ns, name, port),
+    struct brama_p_upstream row = {.id = id != 0 ? id : brama_upstream_id(ns, name, port),
                                    .ns = brama_packer_text(b->out, ns),
                                    .name = brama_packer_text(b->out, name),
                                    .port = port};

@@ -129,7 +129,8 @@ static uint32_t linked(struct brama__build *b, const struct brama__unit *u, unsi
     case BRAMA_T_KEYSET:
         return brama__build_keyset(b, TEXT(k[i].url));
     case BRAMA_T_UPSTREAM:
-        return brama__build_upstream(b, TEXT(up[i].ns), TEXT(up[i].name), (uint16_t)up[i].port);
+        return brama__build_upstream(b, up[i].id, TEXT(up[i].ns), TEXT(up[i].name),
+                                     (uint16_t)up[i].port);
     default:
         return brama__build_target(b, t[i].tls != 0, TEXT(t[i].host), (uint16_t)t[i].port);
     }

@@ -43,7 +43,19 @@ bool brama__is_of(const struct brama__object *o, enum brama_world_part part)
 {
     bool neighbour = o->add != NULL && o->rule == NULL;
 
-    return part == BRAMA_WORLD_ALL || neighbour == (part == BRAMA_WORLD_NEIGHBOURS);
+    switch (part) {
+    case BRAMA_WORLD_ALL:
+        return true;
+    case BRAMA_WORLD_NEIGHBOURS:
+        return neighbour;
+    case BRAMA_WORLD_JUDGES:
+        return neighbour && o->add != brama__add_slice && o->add != brama__add_secret;
+    case BRAMA_WORLD_RULES:
+        return !neighbour;
+    case BRAMA_WORLD_PARTS:
+        break;
+    }
+    return false;
 }
 
 uint64_t brama__object_hash(brama_str kind, brama_str ns, brama_str name)

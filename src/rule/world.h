@@ -159,8 +159,8 @@ struct brama_world {
 
 struct brama_world_options {
     brama_str ns; /* for objects without a namespace; empty: "default" */
-    /* Stands for all that isn't an APIRule: the same for two worlds where that is the same, and
-     * the options for judging are. 0: not known, nothing is kept for the next world. */
+    /* Stands for BRAMA_WORLD_JUDGES: the same for two worlds where that is the same, and the
+     * options for judging are. 0: not known, nothing is kept for the next world. */
     uint64_t neighbourhood;
 };
 
@@ -215,7 +215,14 @@ struct brama_docs {
 BRAMA_MUST_USE enum brama_err brama_docs_read(struct brama_docs *out, struct brama_arena *arena,
                                               struct brama_node *first, struct brama_diag *diag);
 /* What APIRules are judged beside, and the rest: APIRules, and what doesn't concern us. */
-enum brama_world_part { BRAMA_WORLD_ALL = 0, BRAMA_WORLD_NEIGHBOURS, BRAMA_WORLD_RULES };
+enum brama_world_part {
+    BRAMA_WORLD_ALL = 0,
+    BRAMA_WORLD_NEIGHBOURS,
+    BRAMA_WORLD_JUDGES, /* of the neighbours, those that a verdict or what is compiled may depend
+                         * on: not the endpoints behind a Service, nor certificates */
+    BRAMA_WORLD_RULES,
+    BRAMA_WORLD_PARTS
+};
 bool brama_docs_have(const struct brama_docs *docs, enum brama_world_part part);
 /* Before their memory goes: what was kept with them for the next world. */
 void brama_docs_forget(struct brama_docs *docs);

@@ -52,6 +52,10 @@
     "  mesh: |\n    extensionProviders:\n    - name: door\n      envoyExtAuthzHttp:\n"             \
     "        {service: door.default.svc.cluster.local, port: 80,\n"                                \
     "         includeRequestHeadersInCheck: [x-a]}\n"
+#define SLICE(ip)                                                                                  \
+    "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: app, labels: "         \
+    "{kubernetes.io/service-name: app}}\nports: [{port: 80}]\nendpoints: [{addresses: [" ip        \
+    "]}]\n"
 #define POD                                                                                        \
     "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: x}}\nspec: {containers: []}\n"
 #define BAD_INTROSPECTION(name)                                                                    \
@@ -96,11 +100,11 @@ static struct brama__round *read_round(struct place *p, const struct brama__roun
     return read_touched(p, before, NULL, 0);
 }
 
-static bool same_complaints(const struct brama__round *a, const struct brama__round *b)
+static bool same_texts(const struct brama__texts *a, const struct brama__texts *b)
 {
-    bool same = a->complaints.n == b->complaints.n;
-    for (size_t i = 0; same && i < a->complaints.n; i++)
-        same = brama_str_eq(a->complaints.p[i], b->complaints.p[i]);
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++)
+        same = brama_str_eq(a->p[i], b->p[i]);
     return same;
 }
 
@@ -111,7 +115,8 @@ static void compare(struct place *p, struct brama__round **round, struct brama__
     struct brama__round *fresh = read_round(p, NULL);
     EXPECT(name, kept->hash == fresh->hash);
     EXPECT(name, brama_str_eq(brama_buf_str(&kept->bytes), brama_buf_str(&fresh->bytes)));
-    EXPECT(name, same_complaints(kept, fresh));
+    EXPECT(name, same_texts(&kept->complaints, &fresh->complaints));
+    EXPECT(name, same_texts(&kept->hosts, &fresh->hosts));
     brama__round_free(fresh);
     brama__round_free(*round);
     *round = kept;
@@ -236,6 +241,8 @@ static void what_is_kept_moves_with_its_lines(void **state)
         TOGGLE,
         MESH,
         POD,
+        SLICE("127.0.0.1"),
+        SLICE("127.0.0.2"),
         SERVICE("other"),
         V2_RULES("t", "t", "app",
                  "{path: /t, methods: [GET], " TOKENS
