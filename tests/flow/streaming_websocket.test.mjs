@@ -163,6 +163,26 @@ for (const [version, send] of [['HTTP/1.1', overOne], ['HTTP/2', overTwo]]) {
   }
 }
 
+test('a workload that answers before it has the whole request: the next one is not taken for its rest', async (t) => {
+  const [original, early] = [upstream.answer, upstream.early];
+  t.after(() => Object.assign(upstream, { answer: original, early }));
+  upstream.answer = (req, res) => res.end('of its own');
+  upstream.early = (req, res) => req.method === 'POST' && res.end('early'); // and keeps the connection
+  const client = net.connect(gw.port, '127.0.0.1');
+  t.after(() => client.destroy());
+  let text = '';
+  client.on('error', () => {});
+  client.on('data', (data) => (text += data.toString('latin1')));
+  client.write('POST /open HTTP/1.1\r\nHost: httpbin.test.local\r\nContent-Length: 1000\r\n\r\nhalf');
+  await until('the early answer', () => text.endsWith('early'), { timeout: 3000 });
+  const before = upstream.seen.length;
+  for (let i = 0; i < 3; i++) {
+    const next = await raw(gw.port, `GET /open?${i} HTTP/1.1\r\nHost: httpbin.test.local\r\n\r\n`);
+    assert.match(next.text, /^HTTP\/1\.1 200 [^]*of its own/);
+  }
+  assert.deepEqual(upstream.seen.slice(before).map((seen) => seen.target), ['/open?0', '/open?1', '/open?2']);
+});
+
 test('trailers are dropped, both ways, and the bodies before them are whole', async () => {
   const original = upstream.answer;
   upstream.answer = (req, res) => {
