@@ -1,10 +1,10 @@
 // A published file is changed, cut or removed: nobody is let in for it, it is said, and healed. More about
 // cut ones: crash_cut.
 import assert from 'node:assert/strict';
-import { rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
-import { patient, flip } from './lib/patient.mjs';
+import { patient, flip, rule } from './lib/patient.mjs';
 import { until } from './lib/place.mjs';
 
 let p;
@@ -60,3 +60,27 @@ for (const kind of ['policy', 'facts']) {
     });
   }
 }
+
+test('policy, without an agent: the one before it, whole, lies under its name; nobody is let in by what was', async () => {
+  await p.open({ files: { 'rule.yaml': rule('/was-open') } });
+  await p.inForce('/was-open');
+  const earlier = readFileSync(p.fileOf('policy'));
+  p.gw.write('rule.yaml', rule());
+  await until('it to be closed', async () => (await p.get('/was-open')).status === 404);
+  await p.gw.ready();
+  const file = p.fileOf('policy');
+  await p.killAgent();
+  const [before] = p.workers();
+  rmSync(file);
+  writeFileSync(file, earlier);
+  process.kill(before, 'SIGKILL');
+  await p.replaced(before);
+  const seen = p.upstream.seen.length;
+  const answer = await p.get('/was-open');
+  assert.ok([404, 503].includes(answer.status), `${answer.status} ${answer.text}`);
+  assert.equal(p.upstream.seen.length, seen, 'nobody is let in');
+  assert.match(p.errorLog(), new RegExp(`can't take "[^"]*${path.basename(file)}"`));
+  await p.next();
+  await p.passes();
+  assert.equal((await p.get('/was-open')).status, 404);
+});
