@@ -1,7 +1,7 @@
 /* Has something about these roots changed? Told some 5 ms after the first sign, so that a burst is
  * told once. inotify on folders (for a file: the one it lies in), which names what was touched, and
- * a look at everything each second, which sees what inotify doesn't: network file systems, a root
- * that was away, events that were lost.
+ * on those that links on the way lie in and lead to (links.h); and a look at everything each
+ * second, which sees what inotify doesn't: network file systems, a root that was away, lost events.
  */
 #ifndef BRAMA_SOURCE_WATCH_H
 #define BRAMA_SOURCE_WATCH_H
