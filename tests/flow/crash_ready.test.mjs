@@ -1,6 +1,6 @@
 // What /readyz says while something is missing: a worker, or the newest files in one of them.
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { expectExchange } from './lib/expect.mjs';
@@ -11,6 +11,7 @@ import { apiRule } from './lib/rules.mjs';
 import { recorder } from './lib/upstream.mjs';
 
 const CONTROL_POLICY_AT = 16; // of the number in state/control: behind magic, format and a gap
+const PAGE_POLICY_AT = 40; // of the number in state/workers/0
 let upstream, gw;
 const open = async (...args) =>
   (gw = await gateway({ services: { 'httpbin.shop': upstream.port }, files: { 'rule.yaml': apiRule({ rules: [{ path: '/x', noAuth: true }] }) }, args }));
@@ -68,4 +69,15 @@ test('no is said while a published file is not in force', async () => {
   const next = (gw = await gateway({ services: { 'httpbin.shop': upstream.port }, state: gw.state, rules: gw.rules, ports: gw }));
   assert.ok(readFileSync(control).readBigUInt64LE(CONTROL_POLICY_AT) > number);
   await passes(next);
+});
+
+test('a worker that no poke reaches takes what is new, though nobody asks it anything', async () => {
+  await open();
+  const number = (file, at) => readFileSync(path.join(gw.state, file)).readBigUInt64LE(at);
+  const before = number('workers/0', PAGE_POLICY_AT);
+  assert.equal(before, number('control', CONTROL_POLICY_AT));
+  rmSync(path.join(gw.state, 'workers/0.sock'));
+  gw.write('rule.yaml', apiRule({ rules: ['/x', '/y'].map((at) => ({ path: at, noAuth: true })) }));
+  await until('the agent to publish it', () => number('control', CONTROL_POLICY_AT) > before);
+  await until('the worker to have it', () => number('workers/0', PAGE_POLICY_AT) === number('control', CONTROL_POLICY_AT), { timeout: 5000 });
 });
