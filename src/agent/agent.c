@@ -18,6 +18,7 @@
 #include "source/watch.h"
 
 #define FIRST_FETCH_MS 2000 /* a policy waits this long for key sets and names it is new to */
+#define NEXT_EDIT_MS 30     /* and so long, once somebody's next edit waits with it */
 #define TICK_MS 1000
 #define FLOWS_AGAIN "changes go into force again"
 
@@ -148,16 +149,20 @@ static void publish_next(struct agent *a)
     brama__round_free(a->in_force);
     a->in_force = r;
     a->next = NULL;
-    if (brama__round_want(r, NULL, a->keysets, a->resolver) != BRAMA_OK)
+    if (brama__round_settle_needs(r, a->keysets, a->resolver) != BRAMA_OK)
         brama__say("%s", brama_err_text(BRAMA_ERR_NOMEM));
     start_nginx(a);
     settle(a);
 }
 
+static bool is_pending(const struct agent *a)
+{
+    return brama_keysets_pending(a->keysets) != 0 || brama_resolver_pending(a->resolver) != 0;
+}
+
 static bool is_patient(const struct agent *a)
 {
-    return uv_is_active((const uv_handle_t *)&a->patience) &&
-           (brama_keysets_pending(a->keysets) != 0 || brama_resolver_pending(a->resolver) != 0);
+    return uv_is_active((const uv_handle_t *)&a->patience) && is_pending(a);
 }
 
 /* Something about key sets, names or certificates is new. */
@@ -225,16 +230,18 @@ static void on_host(void *ctx, brama_str host)
 }
 
 /* touched: as brama_watch_changed. */
-static void read_sources(struct agent *a, const struct brama_touched *touched, size_t count)
+static void read_sources(void *ctx, const struct brama_touched *touched, size_t count)
 {
+    struct agent *a = ctx;
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
     struct brama__round_in in = {
-        .inputs = &a->options->inputs, .sheets = a->sources, .goods = &a->goods};
-    in.before = last;
+        .inputs = &a->options->inputs, .sheets = a->sources, .goods = &a->goods, .before = last};
     in.sheets.before = last != NULL ? &last->sheets : NULL;
     in.sheets.touched = last != NULL && last->hash != 0 ? touched : NULL; /* 0: held up before */
     in.sheets.touched_count = count;
     struct brama__round *r;
+    if (a->stopping)
+        return;
     enum brama_err err = brama__round_read(&r, &in) ? BRAMA_OK : BRAMA_ERR_NOMEM;
     if (err == BRAMA_OK && r->sheets.files.unfinished)
         brama_watch_soon(a->watch);
@@ -255,25 +262,17 @@ static void read_sources(struct agent *a, const struct brama_touched *touched, s
         say_held_up(a, err, &(struct brama_diag){0});
         return;
     }
-    bool waits = brama_keysets_pending(a->keysets) != 0 || brama_resolver_pending(a->resolver) != 0;
-    if (!waits)
+    if (!is_pending(a))
         publish_next(a);
     else if (!uv_is_active((const uv_handle_t *)&a->patience))
         uv_timer_start(&a->patience, on_patience, FIRST_FETCH_MS, 0);
-}
-
-static void on_sources(void *ctx, const struct brama_touched *touched, size_t count)
-{
-    struct agent *a = ctx;
-    if (!a->stopping)
-        read_sources(a, touched, count);
+    else if (a->in_force != NULL && uv_timer_get_due_in(&a->patience) > NEXT_EDIT_MS)
+        uv_timer_start(&a->patience, on_patience, NEXT_EDIT_MS, 0);
 }
 
 static void look_at_certificate(struct agent *a)
 {
     struct brama_diag diag = {0};
-    if (a->options->tls_listen.n == 0)
-        return;
     bool changed = brama__tls_look(&a->tls, &diag);
     if (diag.what[0] != '\0')
         brama__say_trouble(&a->no_cert, "%.*s%s%s", BRAMA_FMT(diag.where.file),
@@ -310,7 +309,8 @@ static void on_tick(uv_timer_t *timer)
         end(a, UNREACHABLE);
         return;
     }
-    look_at_certificate(a);
+    if (a->options->tls_listen.n != 0)
+        look_at_certificate(a);
     if (a->in_force != NULL)
         look_at_files(a);
     if (a->facts_due)
@@ -424,7 +424,7 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
         err = brama_resolver_new(&a->resolver, &a->loop, on_host, a);
     if (err == BRAMA_OK)
         err = brama_watch_new(&a->watch, &a->loop, a->sources.roots, a->sources.root_count,
-                              on_sources, a);
+                              read_sources, a);
     if (err == BRAMA_OK)
         err = brama__wanted_open(&a->wanted, &a->loop, &a->publisher, on_poke, a, &diag);
     return code_of(err, &diag);

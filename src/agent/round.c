@@ -255,9 +255,9 @@ static enum brama_err find_beside(struct brama__round *r, const struct brama__ro
         return BRAMA_ERR_NOMEM;
     b->refs = 1;
     brama_arena_init(&b->arena, NULL, ROUND_BYTES);
-    brama_world_init(&b->world, &b->arena,
-                     &(struct brama_world_options){.ns = in->inputs->ns,
-                                                   .neighbourhood = r->sheets.judges});
+    brama_world_init(
+        &b->world, &b->arena,
+        &(struct brama_world_options){.ns = in->inputs->ns, .neighbourhood = r->sheets.judges});
     enum brama_err err = brama__sheets_add(&b->world, &r->sheets, BRAMA_WORLD_NEIGHBOURS);
     if (err == BRAMA_OK)
         err = brama_service_table_init(&b->table, &b->arena, in->inputs->services,
@@ -364,6 +364,14 @@ enum brama_err brama__round_want(struct brama__round *r, const struct brama__rou
         return BRAMA_ERR_NOMEM;
     enum brama_err err = brama_keysets_want(keysets, urls.p, urls.n);
     return err == BRAMA_OK ? brama_resolver_want(resolver, hosts.p, hosts.n) : err;
+}
+
+enum brama_err brama__round_settle_needs(struct brama__round *r, struct brama_keysets *keysets,
+                                         struct brama_resolver *resolver)
+{
+    brama_keysets_wait_no_more(keysets);
+    brama_resolver_wait_no_more(resolver);
+    return brama__round_want(r, NULL, keysets, resolver);
 }
 
 size_t brama__round_settle(struct brama__round *r, struct brama__goods *goods)

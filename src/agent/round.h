@@ -61,6 +61,10 @@ BRAMA_MUST_USE enum brama_err brama__round_want(struct brama__round *round,
                                                 struct brama_keysets *keysets,
                                                 struct brama_resolver *resolver);
 
+/* It is in force: what it needs and hasn't isn't waited for any more. */
+BRAMA_MUST_USE enum brama_err brama__round_settle_needs(struct brama__round *round,
+                                                        struct brama_keysets *keysets,
+                                                        struct brama_resolver *resolver);
 /* Are the facts that one needs those that the other one needs? */
 bool brama__round_needs_the_same(const struct brama__round *a, const struct brama__round *b);
 

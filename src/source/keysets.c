@@ -20,6 +20,7 @@ struct entry {
     struct entry *next;
     struct brama_keysets *sets;
     bool wanted, in_flight, following; /* following: on the way to a jwks_uri */
+    bool waited;                       /* nobody waits for its first answer any more */
     uint64_t due_ms;                   /* of the next fetch; loop time */
     bool wished;                       /* and one out of turn: */
     uint64_t wish_due_ms;
@@ -394,8 +395,14 @@ size_t brama_keysets_pending(const struct brama_keysets *sets)
 {
     size_t n = 0;
     for (const struct entry *e = sets->first; e != NULL; e = e->next)
-        n += e->wanted && !e->told.asked;
+        n += e->wanted && !e->told.asked && !e->waited;
     return n;
+}
+
+void brama_keysets_wait_no_more(struct brama_keysets *sets)
+{
+    for (struct entry *e = sets->first; e != NULL; e = e->next)
+        e->waited = true;
 }
 
 size_t brama_keysets_count(const struct brama_keysets *sets)

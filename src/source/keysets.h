@@ -70,8 +70,10 @@ BRAMA_MUST_USE enum brama_err brama_keysets_want(struct brama_keysets *sets, con
 /* Somebody has a token of a key that isn't in this set. A wish that comes while a fetch is under
  * way is dropped: whoever still has it when that has ended asks again. Unknown URLs too. */
 void brama_keysets_force(struct brama_keysets *sets, brama_str url);
-/* How many have still not been asked. */
+/* How many have still not been asked, of those that are worth waiting for: */
 size_t brama_keysets_pending(const struct brama_keysets *sets);
+/* from now on only those to come. */
+void brama_keysets_wait_no_more(struct brama_keysets *sets);
 
 size_t brama_keysets_count(const struct brama_keysets *sets);
 /* Valid until the loop turns or the next want. */

@@ -13,6 +13,7 @@ struct host {
     struct brama_resolver *resolver;
     uv_getaddrinfo_t request;
     bool wanted, in_flight, literal, answered;
+    bool waited; /* nobody waits for its first answer any more */
     struct brama_ip ips[BRAMA_HOST_IPS_MAX];
     size_t count;
     size_t name_n;
@@ -247,8 +248,14 @@ size_t brama_resolver_pending(const struct brama_resolver *r)
 {
     size_t n = 0;
     for (const struct host *h = after(r, NULL); h != NULL; h = after(r, h))
-        n += h->wanted && !h->answered;
+        n += h->wanted && !h->answered && !h->waited;
     return n;
+}
+
+void brama_resolver_wait_no_more(struct brama_resolver *r)
+{
+    for (struct host *h = after(r, NULL); h != NULL; h = after(r, h))
+        h->waited = true;
 }
 
 const struct brama_ip *brama_resolver_ips(const struct brama_resolver *r, brama_str host,

@@ -35,8 +35,10 @@ void brama_resolver_free(struct brama_resolver *resolver);
 /* From now on these, and no others. BRAMA_ERR_NOMEM: those before stay. */
 BRAMA_MUST_USE enum brama_err brama_resolver_want(struct brama_resolver *resolver,
                                                   const brama_str *hosts, size_t count);
-/* How many have had no answer yet, not even a bad one. */
+/* How many have had no answer yet, not even a bad one, of those that are worth waiting for: */
 size_t brama_resolver_pending(const struct brama_resolver *resolver);
+/* from now on only those to come. */
+void brama_resolver_wait_no_more(struct brama_resolver *resolver);
 /* In a fixed order, IPv4 first; NULL and 0 if there are none. Until the loop turns. */
 const struct brama_ip *brama_resolver_ips(const struct brama_resolver *resolver, brama_str host,
                                           size_t *count);
