@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'no
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { gateway, unprivileged, verb } from './lib/gateway.mjs';
+import { gateway, notUnprivileged, unprivileged, verb } from './lib/gateway.mjs';
 import { jwks, makeKey, makeToken } from './lib/keys.mjs';
 import { until } from './lib/place.mjs';
 import { pageServer } from './lib/servers.mjs';
@@ -16,7 +16,9 @@ const ISSUER = 'https://idp.example';
 const LARGEST = 16 * 1024 * 1024;
 const key = makeKey('ES256');
 const good = makeToken(key, { iss: ISSUER, sub: 'me' });
-const asNobody = process.getuid() === 0 ? unprivileged : undefined; // root may read everything
+const isRoot = process.getuid() === 0; // who may read everything, so that somebody else has to
+const stuckAsRoot = isRoot && notUnprivileged();
+const asNobody = isRoot && !stuckAsRoot ? unprivileged : undefined;
 
 let workloads, keys, gw, clients, agent;
 const at = (name) => path.join(gw.rules, name);
@@ -77,7 +79,7 @@ const states = [
   { name: 'a tab for an indentation', make: text(() => rule('one').replace('  name: one', '\tname: one')), place: ':5:1', says: /tab/ },
   { name: 'no UTF-8', make: () => writeFileSync(at('one.yaml'), Buffer.concat([Buffer.from(rule('one')), Buffer.from('# \xff\n', 'latin1')])), place: ':13:3', says: /UTF-8/ },
   { name: 'more than 16 MiB', make: () => replace(`${rule('one', { paths: ['/new'] })}#${'x'.repeat(LARGEST)}\n`), place: '', says: /more than 16777216 bytes/ },
-  { name: 'unreadable', make: () => chmodSync(at('one.yaml'), 0), place: '', says: /Permission denied/ },
+  { name: 'unreadable', skip: stuckAsRoot, make: () => chmodSync(at('one.yaml'), 0), place: '', says: /Permission denied/ },
   { name: 'a link to nowhere', make: () => {
     symlinkSync('nowhere', at('.one.tmp'));
     renameSync(at('.one.tmp'), at('one.yaml')); // never absent: that would take the rule away
@@ -105,7 +107,7 @@ const inError = (file, place) =>
   });
 
 for (const state of states) {
-  test(`${state.name}: the last good form stays, and its place is said`, async () => {
+  test(`${state.name}: the last good form stays, and its place is said`, { skip: state.skip }, async () => {
     const logged = gw.process.err.length;
     state.make();
     const item = await inError(at('one.yaml'), state.place);

@@ -168,7 +168,7 @@ const rows = [
   mesh('a number as subject', '/plain', token({ sub: 1 }), 401, 'token_malformed', /\[sub\] field is not a string/),
   mesh('a number as issuer', '/plain', token({ iss: 1 }), 401, 'token_malformed', /\[iss\] field is not a string/),
   mesh('a number as audience', '/plain', token({ aud: 1 }), 401, 'token_malformed', /\[aud\]/),
-  mesh('a claim twice', '/plain', token({}, { mangle: (t) => t.split('.').with(1, b64url('{"iss":"a","iss":"b"}')).join('.') }), 401, 'token_malformed', /not strict JSON, or a member name twice/),
+  mesh('a claim twice', '/plain', token({}, { mangle: (t) => t.replace(/\..*\./, `.${b64url('{"iss":"a","iss":"b"}')}.`) }), 401, 'token_malformed', /not strict JSON, or a member name twice/),
   mesh('two tokens', '/x', token({}, { place: { in: 'header', name: 'x-jwt', prefix: 'Kyma ' } }), 400, 'token_several', /^token: expected one token, actual several/, { host: 'header', copies: 2 }),
   mesh('another method', '/open', undefined, 404, 'no_route', /no rule of this host matches with method PUT/, { method: 'PUT' }),
   mesh('a slash at the end', '/x/', undefined, 404, 'no_route', /^route: expected a rule for path and method, actual \/x\//, { host: 'few' }),
