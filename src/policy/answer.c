@@ -98,8 +98,7 @@ static brama_str oathkeeper_body(struct brama__case *c, uint16_t status)
     brama_json_end(&json);
     brama_json_end(&json);
     brama_buf_add_c(&buf, '\n');
-    brama_str body = brama_buf_end(&buf, c->arena);
-    return body;
+    return brama_buf_end(&buf, c->arena);
 }
 
 static void add_header(const struct brama_header **list, size_t *count, struct brama_arena *arena,

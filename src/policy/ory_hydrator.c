@@ -82,8 +82,7 @@ static brama_str session_json(struct brama__case *c, const struct brama_template
     brama_json_key(&json, BRAMA_STR("match_context"));
     write_match(&json, data);
     brama_json_end(&json);
-    brama_str out = brama_buf_end(&buf, c->arena);
-    return out;
+    return brama_buf_end(&buf, c->arena);
 }
 
 /* All of the request's that templates may see, and the rule's own credentials. */

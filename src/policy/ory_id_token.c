@@ -56,8 +56,7 @@ static brama_str ask_text(struct brama__case *c, const struct brama_p_id_token *
         brama_json_node(&json, claims);
     }
     brama_json_end(&json);
-    brama_str out = brama_buf_end(&buf, c->arena);
-    return out;
+    return brama_buf_end(&buf, c->arena);
 }
 
 static const struct brama_call_answer *ask(struct brama__case *c, brama_str text)
