@@ -139,9 +139,7 @@ static void measure(unsigned n)
     for (unsigned edit = 0; edit <= EDITS; edit++) {
         struct brama__round *r;
         struct brama__round_in in = {.inputs = &p.inputs,
-                                     .sheets = {.roots = &p.root,
-                                                .root_count = 1,
-                                                .before = last != NULL ? &last->sheets : NULL},
+                                     .sheets = {.roots = &p.root, .root_count = 1},
                                      .goods = &p.goods,
                                      .before = last};
         in.sheets.touched = last != NULL ? &edited : NULL;

@@ -236,7 +236,6 @@ static void read_sources(void *ctx, const struct brama_touched *touched, size_t 
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
     struct brama__round_in in = {
         .inputs = &a->options->inputs, .sheets = a->sources, .goods = &a->goods, .before = last};
-    in.sheets.before = last != NULL ? &last->sheets : NULL;
     in.sheets.touched = last != NULL && last->hash != 0 ? touched : NULL; /* 0: held up before */
     in.sheets.touched_count = count;
     struct brama__round *r;

@@ -32,7 +32,9 @@ bool brama__round_read(struct brama__round **out, const struct brama__round_in *
         return false;
     brama_arena_init(&r->arena, NULL, ROUND_BYTES);
     brama_buf_init(&r->bytes, NULL, BRAMA__POLICY_BYTES);
-    if (brama__sheets_read(&r->sheets, &r->arena, &in->sheets) != BRAMA_OK) {
+    struct brama__sheets_in sheets = in->sheets;
+    sheets.before = in->before != NULL ? &in->before->sheets : NULL;
+    if (brama__sheets_read(&r->sheets, &r->arena, &sheets) != BRAMA_OK) {
         brama__round_free(r);
         *out = NULL;
         return false;

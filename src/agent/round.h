@@ -39,7 +39,7 @@ struct brama__round_in {
     const struct brama_inputs *inputs;
     struct brama__sheets_in sheets;    /* roots: the applied rules first, then -f */
     struct brama__goods *goods;        /* what they are served under stays theirs */
-    const struct brama__round *before; /* whose sheets sheets.before are; NULL: none */
+    const struct brama__round *before; /* sheets.before are its; NULL: none */
 };
 
 /* A path that doesn't exist is a slip of the hand at the start, and an accident later.

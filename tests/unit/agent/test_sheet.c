@@ -81,14 +81,11 @@
 static struct brama__round *read_touched(struct place *p, const struct brama__round *before,
                                          const struct brama_touched *touched, size_t count)
 {
-    struct brama__round_in in = {.inputs = &p->inputs,
-                                 .sheets = {.roots = &p->root,
-                                            .root_count = 1,
-                                            .before = before != NULL ? &before->sheets : NULL,
-                                            .touched = touched,
-                                            .touched_count = count},
-                                 .goods = &p->goods,
-                                 .before = before};
+    struct brama__round_in in = {
+        .inputs = &p->inputs,
+        .sheets = {.roots = &p->root, .root_count = 1, .touched = touched, .touched_count = count},
+        .goods = &p->goods,
+        .before = before};
     struct brama__round *r;
     assert_true(brama__round_read(&r, &in));
     assert_int_equal(brama__round_compile(r, &in, 1), BRAMA_OK);
