@@ -1,6 +1,6 @@
 // make bench: how long an edit takes from the last byte in the file to the first answer that obeys it.
 //
-// A rule among N is edited, replaced or swapped as a mounted ConfigMap is, and a client asks on one
+// A rule among N is edited, replaced, added, removed or swapped as a mounted ConfigMap is, and a client asks on one
 // connection until the answer is the new one. So the figure holds all of it: the notice, reading,
 // judging, compiling, publishing, and a worker taking it; beside it the agent's own CPU time for an
 // edit, which a busy machine changes less. Each rule has a Service and an EndpointSlice. N rules lie
@@ -34,14 +34,16 @@ function ruleText(i, keys, paths = ['/x']) {
   return apiRuleV1({ name, host: name, service, rules: [{ path: '/.*', accessStrategies: [oryJwt(ISSUER, `${keys.url}/jwks`)] }] });
 }
 
-/** Where the workloads are. */
-const servicesOf = (n, port) =>
-  documents(
-    ...Array.from({ length: n }, (_, i) => [
-      `{apiVersion: v1, kind: Service, metadata: {name: app-${i}, namespace: shop}, spec: {ports: [{port: 80}]}}`,
-      `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: app-${i}, namespace: shop, labels: {kubernetes.io/service-name: app-${i}}}, ports: [{port: ${port}}], endpoints: [{addresses: [127.0.0.1]}]}`,
-    ]).flat(),
-  );
+const serviceOf = (name, port) => [
+  `{apiVersion: v1, kind: Service, metadata: {name: ${name}, namespace: shop}, spec: {ports: [{port: 80}]}}`,
+  `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: ${name}, namespace: shop, labels: {kubernetes.io/service-name: ${name}}}, ports: [{port: ${port}}], endpoints: [{addresses: [127.0.0.1]}]}`,
+];
+
+/** Where the workloads are: a rule's each, and some that no rule leads to yet. */
+function servicesOf(n, port) {
+  const names = [...Array.from({ length: n }, (_, i) => `app-${i}`), ...Array.from({ length: EDITS }, (_, i) => `spare-${i}`)];
+  return documents(...names.flatMap((name) => serviceOf(name, port)));
+}
 
 /** The files of n rules: the edited one's first. */
 function filesOf(n, keys, large) {
@@ -53,9 +55,9 @@ function filesOf(n, keys, large) {
 
 function asker(gw) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  const ask = (target) =>
+  const ask = (target, rule = 'rule-0') =>
     new Promise((resolve, reject) => {
-      const request = http.request({ host: '127.0.0.1', port: gw.port, path: target, agent, headers: { host: `rule-0.${gw.domain}` } }, (answer) => {
+      const request = http.request({ host: '127.0.0.1', port: gw.port, path: target, agent, headers: { host: `${rule}.${gw.domain}` } }, (answer) => {
         answer.resume().on('end', () => resolve(answer.statusCode));
       });
       request.on('error', reject).end();
@@ -84,14 +86,15 @@ function mount(gw, files, generation) {
   };
 }
 
-async function inForce(client, target) {
-  while ((await client.ask(target)) !== 200) await new Promise((resolve) => setImmediate(resolve));
+async function answers(client, status, target, rule) {
+  while ((await client.ask(target, rule)) !== status) await new Promise((resolve) => setImmediate(resolve));
 }
+const inForce = (client, target) => answers(client, 200, target);
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 function print(n, how, way, ms, cpu) {
   const wall = `${median(ms).toFixed(0).padStart(6)} (${Math.min(...ms).toFixed(0)} .. ${Math.max(...ms).toFixed(0)})`;
-  console.log(`${String(n).padStart(6)} rules  ${how.padEnd(12)} ${way.padEnd(12)} ${wall.padEnd(22)} CPU ${(cpu / ms.length).toFixed(0).padStart(5)}`);
+  console.log(`${String(n).padStart(6)} rules  ${how.padEnd(12)} ${way.padEnd(20)} ${wall.padEnd(22)} CPU ${(cpu / ms.length).toFixed(0).padStart(5)}`);
 }
 
 /** utime + stime in ms. */
@@ -100,6 +103,43 @@ function cpuMs(pid) {
   return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;
 }
 const rssMb = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+
+/** A rule with a host of its own in a new file, and away again. */
+async function addAndRemove(gw, client, rule, text) {
+  const file = path.join(gw.rules, `${rule}.yaml`);
+  writeFileSync(file, text);
+  const added = process.hrtime.bigint();
+  await answers(client, 200, '/x', rule);
+  const there = process.hrtime.bigint();
+  await sleep(50 + Math.random() * 100);
+  const removed = process.hrtime.bigint();
+  rmSync(file);
+  await answers(client, 404, '/x', rule);
+  return [Number(there - added) / 1e6, Number(process.hrtime.bigint() - removed) / 1e6];
+}
+
+/** A new rule to a workload that is known, to one that no rule has led to, and with its workload. */
+async function measureNew(n, how, gw, client, port) {
+  const kinds = {
+    rule: (name) => [{ name: 'app-1', port: 80 }, []],
+    'to spare': (name) => [{ name: name.replace('new', 'spare'), port: 80 }, []],
+    'with service': (name) => [{ name, port: 80 }, serviceOf(name, port)],
+  };
+  for (const [kind, parts] of Object.entries(kinds)) {
+    const ms = { added: [], removed: [] };
+    const cpu = cpuMs(gw.pid);
+    for (let i = 0; i < EDITS; i++) {
+      const name = `new-${i}`;
+      const [service, objects] = parts(name);
+      const rule = apiRule({ name, host: name, service, rules: [{ path: '/x', noAuth: true }] });
+      const [added, removed] = await addAndRemove(gw, client, name, documents(rule, ...objects));
+      ms.added.push(added);
+      ms.removed.push(removed);
+      await sleep(50 + Math.random() * 100);
+    }
+    for (const way of Object.keys(ms)) print(n, how, `${kind} ${way}`, ms[way], (cpuMs(gw.pid) - cpu) / 2);
+  }
+}
 
 async function measure(n, large, keys, upstream) {
   const files = filesOf(n, keys, large);
@@ -125,6 +165,7 @@ async function measure(n, large, keys, upstream) {
     }
     print(n, how, way, ms, cpuMs(gw.pid) - cpu);
   }
+  await measureNew(n, how, gw, client, upstream.port);
   for (const file of Object.keys(files)) rmSync(path.join(gw.rules, file));
   mount(gw, files, 0)();
   for (const file of Object.keys(files)) symlinkSync(`..data/${file}`, path.join(gw.rules, file));
