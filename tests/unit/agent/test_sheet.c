@@ -276,7 +276,7 @@ static void do_something(const struct place *p, const char *name, uint32_t what,
         break;
     case 2:
         (void)unlink(path);
-        (void)symlink(edit % 2 == 0 ? "nowhere" : "kept.yaml", path);
+        (void)!symlink(edit % 2 == 0 ? "nowhere" : "kept.yaml", path);
         break;
     case 3:
         (void)rmdir(path);
