@@ -110,11 +110,14 @@ static bool adopt(struct entry *e, brama_str text, int64_t at_s, struct brama_di
     return true;
 }
 
-/* What is told of the set: too old a one isn't served. */
+/* What is told of the set: too old a one isn't served. One of a time to come (the clock was wrong,
+ * then or now) is of now, from when it is seen: else it would live until that time, and a day. */
 static void judge_age(struct entry *e)
 {
-    int64_t stale_s = e->sets->options.stale_s;
-    e->told.expired = e->set != NULL && (int64_t)time(NULL) - e->confirmed_at_s > stale_s;
+    int64_t stale_s = e->sets->options.stale_s, now_s = (int64_t)time(NULL);
+    if (e->confirmed_at_s > now_s)
+        e->told.fetched_at_s = e->confirmed_at_s = now_s;
+    e->told.expired = e->set != NULL && now_s - e->confirmed_at_s > stale_s;
     e->told.set = e->told.expired ? NULL : e->set;
 }
 
@@ -331,8 +334,10 @@ static void load_kept(struct entry *e)
     brama_buf_init(&text, NULL, BRAMA_JWKS_MAX_BYTES);
     if (brama__kept_read(&text, &at_s, brama_str_c(e->sets->dir), e->told.url) &&
         adopt(e, brama_buf_str(&text), at_s, &diag)) {
-        e->kept_at_s = at_s;
         judge_age(e);
+        e->kept_at_s = e->confirmed_at_s;
+        if (at_s > e->kept_at_s)
+            (void)brama__kept_touch(brama_str_c(e->sets->dir), e->told.url);
         snprintf(e->problem, sizeof(e->problem), "kept from an earlier run, not fetched yet");
         e->told.problem = brama_str_c(e->problem);
     }

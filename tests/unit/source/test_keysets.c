@@ -389,6 +389,36 @@ static void a_set_that_nobody_confirms_ends(void **state)
     tear_down(&s);
 }
 
+/* Its file says that it was confirmed in a year: the clock was wrong then, or is now. */
+static void a_kept_set_of_a_time_to_come_is_of_now(void **state)
+{
+    (void)state;
+    struct setup s;
+    set_up(&s);
+    s.stale_s = 1;
+    s.any_end = true;
+    open_sets(&s);
+    want(&s, "/set");
+    wait_for_news(&s);
+    close_sets(&s);
+    age_kept_set(&s, -365 * 24 * 3600);
+    s.status = 500;
+    open_sets(&s);
+    want(&s, "/set");
+    const struct brama_keyset *k = brama_keysets_at(s.sets, 0);
+    EXPECT("served", k->set != NULL && k->fetched_at_s <= time(NULL));
+    while (!k->expired) {
+        brama_keysets_force(s.sets, k->url);
+        wait_for_news(&s);
+    }
+    EXPECT("not longer than any other", k->set == NULL);
+    close_sets(&s);
+    open_sets(&s);
+    want(&s, "/set");
+    EXPECT("nor once more after a restart", brama_keysets_at(s.sets, 0)->set == NULL);
+    tear_down(&s);
+}
+
 static void a_kept_set_is_as_old_as_its_last_confirmation(void **state)
 {
     (void)state;
@@ -652,6 +682,7 @@ int main(void)
         cmocka_unit_test(the_endpoint_says_how_often_within_bounds),
         cmocka_unit_test(a_set_that_nobody_confirms_ends),
         cmocka_unit_test(a_kept_set_is_as_old_as_its_last_confirmation),
+        cmocka_unit_test(a_kept_set_of_a_time_to_come_is_of_now),
         cmocka_unit_test(a_discovery_document_must_be_its_issuers),
         cmocka_unit_test(a_file_is_looked_at_each_second),
         cmocka_unit_test(a_forced_fetch_waits_only_after_one_that_brought_no_key),
