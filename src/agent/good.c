@@ -204,7 +204,7 @@ const struct brama_apirule *brama__good_model(const struct brama__goods *g,
 
 static void write_form(struct brama_buf *out, const struct brama_apirule *rule)
 {
-    bool v1 = rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
+    bool v1 = brama_api_is_v1(rule->version);
     struct brama_json_out json;
     brama_json_out_init(&json, out, 0);
     brama_json_map(&json);

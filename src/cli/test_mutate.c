@@ -300,7 +300,7 @@ enum brama_err brama_test_mutate(struct brama_test_mutant **out, struct brama_ar
     m.end = &m.first;
     for (const struct brama_apirule *r = world->rules; r != NULL; r = r->next) {
         m.apirule = r;
-        m.v1 = r->version == BRAMA_API_V1ALPHA1 || r->version == BRAMA_API_V1BETA1;
+        m.v1 = brama_api_is_v1(r->version);
         if (r->judged.valid)
             mutate_apirule(&m);
     }

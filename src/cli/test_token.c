@@ -49,7 +49,7 @@ static bool signer_of(struct brama_test_signer *out, const struct brama_strategy
 static bool signer_of_rule(struct brama_test_signer *out, const struct brama_apirule *apirule,
                            size_t rule, const struct brama_test_token *token)
 {
-    bool v1 = apirule->version == BRAMA_API_V1BETA1 || apirule->version == BRAMA_API_V1ALPHA1;
+    bool v1 = brama_api_is_v1(apirule->version);
     bool istio = !v1 || apirule->judged.handler == BRAMA_HANDLER_ISTIO;
 
     for (size_t j = 0; rule < apirule->rule_count && j < apirule->rules[rule].strategy_count; j++)

@@ -115,15 +115,11 @@ static bool take_host(struct brama__build *b, brama_str host)
     return at != NULL && *at == next;
 }
 
-static bool is_v1(const struct brama_apirule *rule)
-{
-    return rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
-}
-
 /* v2 has none. */
 static uint32_t handler_of(const struct brama_apirule *rule)
 {
-    return rule != NULL && is_v1(rule) ? (uint32_t)rule->judged.handler : BRAMA_HANDLER_NONE;
+    return rule != NULL && brama_api_is_v1(rule->version) ? (uint32_t)rule->judged.handler
+                                                          : BRAMA_HANDLER_NONE;
 }
 
 uint32_t brama__build_apirule(struct brama__build *b, const struct brama_apirule *current,

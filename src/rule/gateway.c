@@ -204,7 +204,7 @@ brama_str brama__rule_domain(struct brama__judging *j)
 {
     brama_str ignored;
 
-    if (brama__is_v1(j->rule))
+    if (brama_api_is_v1(j->rule->version))
         return brama__default_domain(j, &ignored);
     if (j->gateway != NULL)
         return only_domain(j->gateway);
@@ -314,8 +314,8 @@ void brama__warn_gateways(struct brama_world *world)
         if (r->judged.valid && r->entry_count == 0)
             brama_findings_add(&world->findings, BRAMA_SEVERITY_WARNING, r->where,
                                brama_code_name(BRAMA_CODE_NO_ENTRY),
-                               brama__is_v1(r) ? BRAMA_STR(".spec.host")
-                                               : BRAMA_STR(".spec.hosts[0]"),
+                               brama_api_is_v1(r->version) ? BRAMA_STR(".spec.host")
+                                                           : BRAMA_STR(".spec.hosts[0]"),
                                brama_arena_printf(world->arena, BRAMA__TEXT_NO_ENTRY,
                                                   BRAMA_FMT(r->gateway), BRAMA_FMT(r->full_host)));
 }

@@ -14,11 +14,6 @@
 #define NAMED_FAILURES 3
 #define DESCRIPTION_MAX 65536
 
-bool brama__is_v1(const struct brama_apirule *rule)
-{
-    return rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
-}
-
 void brama__fail(struct brama__judging *j, struct brama_where where, brama_str message,
                  const char *path, ...)
 {
@@ -117,7 +112,7 @@ static brama_str v2_description(struct brama_arena *arena, struct brama_buf *out
 static void conclude(struct brama__judging *j)
 {
     struct brama_judgement *judged = &j->rule->judged;
-    bool v1 = brama__is_v1(j->rule);
+    bool v1 = brama_api_is_v1(j->rule->version);
 
     judged->handler = j->handler;
     if (judged->failures.count == 0 && !brama_arena_failed(j->arena)) {
@@ -155,7 +150,7 @@ static void judge_rule(struct brama__judging *j, brama_str bad_handler)
     } else if (error.n != 0) {
         brama__fail(j, j->rule->where, error, "%s", "");
     } else {
-        if (brama__is_v1(j->rule))
+        if (brama_api_is_v1(j->rule->version))
             brama__judge_v1(j);
         else
             brama__judge_v2(j);

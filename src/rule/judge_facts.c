@@ -38,7 +38,7 @@ void brama__judge_injection(struct brama__judging *j, size_t i, brama_str at)
 {
     const struct brama_rule *rule = &j->rule->rules[i];
     struct brama_service_ref ref = brama_rule_service(j->rule, rule);
-    bool v1 = brama__is_v1(j->rule);
+    bool v1 = brama_api_is_v1(j->rule->version);
 
     if (j->world->pods == NULL || !ref.given)
         return;

@@ -81,7 +81,7 @@ static void judge_authentications(struct brama__judging *j, brama_str at,
 void brama__judge_jwt(struct brama__judging *j, brama_str at, const struct brama_strategy *s,
                       brama_str strategy_path)
 {
-    bool v1 = brama__is_v1(j->rule);
+    bool v1 = brama_api_is_v1(j->rule->version);
 
     if (s->istio.authz_given && s->istio.authz_count == 0)
         brama__fail(j, s->where,
@@ -174,7 +174,7 @@ void brama__judge_issuers(struct brama__judging *j)
         if (!all[i].differs)
             continue;
         /* Kyma writes accessStrategy here, without its plural. */
-        if (brama__is_v1(j->rule))
+        if (brama_api_is_v1(j->rule->version))
             brama__fail(j, all[i].auth->where, BRAMA_STR(BRAMA__TEXT_ISSUER_DIFFERS),
                         ".spec.rules[%zu].accessStrategy[%zu].config.authentications[%zu]",
                         all[i].i, all[i].j, all[i].k);

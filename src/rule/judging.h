@@ -32,7 +32,6 @@ brama_str brama__strategy_path(struct brama__judging *j, size_t i, size_t k);
 brama_str brama__judge_uri(struct brama__judging *j, brama_str uri);
 bool brama__judge_fetchable(struct brama__judging *j, brama_str uri);
 
-bool brama__is_v1(const struct brama_apirule *rule);
 /* Fill gateway and built_in. */
 void brama__find_gateway(struct brama__judging *j);
 /* Of a short host: by the Gateway that the rule names (v2*), or Kyma's own (v1*). Empty: none. */

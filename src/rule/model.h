@@ -21,6 +21,10 @@ enum brama_api_version {
     BRAMA_API_V2ALPHA1,
     BRAMA_API_V2
 };
+static inline bool brama_api_is_v1(enum brama_api_version version)
+{
+    return version == BRAMA_API_V1ALPHA1 || version == BRAMA_API_V1BETA1;
+}
 
 /* The jwtHandler of the ConfigMap kyma-system/api-gateway-config. */
 enum brama_handler { BRAMA_HANDLER_NONE = 0, BRAMA_HANDLER_ORY, BRAMA_HANDLER_ISTIO };

@@ -219,7 +219,7 @@ enum brama_err brama_apirule_read(struct brama_apirule **out, struct brama_arena
     rule->doc_hash = brama_node_hash(doc);
     rule->where = doc->where;
 
-    bool v1 = rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
+    bool v1 = brama_api_is_v1(rule->version);
     /* v2alpha1 may lack its spec: the judge has Kyma's words for that. */
     const struct brama_node *spec =
         brama__take(&r, NULL, doc, BRAMA_STR("spec"), BRAMA_NODE_MAP,

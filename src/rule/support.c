@@ -227,7 +227,7 @@ static void check_pairs(struct brama__judging *j, size_t i, const struct brama_n
                         size_t count, bool cookies)
 {
     const char *what = cookies ? "cookie" : "header";
-    const char *list = brama__is_v1(j->rule) ? "mutators" : "request";
+    const char *list = brama_api_is_v1(j->rule->version) ? "mutators" : "request";
 
     for (size_t k = 0; k < count; k++) {
         brama_str name = pairs[k].name;
@@ -333,7 +333,7 @@ static void check_v2_rule(struct brama__judging *j, size_t i)
 
 void brama__judge_support(struct brama__judging *j)
 {
-    bool v1 = brama__is_v1(j->rule);
+    bool v1 = brama_api_is_v1(j->rule->version);
 
     /* Kyma doesn't ask; nobody could reach it, and nobody would be told. */
     if (v1 && j->gateway == NULL && !j->built_in)

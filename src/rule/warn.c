@@ -77,7 +77,7 @@ void brama__warn(struct brama_world *world)
     struct brama_service **services = sorted_services(world, &count);
 
     for (const struct brama_apirule *rule = world->rules; rule != NULL; rule = rule->next) {
-        bool v1 = brama__is_v1(rule);
+        bool v1 = brama_api_is_v1(rule->version);
         if (v1)
             brama__warn_at(world, rule->where, BRAMA_CODE_NOT_RECONCILED, BRAMA_STR(".apiVersion"),
                            rule->version == BRAMA_API_V1ALPHA1

@@ -33,8 +33,8 @@ static void warn_pair(struct brama_world *world, const struct brama_apirule *api
         return;
     brama__warn_at(world, pair->where, BRAMA_CODE_CREDENTIAL_COPIED,
                    brama_arena_printf(world->arena, ".spec.rules[%zu].%s.%ss.%.*s", i,
-                                      brama__is_v1(apirule) ? "mutators" : "request", what,
-                                      BRAMA_FMT(pair->name)),
+                                      brama_api_is_v1(apirule->version) ? "mutators" : "request",
+                                      what, BRAMA_FMT(pair->name)),
                    brama_arena_printf(world->arena, BRAMA__TEXT_CREDENTIAL_COPIED, BRAMA_FMT(read),
                                       what, BRAMA_FMT(pair->name)));
 }
@@ -44,7 +44,7 @@ void brama__warn_headers(struct brama_world *world, const struct brama_apirule *
     const struct brama_rule *r = &rule->rules[i];
 
     /* Oathkeeper's templates are another language. */
-    if (brama__is_v1(rule) && rule->judged.handler != BRAMA_HANDLER_ISTIO)
+    if (brama_api_is_v1(rule->version) && rule->judged.handler != BRAMA_HANDLER_ISTIO)
         return;
     for (size_t k = 0; k < r->header_count; k++)
         warn_pair(world, rule, i, &r->headers[k], false);

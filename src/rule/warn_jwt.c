@@ -5,7 +5,7 @@
 static brama_str config_path(struct brama_world *world, const struct brama_apirule *rule, size_t i,
                              size_t j)
 {
-    return brama__is_v1(rule)
+    return brama_api_is_v1(rule->version)
                ? brama_arena_printf(world->arena, ".spec.rules[%zu].accessStrategies[%zu].config",
                                     i, j)
                : brama_arena_printf(world->arena, ".spec.rules[%zu].%.*s", i,
@@ -120,6 +120,6 @@ void brama__warn_jwt(struct brama_world *world, const struct brama_apirule *rule
     brama_str at = config_path(world, rule, i, j);
 
     warn_istio(world, s, at);
-    if (s->kind == BRAMA_STRATEGY_JWT && brama__is_v1(rule))
+    if (s->kind == BRAMA_STRATEGY_JWT && brama_api_is_v1(rule->version))
         warn_ory(world, s, at);
 }

@@ -40,8 +40,7 @@ void expect_rows(const struct row *rows, size_t count)
         const struct brama_judgement *judged = &f.world.last_rule->judged;
         EXPECT_STR(rows[i].name, judged->description, rows[i].description);
         EXPECT(rows[i].name, judged->valid == valid);
-        bool v1 = f.world.last_rule->version == BRAMA_API_V1ALPHA1 ||
-                  f.world.last_rule->version == BRAMA_API_V1BETA1;
+        bool v1 = brama_api_is_v1(f.world.last_rule->version);
         EXPECT_STR(rows[i].name, judged->state,
                    v1 ? (valid ? BRAMA_STR("OK") : BRAMA_STR("ERROR"))
                       : (valid ? BRAMA_STR("Ready") : BRAMA_STR("Error")));

@@ -189,7 +189,7 @@ static const struct {
 
 static brama_str expected(const char *path, const struct brama_apirule *rule)
 {
-    bool v1 = rule->version == BRAMA_API_V1ALPHA1 || rule->version == BRAMA_API_V1BETA1;
+    bool v1 = brama_api_is_v1(rule->version);
 
     for (size_t i = 0; i < BRAMA_ARRAY_LEN(others); i++)
         if (strstr(path, others[i].place) != NULL &&
