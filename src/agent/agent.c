@@ -41,8 +41,8 @@ struct agent {
     struct brama_keysets *keysets;
     struct brama_resolver *resolver;
     struct brama_watch *watch;
-    struct brama_arena arena; /* of roots and standard input */
-    struct brama__sheets_in sources;
+    struct brama_arena arena;       /* of roots and standard input */
+    struct brama__round_in sources; /* all but what a round is told */
     brama_str stdin_text;
     struct brama__round *in_force, *next;
     struct brama_buf facts; /* as published */
@@ -234,8 +234,8 @@ static void read_sources(void *ctx, const struct brama_touched *touched, size_t 
 {
     struct agent *a = ctx;
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
-    struct brama__round_in in = {
-        .inputs = &a->options->inputs, .sheets = a->sources, .goods = &a->goods, .before = last};
+    struct brama__round_in in = a->sources;
+    in.before = last;
     in.sheets.touched = last != NULL && last->hash != 0 ? touched : NULL; /* 0: held up before */
     in.sheets.touched_count = count;
     struct brama__round *r;
@@ -379,23 +379,24 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
 {
     const struct brama_agent_options *o = a->options;
     const struct brama__nginx_events events = {on_serving, on_failed, on_gone, a};
+    struct brama__sheets_in *in = &a->sources.sheets;
     struct brama_diag diag = {0};
     char keys[PATH_MAX + 8];
 
     enum brama_err err = brama__state_open(&a->state, o->state_dir, &diag);
     if (err != BRAMA_OK)
         return code_of(err, &diag);
-    err =
-        brama__roots_find(&a->sources, &a->stdin_text, &a->arena, &o->inputs, a->state.dir, &diag);
+    err = brama__roots_find(in, &a->stdin_text, &a->arena, &o->inputs, a->state.dir, &diag);
     if (err == BRAMA_OK)
-        err = brama__round_check_roots(a->sources.roots, a->sources.root_count, &a->stdin_text,
-                                       &diag);
+        err = brama__round_check_roots(in->roots, in->root_count, &a->stdin_text, &diag);
     if (err != BRAMA_OK) {
         brama__say_diag(&diag);
         return err == BRAMA_ERR_INVALID ? UNUSABLE : BUG;
     }
     brama__signer_open(&a->signer, &a->loop, &a->state);
     err = brama__publisher_open(&a->publisher, &a->state, &diag);
+    if (err == BRAMA_OK)
+        a->sources.certs = brama__certs_told(&a->arena, &a->publisher);
     if (err == BRAMA_OK)
         err = brama__nginx_open(&a->nginx, &a->loop, &a->state, &a->publisher, o, &events, &diag);
     if (err == BRAMA_OK && o->tls_listen.n != 0)
@@ -422,8 +423,7 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
     if (err == BRAMA_OK)
         err = brama_resolver_new(&a->resolver, &a->loop, on_host, a);
     if (err == BRAMA_OK)
-        err = brama_watch_new(&a->watch, &a->loop, a->sources.roots, a->sources.root_count,
-                              read_sources, a);
+        err = brama_watch_new(&a->watch, &a->loop, in->roots, in->root_count, read_sources, a);
     if (err == BRAMA_OK)
         err = brama__wanted_open(&a->wanted, &a->loop, &a->publisher, on_poke, a, &diag);
     return code_of(err, &diag);
@@ -480,6 +480,7 @@ int brama_agent_run(const struct brama_agent_options *options)
     brama__large_pages();
     signal(SIGPIPE, SIG_IGN);
     a->options = options;
+    a->sources = (struct brama__round_in){.inputs = &options->inputs, .goods = &a->goods};
     a->state.dir_fd = a->state.lock_fd = a->state.nginx_lock_fd = a->publisher.poke_fd =
         a->publisher.control_fd = a->wanted.fd = -1;
     brama_arena_init(&a->arena, NULL, (size_t)1 << 26);

@@ -4,6 +4,7 @@
 #ifndef BRAMA_AGENT_PLAN_H
 #define BRAMA_AGENT_PLAN_H
 
+#include "agent/certs.h"
 #include "base/map.h"
 #include "policy/compile.h"
 #include "policy/facts.h"
@@ -41,16 +42,6 @@ uint64_t brama__plan_needs(const struct brama_policy *policy);
 /* The hosts behind its upstreams; the table's. */
 struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama_policy *policy,
                                       const struct brama_service_table *table);
-
-struct brama__certs {
-    const struct brama_facts_cert_in *p; /* one row a host */
-    size_t n;
-};
-/* Certificates of the Gateways' TLS servers, from the world's Secrets; the arena's. A pair that
- * can't be served is an error in world->findings, and what its hosts had before stays; where they
- * had none, or the Secret is gone, the listener's own stands in. */
-struct brama__certs brama__plan_certs(struct brama_arena *arena, struct brama_world *world,
-                                      struct brama__certs before);
 
 struct brama__facts_sources {
     /* The upstreams of all of these; a newer one and the one in force. */

@@ -282,9 +282,8 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
         return BRAMA_ERR_NOMEM;
     options.owners = owners_of(r, in->goods, &options.owner_count);
     brama_judge(&r->world, &options);
-    static const struct brama__certs none = {0};
     r->certs =
-        brama__plan_certs(&r->arena, &r->world, in->before != NULL ? in->before->certs : none);
+        brama__plan_certs(&r->arena, &r->world, in->before != NULL ? in->before->certs : in->certs);
     return brama_compile_check(&r->world);
 }
 

@@ -40,6 +40,7 @@ struct brama__round_in {
     struct brama__sheets_in sheets;    /* roots: the applied rules first, then -f */
     struct brama__goods *goods;        /* what they are served under stays theirs */
     const struct brama__round *before; /* sheets.before are its; NULL: none */
+    struct brama__certs certs;         /* that were shown before the first round */
 };
 
 /* A path that doesn't exist is a slip of the hand at the start, and an accident later.

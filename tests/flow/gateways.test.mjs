@@ -163,8 +163,9 @@ test('a Secret that changes is shown at once; one that breaks keeps the pair bef
   const other = await certificate('other', 'web.test.local');
   const renewed = (more) => second.secret(more).replace('web-tls-2', 'web-tls');
   const shown = (gw, wanted) => until('the certificate', async () => (await handshake(gw, 'web.test.local')) === wanted, { timeout: 8000 });
-  const gw = await gateway({
-    tls: true, services: { 'httpbin.shop': upstream.port },
+  const options = { tls: true, services: { 'httpbin.shop': upstream.port } };
+  let gw = await gateway({
+    ...options,
     files: {
       'gateway.yaml': istioGateway('web', [server('HTTPS', ['web.test.local'], simple('web-tls'))]),
       'rule.yaml': rule('web', 'web.test.local', 'shop/web'),
@@ -196,6 +197,9 @@ test('a Secret that changes is shown at once; one that breaks keeps the pair bef
       await gw.ready();
       assert.equal(await handshake(gw, 'web.test.local'), first.subject, what);
     }
+    await gw.stop();
+    gw = await gateway({ ...options, state: gw.state, rules: gw.rules });
+    assert.equal(await handshake(gw, 'web.test.local'), first.subject, 'after a restart, too');
     gw.write('secret.yaml', renewed());
     await shown(gw, second.subject);
     await expectExchange(gw, { request: { host: 'web', target: '/open', scheme: 'https' }, status: 200, upstream });
