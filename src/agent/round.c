@@ -257,9 +257,10 @@ static enum brama_err find_beside(struct brama__round *r, const struct brama__ro
         return BRAMA_ERR_NOMEM;
     b->refs = 1;
     brama_arena_init(&b->arena, NULL, ROUND_BYTES);
-    brama_world_init(
-        &b->world, &b->arena,
-        &(struct brama_world_options){.ns = in->inputs->ns, .neighbourhood = r->sheets.judges});
+    brama_world_init(&b->world, &b->arena,
+                     &(struct brama_world_options){.ns = in->inputs->ns,
+                                                   .judges = r->sheets.judges,
+                                                   .neighbourhood = r->sheets.neighbourhood});
     enum brama_err err = brama__sheets_add(&b->world, &r->sheets, BRAMA_WORLD_NEIGHBOURS);
     if (err == BRAMA_OK)
         err = brama_service_table_init(&b->table, &b->arena, in->inputs->services,

@@ -177,10 +177,10 @@ void brama_judge(struct brama_world *world, const struct brama_judge_options *op
         .arena = world->arena, .world = world, .handler = handler, .domain = options->domain};
 
     for (j.rule = world->rules; j.rule != NULL; j.rule = j.rule->next) {
-        if (brama__kept_take(j.rule, world->neighbourhood))
+        if (brama__kept_take(j.rule, world))
             continue;
         judge_rule(&j, world->toggle.value);
-        brama__kept_put(j.rule, world->neighbourhood);
+        brama__kept_put(j.rule, world);
     }
     j.occupied = true;
     /* Twice: a rule that can't have its new host keeps the one it is served under. */

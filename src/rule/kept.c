@@ -27,14 +27,84 @@ static void hold(struct brama_apirule *rule, struct brama_kept *k)
     rule->judged = k->judged;
 }
 
-bool brama__kept_take(struct brama_apirule *rule, uint64_t neighbourhood)
+static const struct brama_node *first_label(const struct brama_service *service)
 {
-    struct brama_kept *k = rule->place != NULL && neighbourhood != 0 ? *rule->place : NULL;
+    return service != NULL && service->selector != NULL ? service->selector->first : NULL;
+}
 
-    if (k == NULL || k->neighbourhood != neighbourhood || brama_arena_failed(&k->arena))
+static bool is_as_seen(const struct brama_kept_service *seen, const struct brama_world *world)
+{
+    const struct brama_service *now = brama_world_service(world, seen->ns, seen->name);
+    const struct brama_node *label = first_label(now);
+    size_t n = 0;
+
+    if (seen->there != (now != NULL))
+        return false;
+    for (; label != NULL && n < seen->label_count; label = label->next, n++)
+        if (!brama_str_eq(label->key, seen->labels[n].key) ||
+            !brama_str_eq(label->text, seen->labels[n].text))
+            return false;
+    return label == NULL && n == seen->label_count;
+}
+
+/* Looked up again where anything at all changed beside the rules. */
+static bool sees_the_same(struct brama_kept *k, const struct brama_world *world)
+{
+    bool same = true;
+
+    if (world->neighbourhood != 0 && k->neighbourhood == world->neighbourhood)
+        return true;
+    for (size_t i = 0; same && i < k->service_count; i++)
+        same = is_as_seen(&k->services[i], world);
+    if (same)
+        k->neighbourhood = world->neighbourhood;
+    return same;
+}
+
+bool brama__kept_take(struct brama_apirule *rule, const struct brama_world *world)
+{
+    struct brama_kept *k = rule->place != NULL && world->judges != 0 ? *rule->place : NULL;
+
+    if (k == NULL || k->judges != world->judges || brama_arena_failed(&k->arena) ||
+        !sees_the_same(k, world))
         return false;
     hold(rule, k);
     return true;
+}
+
+static void see(struct brama_kept_service *out, struct brama_arena *arena,
+                const struct brama_world *world, struct brama_service_ref ref)
+{
+    const struct brama_service *service = brama_world_service(world, ref.ns, ref.name);
+    size_t count = service != NULL && service->selector != NULL ? service->selector->count : 0;
+    struct brama_kept_label *labels = brama_arena_array(arena, count, sizeof(*labels));
+
+    *out = (struct brama_kept_service){.ns = brama_arena_copy(arena, ref.ns),
+                                       .name = brama_arena_copy(arena, ref.name),
+                                       .there = service != NULL,
+                                       .labels = labels};
+    for (const struct brama_node *l = first_label(service); labels != NULL && l != NULL;
+         l = l->next)
+        labels[out->label_count++] = (struct brama_kept_label){brama_arena_copy(arena, l->key),
+                                                               brama_arena_copy(arena, l->text)};
+}
+
+/* Most rules of an APIRule go to one Service. */
+static void see_services(struct brama_kept *k, const struct brama_apirule *rule,
+                         const struct brama_world *world)
+{
+    struct brama_kept_service *out = brama_arena_array(&k->arena, rule->rule_count, sizeof(*out));
+
+    k->services = out;
+    for (size_t i = 0; out != NULL && i < rule->rule_count; i++) {
+        struct brama_service_ref ref = brama_rule_service(rule, &rule->rules[i]);
+        const struct brama_kept_service *last =
+            k->service_count != 0 ? &out[k->service_count - 1] : NULL;
+        bool again =
+            last != NULL && brama_str_eq(last->ns, ref.ns) && brama_str_eq(last->name, ref.name);
+        if (ref.given && !again)
+            see(&out[k->service_count++], &k->arena, world, ref);
+    }
 }
 
 static const struct brama_entry *copy_entries(struct brama_arena *arena,
@@ -49,15 +119,19 @@ static const struct brama_entry *copy_entries(struct brama_arena *arena,
     return out;
 }
 
-void brama__kept_put(struct brama_apirule *rule, uint64_t neighbourhood)
+void brama__kept_put(struct brama_apirule *rule, const struct brama_world *world)
 {
-    struct brama_kept *k = rule->place != NULL && neighbourhood != 0 && rule->judged.valid
+    struct brama_kept *k = rule->place != NULL && world->judges != 0 && rule->judged.valid
                                ? calloc(1, sizeof(*k))
                                : NULL;
     if (k == NULL)
         return;
-    *k = (struct brama_kept){.refs = 1, .neighbourhood = neighbourhood, .judged = rule->judged};
+    *k = (struct brama_kept){.refs = 1,
+                             .judges = world->judges,
+                             .neighbourhood = world->neighbourhood,
+                             .judged = rule->judged};
     brama_arena_init(&k->arena, NULL, KEPT_BYTES);
+    see_services(k, rule, world);
     k->full_host = brama_arena_copy(&k->arena, rule->full_host);
     k->entries = copy_entries(&k->arena, rule);
     k->entry_count = rule->entry_count;

@@ -23,6 +23,7 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
                       const struct brama_world_options *options)
 {
     *world = (struct brama_world){.arena = arena};
+    world->judges = options->judges;
     world->neighbourhood = options->neighbourhood;
     world->default_ns = options->ns.n != 0 ? options->ns : BRAMA_STR("default");
     brama_findings_init(&world->findings, arena);
@@ -49,7 +50,8 @@ bool brama__is_of(const struct brama__object *o, enum brama_world_part part)
     case BRAMA_WORLD_NEIGHBOURS:
         return neighbour;
     case BRAMA_WORLD_JUDGES:
-        return neighbour && o->add != brama__add_slice && o->add != brama__add_secret;
+        return neighbour && o->add != brama__add_service && o->add != brama__add_slice &&
+               o->add != brama__add_secret;
     case BRAMA_WORLD_RULES:
         return !neighbour;
     case BRAMA_WORLD_PARTS:

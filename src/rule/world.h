@@ -139,7 +139,7 @@ struct brama_world_test {
 struct brama_world {
     struct brama_arena *arena;
     brama_str default_ns;
-    uint64_t neighbourhood;
+    uint64_t judges, neighbourhood;
     struct brama_apirule *rules, *last_rule; /* in order of appearance */
     size_t rule_count;
     struct brama_service *services;
@@ -159,12 +159,14 @@ struct brama_world {
 
 struct brama_world_options {
     brama_str ns; /* for objects without a namespace; empty: "default" */
-    /* Stands for BRAMA_WORLD_JUDGES: the same for two worlds where that is the same, and the
-     * options for judging are. 0: not known, nothing is kept for the next world. */
-    uint64_t neighbourhood;
+    /* Stand for BRAMA_WORLD_JUDGES and BRAMA_WORLD_NEIGHBOURS: the same for two worlds where that
+     * is the same, and the options for judging are. 0: not known; without the first, nothing is
+     * kept for the next world. */
+    uint64_t judges, neighbourhood;
 };
 
-/* NULL: there is none of that name. Its ns is empty where it is the world's default. */
+/* NULL: there is none of that name. Its ns is empty where it is the world's default. Whoever judges
+ * or compiles APIRules by more of it than rule/kept.h remembers, adds it there. */
 const struct brama_service *brama_world_service(const struct brama_world *world, brama_str ns,
                                                 brama_str name);
 
@@ -218,8 +220,9 @@ BRAMA_MUST_USE enum brama_err brama_docs_read(struct brama_docs *out, struct bra
 enum brama_world_part {
     BRAMA_WORLD_ALL = 0,
     BRAMA_WORLD_NEIGHBOURS,
-    BRAMA_WORLD_JUDGES, /* of the neighbours, those that a verdict or what is compiled may depend
-                         * on: not the endpoints behind a Service, nor certificates */
+    BRAMA_WORLD_JUDGES, /* of the neighbours, those that every verdict, or all that is compiled, may
+                         * depend on: not Services, which rules depend on by name (rule/kept.h), nor
+                         * the endpoints behind them, nor certificates */
     BRAMA_WORLD_RULES,
     BRAMA_WORLD_PARTS
 };

@@ -17,9 +17,10 @@
     "  service: {name: app, port: 80}\n"                                                           \
     "  rules: [{path: " path ", methods: [GET], noAuth: true}]\n"
 
-#define SERVICE(name)                                                                              \
+#define SERVICE(name) SERVICE_OF(name, "selector: {app: x}")
+#define SERVICE_OF(name, spec)                                                                     \
     "apiVersion: v1\nkind: Service\nmetadata: {name: " name "}\nspec:\n"                           \
-    "  selector: {app: x}\n  ports: [{port: 80}]\n"
+    "  {" spec ", ports: [{port: 80}]}\n"
 #define LISTED(name)                                                                               \
     "apiVersion: gateway.kyma-project.io/v2\n  kind: APIRule\n  metadata: {name: " name "}\n"      \
     "  spec: {hosts: [" name "], gateway: kyma-system/kyma-gateway,\n"                             \
@@ -52,12 +53,16 @@
     "  mesh: |\n    extensionProviders:\n    - name: door\n      envoyExtAuthzHttp:\n"             \
     "        {service: door.default.svc.cluster.local, port: 80,\n"                                \
     "         includeRequestHeadersInCheck: [x-a]}\n"
-#define SLICE(ip)                                                                                  \
-    "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: app, labels: "         \
-    "{kubernetes.io/service-name: app}}\nports: [{port: 80}]\nendpoints: [{addresses: [" ip        \
-    "]}]\n"
+#define SLICE(ip) SLICE_OF("app", "app", ip)
+#define SLICE_OF(name, service, ips)                                                               \
+    "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: " name ", labels: "    \
+    "{kubernetes.io/service-name: " service "}}\nports: [{port: 80}]\nendpoints: "                 \
+    "[{addresses: [" ips "]}]\n"
 #define POD                                                                                        \
     "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: x}}\nspec: {containers: []}\n"
+#define POD_IN_MESH                                                                                \
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: q, labels: {app: x}}\n"                           \
+    "spec: {containers: [{name: istio-proxy}]}\n"
 #define BAD_INTROSPECTION(name)                                                                    \
     V1_RULES(name, "oauth2_introspection", "{introspection_url: 'ftp://x', nonsense: 1}")
 #define CONVERTED(name)                                                                            \
@@ -255,6 +260,141 @@ static void what_is_kept_moves_with_its_lines(void **state)
         "kind: List\napiVersion: v1\nitems:\n- " LISTED("f"),
         "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"};
     edit_at_random(documents, BRAMA_ARRAY_LEN(documents), "# rules\n", 700);
+}
+
+/* Some of the documents, after begin, as a file. */
+static void put_some(const struct place *p, const char *name, const char *begin,
+                     const char *const *documents, size_t count, uint32_t *seed)
+{
+    char text[16384];
+    snprintf(text, sizeof(text), "%s", begin);
+    for (uint32_t n = next_random(seed) % 6; n != 0; n--) {
+        strcat(text, "---\n");
+        strcat(text, documents[next_random(seed) % count]);
+    }
+    put(p, name, text);
+}
+
+/* Services and their slices come, go, change and move from file to file, under rules that name
+ * several, the same ones, or some that aren't there yet. */
+static void rules_follow_the_services_that_they_name(void **state)
+{
+    (void)state;
+    static const char rules[] = RULE("a", "/a") "---\n" V2_RULES(
+        "b", "b", "app",
+        "{path: /b, methods: [GET], noAuth: true}, {path: /c, methods: "
+        "[GET], " TOKENS ", service: {name: other, port: 80}}, {path: /d, methods: [PUT], "
+        "noAuth: true}") "---\n" V2_RULES("c", "c", "later",
+                                          "{path: /c, methods: "
+                                          "[GET], " TOKENS
+                                          "}") "---\n" V2_RULES("d", "d",
+                                                                "app, "
+                                                                "namespace: "
+                                                                "shop",
+                                                                "{path: /d, "
+                                                                "methods: "
+                                                                "[GET],"
+                                                                " " TOKENS
+                                                                "}") "---"
+                                                                     "\n" V1_RULES(
+                                                                         "v", "jwt",
+                                                                         "{trusted_issuers: "
+                                                                         "['http://k'], jwks_urls: "
+                                                                         "['http://k/j']}");
+    static const char *const documents[] = {
+        SERVICE("app"),
+        SERVICE("other"),
+        SERVICE("later"),
+        SERVICE("app, namespace: shop"),
+        SERVICE("unnamed"),
+        SERVICE_OF("app", "selector: {app: y}"),
+        SERVICE_OF("app", "selector: {app: x, tier: b}"),
+        SERVICE_OF("app", "selector: {}"),
+        SERVICE_OF("other", "selector: {app: y}"),
+        SERVICE_OF("other", "type: ClusterIP"),
+        SERVICE_OF("later", "type: ExternalName, externalName: host.example"),
+        SLICE_OF("app", "app", "127.0.0.1"),
+        SLICE_OF("app", "app", "'::1', host.test"),
+        SLICE_OF("app-two", "app", "127.0.0.2"),
+        SLICE_OF("other", "other", "127.0.0.3, 127.0.0.4"),
+        SLICE_OF("later", "later", "127.0.0.5"),
+        SLICE_OF("app, namespace: shop", "app", "127.0.0.6"),
+        RULE("e", "/e"),
+        V2_RULES("f", "f", "later", "{path: /f, methods: [GET], noAuth: true}"),
+        POD,
+        POD_IN_MESH,
+        TOGGLE};
+    static const char *const files[] = {"a.yaml", "b.yaml", "y.yaml"};
+    struct place p;
+    struct brama__round *round = NULL;
+    char name[64], from[128], to[128];
+    set_up(&p);
+    put(&p, "r.yaml", rules);
+    for (uint32_t i = 0, seed = 3; i < 600; i++) {
+        const char *file = files[next_random(&seed) % BRAMA_ARRAY_LEN(files)];
+        snprintf(from, sizeof(from), "%s/%s", p.rules, file);
+        snprintf(to, sizeof(to), "%s/%s", p.rules,
+                 files[next_random(&seed) % BRAMA_ARRAY_LEN(files)]);
+        switch (next_random(&seed) % 8) {
+        case 0:
+            (void)unlink(from);
+            break;
+        case 1:
+            (void)rename(from, to);
+            break;
+        case 2:
+            put(&p, "r.yaml", i % 2 == 0 ? rules : "# moved\n---\n" RULE("a", "/a"));
+            break;
+        default:
+            put_some(&p, file, "# some\n", documents, BRAMA_ARRAY_LEN(documents), &seed);
+        }
+        snprintf(name, sizeof(name), "step %u", i);
+        read_twice(&p, &round, name);
+    }
+    brama__round_free(round);
+    tear_down(&p);
+}
+
+/* A Service that a rule doesn't name, and what doesn't matter of one that it does. */
+static void other_rules_stay_as_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *services;
+        bool a_stays, b_stays;
+    } steps[] = {
+        {"as they are", SERVICE("app"), false, false},
+        {"nothing changed", SERVICE("app"), true, true},
+        {"another Service", SERVICE("app") "---\n" SERVICE("x"), true, true},
+        {"which goes", SERVICE("app"), true, true},
+        {"it moves", "# one\n" SERVICE("app"), true, true},
+        {"its type", SERVICE_OF("app", "type: ClusterIP, selector: {app: x}"), true, true},
+        {"its selector's text", SERVICE_OF("app", "selector: {app: y}"), false, true},
+        {"its selector's key", SERVICE_OF("app", "selector: {apq: y}"), false, true},
+        {"one label more", SERVICE_OF("app", "selector: {apq: y, b: c}"), false, true},
+        {"one less", SERVICE_OF("app", "selector: {apq: y}"), false, true},
+        {"no label", SERVICE_OF("app", "selector: {}"), false, true},
+        {"it goes", SERVICE("x"), false, true},
+        {"the other's comes", SERVICE("x") "---\n" SERVICE("other"), true, false},
+        {"a Gateway", SERVICE("x") "---\n" SERVICE("other") "---\n" GATEWAY, false, false},
+    };
+    struct place p;
+    struct brama__round *round = NULL;
+    set_up(&p);
+    put(&p, "r.yaml",
+        RULE("a", "/a") "---\n" V2_RULES("b", "b", "other",
+                                         "{path: /b, methods: [GET], noAuth: true}"));
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(steps); i++) {
+        put(&p, "s.yaml", steps[i].services);
+        struct brama__round *next = read_round(&p, round);
+        const struct brama_apirule *a = next->world.rules, *b = a->next;
+        const struct brama_apirule *was_a = round != NULL ? round->world.rules : NULL;
+        EXPECT(steps[i].name, (round != NULL && a->kept == was_a->kept) == steps[i].a_stays);
+        EXPECT(steps[i].name, (round != NULL && b->kept == was_a->next->kept) == steps[i].b_stays);
+        compare(&p, &round, next, steps[i].name);
+    }
+    brama__round_free(round);
+    tear_down(&p);
 }
 
 /* One thing done to a file of that name. */
@@ -463,6 +603,8 @@ int main(void)
         cmocka_unit_test(a_kept_file_is_as_a_fresh_one),
         cmocka_unit_test(any_series_of_edits_is_as_a_fresh_reading),
         cmocka_unit_test(what_is_kept_moves_with_its_lines),
+        cmocka_unit_test(rules_follow_the_services_that_they_name),
+        cmocka_unit_test(other_rules_stay_as_they_are),
         cmocka_unit_test(a_reading_by_names_is_as_a_fresh_one),
         cmocka_unit_test(only_what_is_named_is_looked_at),
         cmocka_unit_test(what_changed_a_moment_ago_is_looked_at_though_another_is_named),
