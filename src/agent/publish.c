@@ -208,25 +208,6 @@ static void poke(const struct brama__publisher *p)
     close(dir);
 }
 
-static enum brama_err verify(const void *bytes, size_t size, enum brama_pack_kind kind,
-                             uint64_t number)
-{
-    struct brama_policy policy;
-    struct brama_facts facts;
-    enum brama_err err;
-    if (kind == BRAMA_PACK_POLICY) {
-        err = brama_policy_open(&policy, bytes, size);
-        if (err == BRAMA_OK)
-            err = brama_policy_verify(&policy);
-        return err == BRAMA_OK && brama_pack_number(&policy.pack) != number ? BRAMA_ERR_INVALID
-                                                                            : err;
-    }
-    err = brama_facts_open(&facts, bytes, size);
-    if (err == BRAMA_OK)
-        err = brama_facts_verify(&facts);
-    return err == BRAMA_OK && brama_pack_number(&facts.pack) != number ? BRAMA_ERR_INVALID : err;
-}
-
 /* Without the file's name: a text that stays the same is said once. */
 static enum brama_err cannot(struct brama_diag *diag, const struct brama__publisher *p,
                              const char *what, const char *why)
@@ -236,24 +217,47 @@ static enum brama_err cannot(struct brama_diag *diag, const struct brama__publis
     return BRAMA_ERR_IO;
 }
 
-/* What a worker will map, looked through once, so that it needn't. */
-static enum brama_err read_back(const struct brama__publisher *p, const char *name,
-                                enum brama_pack_kind kind, uint64_t number, size_t size,
-                                struct brama_diag *diag)
+static enum brama_err verify_rows(brama_str bytes, enum brama_pack_kind kind, uint64_t number)
+{
+    struct brama_policy policy;
+    struct brama_facts facts;
+    enum brama_err err;
+    if (kind == BRAMA_PACK_POLICY) {
+        err = brama_policy_open(&policy, bytes.p, bytes.n);
+        if (err == BRAMA_OK)
+            err = brama_policy_verify_rows(&policy);
+        return err == BRAMA_OK && brama_pack_number(&policy.pack) != number ? BRAMA_ERR_INVALID
+                                                                            : err;
+    }
+    err = brama_facts_open(&facts, bytes.p, bytes.n);
+    if (err == BRAMA_OK)
+        err = brama_facts_verify_rows(&facts);
+    return err == BRAMA_OK && brama_pack_number(&facts.pack) != number ? BRAMA_ERR_INVALID : err;
+}
+
+static bool is_in_file(int fd, brama_str bytes)
 {
     struct stat st;
-    enum brama_err err = BRAMA_ERR_INVALID;
+    if (fstat(fd, &st) != 0 || st.st_size <= 0 || (size_t)st.st_size != bytes.n)
+        return false;
+    const void *there = brama_shm_map(fd, bytes.n, PROT_READ);
+    bool same = there != NULL && memcmp(there, bytes.p, bytes.n) == 0;
+    brama_shm_unmap(there, bytes.n);
+    return same;
+}
+
+/* What a worker will read, looked through once, so that it needn't. Byte for byte what was written,
+ * and so of the digest that was made over it: rows are looked at where they are at hand. */
+static enum brama_err read_back(const struct brama__publisher *p, const char *name,
+                                enum brama_pack_kind kind, uint64_t number, brama_str bytes,
+                                struct brama_diag *diag)
+{
     int fd = openat(p->state->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return cannot(diag, p, "read back", strerror(errno));
-    if (fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size == size) {
-        const void *bytes = brama_shm_map(fd, size, PROT_READ);
-        if (bytes != NULL)
-            err = verify(bytes, size, kind, number);
-        brama_shm_unmap(bytes, size);
-    }
+    bool same = is_in_file(fd, bytes);
     close(fd);
-    if (err == BRAMA_OK)
+    if (same && verify_rows(bytes, kind, number) == BRAMA_OK)
         return BRAMA_OK;
     (void)cannot(diag, p, "trust", "it isn't what was written");
     return BRAMA_ERR_INVALID;
@@ -391,7 +395,7 @@ enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind k
     int fd;
     enum brama_err err = write_aside(p, temporary, bytes, &fd, diag);
     if (err == BRAMA_OK)
-        err = read_back(p, temporary, kind, number, bytes.n, diag);
+        err = read_back(p, temporary, kind, number, bytes, diag);
     if (err == BRAMA_OK)
         err = onto_disk(p, fd, diag);
     if (fd >= 0)

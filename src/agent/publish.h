@@ -40,8 +40,9 @@ void brama__publisher_close(struct brama__publisher *p);
 /* The number that comes next; used up by the next brama__publish(), well or not. */
 uint64_t brama__publish_next(const struct brama__publisher *p, enum brama_pack_kind kind);
 
-/* BRAMA_ERR_IO: it couldn't be written; BRAMA_ERR_INVALID: what came back isn't a good file. What
- * is in force stays so. */
+/* bytes: as they were built under that number, 8-aligned, with the digest that was made of them.
+ * BRAMA_ERR_IO: it couldn't be written; BRAMA_ERR_INVALID: what came back isn't what was written,
+ * or points outside of itself. What is in force stays so. */
 BRAMA_MUST_USE enum brama_err brama__publish(struct brama__publisher *p, enum brama_pack_kind kind,
                                              uint64_t number, brama_str bytes,
                                              struct brama_diag *diag);

@@ -31,12 +31,9 @@ static bool rows_sized(const struct brama_pack *pack)
     return true;
 }
 
-enum brama_err brama_facts_verify(const struct brama_facts *facts)
+enum brama_err brama_facts_verify_rows(const struct brama_facts *facts)
 {
     const struct brama_pack *pack = &facts->pack;
-    enum brama_err err = brama_pack_verify(pack);
-    if (err != BRAMA_OK)
-        return err;
     if (!rows_sized(pack))
         return BRAMA_ERR_INVALID;
     for (uint32_t i = 0; i < brama_pack_count(pack, BRAMA_F_KEYSET); i++) {
@@ -65,6 +62,12 @@ enum brama_err brama_facts_verify(const struct brama_facts *facts)
             return BRAMA_ERR_INVALID;
     }
     return BRAMA_OK;
+}
+
+enum brama_err brama_facts_verify(const struct brama_facts *facts)
+{
+    enum brama_err err = brama_pack_verify(&facts->pack);
+    return err == BRAMA_OK ? brama_facts_verify_rows(facts) : err;
 }
 
 /* Rows of both tables begin with their u64 id and are sorted by it. */

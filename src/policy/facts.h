@@ -66,6 +66,8 @@ struct brama_facts {
 BRAMA_MUST_USE enum brama_err brama_facts_open(struct brama_facts *out, const void *bytes,
                                                size_t size);
 BRAMA_MUST_USE enum brama_err brama_facts_verify(const struct brama_facts *facts);
+/* Without the digest: of bytes that are known to be those it was made over. */
+BRAMA_MUST_USE enum brama_err brama_facts_verify_rows(const struct brama_facts *facts);
 
 /* NULL if the id isn't there. O(log n). */
 const struct brama_f_keyset *brama_facts_keyset(const struct brama_facts *facts, uint64_t id);

@@ -21,163 +21,231 @@ enum points_to {
 };
 
 struct field {
-    enum brama_policy_table table; /* whose rows have it */
     size_t at;
     enum points_to to;
     enum brama_policy_table target;
 };
 
-#define FIELD(t, row, member, to, target)                                                          \
+#define FIELD(row, member, to, target)                                                             \
     {                                                                                              \
-        BRAMA_T_##t, offsetof(struct row, member), to, target                                      \
+        offsetof(struct row, member), to, BRAMA_T_##target                                         \
     }
-#define TEXT(t, row, member) FIELD(t, row, member, TO_TEXT, BRAMA_T_META)
+#define TEXT(row, member) FIELD(row, member, TO_TEXT, META)
 
-static const struct field fields[] = {
-    TEXT(META, brama_p_meta, domain),
-    TEXT(HOST, brama_p_host, name),
-    FIELD(HOST, brama_p_host, routes, TO_ROWS, BRAMA_T_ROUTE),
-    FIELD(ROUTE, brama_p_route, path, TO_PATTERN, BRAMA_T_META),
-    FIELD(ROUTE, brama_p_route, rule, TO_ROW, BRAMA_T_RULE),
-    FIELD(ROUTE, brama_p_route, upstream, TO_ROW, BRAMA_T_UPSTREAM),
-    FIELD(ROUTE, brama_p_route, workload, TO_ROW, BRAMA_T_WORKLOAD),
-    FIELD(ROUTE, brama_p_route, auths, TO_ROWS, BRAMA_T_AUTH),
-    FIELD(ROUTE, brama_p_route, authz, TO_ROWS, BRAMA_T_AUTHZ),
-    FIELD(ROUTE, brama_p_route, policies, TO_NUMBERS, BRAMA_T_AP),
-    FIELD(ROUTE, brama_p_route, oathkeeper, TO_NUMBERS, BRAMA_T_OATHKEEPER),
-    FIELD(ROUTE, brama_p_route, headers, TO_ROWS, BRAMA_T_HEADER),
-    FIELD(ROUTE, brama_p_route, cors, TO_ROW_OR_NO, BRAMA_T_CORS),
-    TEXT(APIRULE, brama_p_apirule, ns),
-    TEXT(APIRULE, brama_p_apirule, name),
-    TEXT(APIRULE, brama_p_apirule, host),
-    TEXT(APIRULE, brama_p_apirule, state),
-    TEXT(APIRULE, brama_p_apirule, description),
-    TEXT(APIRULE, brama_p_apirule, file),
-    FIELD(RULE, brama_p_rule, apirule, TO_ROW, BRAMA_T_APIRULE),
-    TEXT(RULE, brama_p_rule, path),
-    TEXT(RULE, brama_p_rule, file),
-    TEXT(AUTH, brama_p_auth, issuer),
-    TEXT(AUTH, brama_p_auth, name),
-    TEXT(AUTH, brama_p_auth, prefix),
-    FIELD(AUTH, brama_p_auth, keyset, TO_ROW, BRAMA_T_KEYSET),
-    FIELD(AUTHZ, brama_p_authz, scopes, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(AUTHZ, brama_p_authz, audiences, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(ORY, brama_p_ory, keysets, TO_NUMBERS, BRAMA_T_KEYSET),
-    FIELD(ORY, brama_p_ory, issuers, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(ORY, brama_p_ory, scopes, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(ORY, brama_p_ory, audiences, TO_ROWS, BRAMA_T_TEXTS),
-    TEXT(ORY, brama_p_ory, name),
-    FIELD(TEXTS, brama_p_text, text, TO_TEXT, BRAMA_T_META),
-    TEXT(KEYSET, brama_p_keyset, url),
-    TEXT(UPSTREAM, brama_p_upstream, ns),
-    TEXT(UPSTREAM, brama_p_upstream, name),
-    TEXT(WORKLOAD, brama_p_workload, ns),
-    TEXT(WORKLOAD, brama_p_workload, name),
-    FIELD(WORKLOAD, brama_p_workload, auths, TO_ROWS, BRAMA_T_AUTH),
-    TEXT(AP, brama_p_ap, host),
-    FIELD(AP, brama_p_ap, path, TO_PATTERN, BRAMA_T_META),
-    FIELD(AP, brama_p_ap, not_paths, TO_ROWS, BRAMA_T_PATTERN),
-    FIELD(AP, brama_p_ap, issuers, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(AP, brama_p_ap, scopes, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(AP, brama_p_ap, audiences, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(AP, brama_p_ap, rule, TO_ROW, BRAMA_T_RULE),
-    FIELD(PATTERN, brama_p_pattern, text, TO_TEXT, BRAMA_T_META),
-    FIELD(OATHKEEPER, brama_p_oathkeeper, path, TO_PATTERN, BRAMA_T_META),
-    FIELD(OATHKEEPER, brama_p_oathkeeper, rule, TO_ROW, BRAMA_T_RULE),
-    FIELD(OATHKEEPER, brama_p_oathkeeper, authenticators, TO_ROWS, BRAMA_T_AUTHENTICATOR),
-    FIELD(OATHKEEPER, brama_p_oathkeeper, upstream, TO_ROW, BRAMA_T_UPSTREAM),
-    TEXT(OATHKEEPER, brama_p_oathkeeper, host_header),
-    FIELD(OATHKEEPER, brama_p_oathkeeper, mutators, TO_ROWS, BRAMA_T_MUTATOR),
-    FIELD(MUTATOR, brama_p_mutator, api, TO_ROW_OR_NO, BRAMA_T_OAUTH2),
-    FIELD(MUTATOR, brama_p_mutator, pairs, TO_ROWS, BRAMA_T_HEADER),
-    FIELD(MUTATOR, brama_p_mutator, id_token, TO_ROW_OR_NO, BRAMA_T_ID_TOKEN),
-    TEXT(ID_TOKEN, brama_p_id_token, issuer),
-    TEXT(ID_TOKEN, brama_p_id_token, jwks_url),
-    TEXT(ID_TOKEN, brama_p_id_token, claims),
-    FIELD(AUTHENTICATOR, brama_p_authenticator, ory, TO_ROW_OR_NO, BRAMA_T_ORY),
-    FIELD(AUTHENTICATOR, brama_p_authenticator, oauth2, TO_ROW_OR_NO, BRAMA_T_OAUTH2),
-    FIELD(AP, brama_p_ap, authorizer, TO_ROW_OR_NO, BRAMA_T_AUTHORIZER),
-    TEXT(AUTHORIZER, brama_p_authorizer, name),
-    TEXT(AUTHORIZER, brama_p_authorizer, path_prefix),
-    FIELD(AUTHORIZER, brama_p_authorizer, check_headers, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(AUTHORIZER, brama_p_authorizer, fixed_headers, TO_ROWS, BRAMA_T_HEADER),
-    FIELD(AUTHORIZER, brama_p_authorizer, upstream_headers, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(AUTHORIZER, brama_p_authorizer, allow_headers, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(AUTHORIZER, brama_p_authorizer, deny_headers, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(AUTHORIZER, brama_p_authorizer, target, TO_ROW, BRAMA_T_TARGET),
-    TEXT(TARGET, brama_p_target, host),
-    FIELD(OAUTH2, brama_p_oauth2, target, TO_ROW, BRAMA_T_TARGET),
-    FIELD(OAUTH2, brama_p_oauth2, pre, TO_ROW_OR_NO, BRAMA_T_OAUTH2),
-    TEXT(OAUTH2, brama_p_oauth2, authority),
-    TEXT(OAUTH2, brama_p_oauth2, path),
-    FIELD(OAUTH2, brama_p_oauth2, scopes, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(OAUTH2, brama_p_oauth2, audiences, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(OAUTH2, brama_p_oauth2, issuers, TO_ROWS, BRAMA_T_TEXTS),
-    FIELD(OAUTH2, brama_p_oauth2, headers, TO_ROWS, BRAMA_T_HEADER),
-    TEXT(OAUTH2, brama_p_oauth2, name),
-    TEXT(OAUTH2, brama_p_oauth2, client_id),
-    TEXT(OAUTH2, brama_p_oauth2, client_secret),
-    TEXT(OAUTH2, brama_p_oauth2, audience),
-    TEXT(HEADER, brama_p_header, name),
-    TEXT(HEADER, brama_p_header, value),
-    FIELD(HEADER, brama_p_header, parts, TO_ROWS, BRAMA_T_PART),
-    TEXT(PART, brama_p_part, text),
-    TEXT(PART, brama_p_part, other),
-    FIELD(CORS, brama_p_cors, origins, TO_ROWS, BRAMA_T_ORIGIN),
-    TEXT(CORS, brama_p_cors, methods),
-    TEXT(CORS, brama_p_cors, headers),
-    TEXT(CORS, brama_p_cors, expose),
-    FIELD(ORIGIN, brama_p_origin, pattern, TO_PATTERN, BRAMA_T_META),
-    TEXT(SOURCE, brama_p_source, file),
-    TEXT(NEIGHBOUR, brama_p_neighbour, doc),
-    TEXT(SERVER_NAME, brama_p_server_name, name),
+static const struct field of_meta[] = {
+    TEXT(brama_p_meta, domain),
+};
+static const struct field of_host[] = {
+    TEXT(brama_p_host, name),
+    FIELD(brama_p_host, routes, TO_ROWS, ROUTE),
+};
+static const struct field of_route[] = {
+    FIELD(brama_p_route, path, TO_PATTERN, META),
+    FIELD(brama_p_route, rule, TO_ROW, RULE),
+    FIELD(brama_p_route, upstream, TO_ROW, UPSTREAM),
+    FIELD(brama_p_route, workload, TO_ROW, WORKLOAD),
+    FIELD(brama_p_route, auths, TO_ROWS, AUTH),
+    FIELD(brama_p_route, authz, TO_ROWS, AUTHZ),
+    FIELD(brama_p_route, policies, TO_NUMBERS, AP),
+    FIELD(brama_p_route, oathkeeper, TO_NUMBERS, OATHKEEPER),
+    FIELD(brama_p_route, headers, TO_ROWS, HEADER),
+    FIELD(brama_p_route, cors, TO_ROW_OR_NO, CORS),
+};
+static const struct field of_apirule[] = {
+    TEXT(brama_p_apirule, ns),    TEXT(brama_p_apirule, name),        TEXT(brama_p_apirule, host),
+    TEXT(brama_p_apirule, state), TEXT(brama_p_apirule, description), TEXT(brama_p_apirule, file),
+};
+static const struct field of_rule[] = {
+    FIELD(brama_p_rule, apirule, TO_ROW, APIRULE),
+    TEXT(brama_p_rule, path),
+    TEXT(brama_p_rule, file),
+};
+static const struct field of_auth[] = {
+    TEXT(brama_p_auth, issuer),
+    TEXT(brama_p_auth, name),
+    TEXT(brama_p_auth, prefix),
+    FIELD(brama_p_auth, keyset, TO_ROW, KEYSET),
+};
+static const struct field of_authz[] = {
+    FIELD(brama_p_authz, scopes, TO_ROWS, TEXTS),
+    FIELD(brama_p_authz, audiences, TO_ROWS, TEXTS),
+};
+static const struct field of_ory[] = {
+    FIELD(brama_p_ory, keysets, TO_NUMBERS, KEYSET),
+    FIELD(brama_p_ory, issuers, TO_ROWS, TEXTS),
+    FIELD(brama_p_ory, scopes, TO_ROWS, TEXTS),
+    FIELD(brama_p_ory, audiences, TO_ROWS, TEXTS),
+    TEXT(brama_p_ory, name),
+};
+static const struct field of_texts[] = {
+    TEXT(brama_p_text, text),
+};
+static const struct field of_keyset[] = {
+    TEXT(brama_p_keyset, url),
+};
+static const struct field of_upstream[] = {
+    TEXT(brama_p_upstream, ns),
+    TEXT(brama_p_upstream, name),
+};
+static const struct field of_workload[] = {
+    TEXT(brama_p_workload, ns),
+    TEXT(brama_p_workload, name),
+    FIELD(brama_p_workload, auths, TO_ROWS, AUTH),
+};
+static const struct field of_ap[] = {
+    TEXT(brama_p_ap, host),
+    FIELD(brama_p_ap, path, TO_PATTERN, META),
+    FIELD(brama_p_ap, not_paths, TO_ROWS, PATTERN),
+    FIELD(brama_p_ap, issuers, TO_ROWS, TEXTS),
+    FIELD(brama_p_ap, scopes, TO_ROWS, TEXTS),
+    FIELD(brama_p_ap, audiences, TO_ROWS, TEXTS),
+    FIELD(brama_p_ap, rule, TO_ROW, RULE),
+    FIELD(brama_p_ap, authorizer, TO_ROW_OR_NO, AUTHORIZER),
+};
+static const struct field of_pattern[] = {
+    TEXT(brama_p_pattern, text),
+};
+static const struct field of_oathkeeper[] = {
+    FIELD(brama_p_oathkeeper, path, TO_PATTERN, META),
+    FIELD(brama_p_oathkeeper, rule, TO_ROW, RULE),
+    FIELD(brama_p_oathkeeper, authenticators, TO_ROWS, AUTHENTICATOR),
+    FIELD(brama_p_oathkeeper, upstream, TO_ROW, UPSTREAM),
+    TEXT(brama_p_oathkeeper, host_header),
+    FIELD(brama_p_oathkeeper, mutators, TO_ROWS, MUTATOR),
+};
+static const struct field of_header[] = {
+    TEXT(brama_p_header, name),
+    TEXT(brama_p_header, value),
+    FIELD(brama_p_header, parts, TO_ROWS, PART),
+};
+static const struct field of_cors[] = {
+    FIELD(brama_p_cors, origins, TO_ROWS, ORIGIN),
+    TEXT(brama_p_cors, methods),
+    TEXT(brama_p_cors, headers),
+    TEXT(brama_p_cors, expose),
+};
+static const struct field of_origin[] = {
+    FIELD(brama_p_origin, pattern, TO_PATTERN, META),
+};
+static const struct field of_source[] = {
+    TEXT(brama_p_source, file),
+};
+static const struct field of_neighbour[] = {
+    TEXT(brama_p_neighbour, doc),
+};
+static const struct field of_authorizer[] = {
+    TEXT(brama_p_authorizer, name),
+    TEXT(brama_p_authorizer, path_prefix),
+    FIELD(brama_p_authorizer, check_headers, TO_ROWS, TEXTS),
+    FIELD(brama_p_authorizer, fixed_headers, TO_ROWS, HEADER),
+    FIELD(brama_p_authorizer, upstream_headers, TO_ROWS, TEXTS),
+    FIELD(brama_p_authorizer, allow_headers, TO_ROWS, TEXTS),
+    FIELD(brama_p_authorizer, deny_headers, TO_ROWS, TEXTS),
+    FIELD(brama_p_authorizer, target, TO_ROW, TARGET),
+};
+static const struct field of_target[] = {
+    TEXT(brama_p_target, host),
+};
+static const struct field of_oauth2[] = {
+    FIELD(brama_p_oauth2, target, TO_ROW, TARGET),
+    FIELD(brama_p_oauth2, pre, TO_ROW_OR_NO, OAUTH2),
+    TEXT(brama_p_oauth2, authority),
+    TEXT(brama_p_oauth2, path),
+    FIELD(brama_p_oauth2, scopes, TO_ROWS, TEXTS),
+    FIELD(brama_p_oauth2, audiences, TO_ROWS, TEXTS),
+    FIELD(brama_p_oauth2, issuers, TO_ROWS, TEXTS),
+    FIELD(brama_p_oauth2, headers, TO_ROWS, HEADER),
+    TEXT(brama_p_oauth2, name),
+    TEXT(brama_p_oauth2, client_id),
+    TEXT(brama_p_oauth2, client_secret),
+    TEXT(brama_p_oauth2, audience),
+};
+static const struct field of_mutator[] = {
+    FIELD(brama_p_mutator, api, TO_ROW_OR_NO, OAUTH2),
+    FIELD(brama_p_mutator, pairs, TO_ROWS, HEADER),
+    FIELD(brama_p_mutator, id_token, TO_ROW_OR_NO, ID_TOKEN),
+};
+static const struct field of_id_token[] = {
+    TEXT(brama_p_id_token, issuer),
+    TEXT(brama_p_id_token, jwks_url),
+    TEXT(brama_p_id_token, claims),
+};
+static const struct field of_server_name[] = {
+    TEXT(brama_p_server_name, name),
+};
+static const struct field of_part[] = {
+    TEXT(brama_p_part, text),
+    TEXT(brama_p_part, other),
+};
+static const struct field of_authenticator[] = {
+    FIELD(brama_p_authenticator, ory, TO_ROW_OR_NO, ORY),
+    FIELD(brama_p_authenticator, oauth2, TO_ROW_OR_NO, OAUTH2),
 };
 
-static const size_t row_bytes[BRAMA_PACK_TABLES_MAX] = {
-    [BRAMA_T_META] = sizeof(struct brama_p_meta),
-    [BRAMA_T_HOST] = sizeof(struct brama_p_host),
-    [BRAMA_T_ROUTE] = sizeof(struct brama_p_route),
-    [BRAMA_T_APIRULE] = sizeof(struct brama_p_apirule),
-    [BRAMA_T_RULE] = sizeof(struct brama_p_rule),
-    [BRAMA_T_AUTH] = sizeof(struct brama_p_auth),
-    [BRAMA_T_AUTHZ] = sizeof(struct brama_p_authz),
-    [BRAMA_T_ORY] = sizeof(struct brama_p_ory),
-    [BRAMA_T_TEXTS] = sizeof(struct brama_p_text),
-    [BRAMA_T_NUMBERS] = sizeof(uint32_t),
-    [BRAMA_T_KEYSET] = sizeof(struct brama_p_keyset),
-    [BRAMA_T_UPSTREAM] = sizeof(struct brama_p_upstream),
-    [BRAMA_T_WORKLOAD] = sizeof(struct brama_p_workload),
-    [BRAMA_T_AP] = sizeof(struct brama_p_ap),
-    [BRAMA_T_PATTERN] = sizeof(struct brama_p_pattern),
-    [BRAMA_T_OATHKEEPER] = sizeof(struct brama_p_oathkeeper),
-    [BRAMA_T_HEADER] = sizeof(struct brama_p_header),
-    [BRAMA_T_CORS] = sizeof(struct brama_p_cors),
-    [BRAMA_T_ORIGIN] = sizeof(struct brama_p_origin),
-    [BRAMA_T_SOURCE] = sizeof(struct brama_p_source),
-    [BRAMA_T_NEIGHBOUR] = sizeof(struct brama_p_neighbour),
-    [BRAMA_T_AUTHORIZER] = sizeof(struct brama_p_authorizer),
-    [BRAMA_T_TARGET] = sizeof(struct brama_p_target),
-    [BRAMA_T_OAUTH2] = sizeof(struct brama_p_oauth2),
-    [BRAMA_T_MUTATOR] = sizeof(struct brama_p_mutator),
-    [BRAMA_T_ID_TOKEN] = sizeof(struct brama_p_id_token),
-    [BRAMA_T_SERVER_NAME] = sizeof(struct brama_p_server_name),
-    [BRAMA_T_PART] = sizeof(struct brama_p_part),
-    [BRAMA_T_AUTHENTICATOR] = sizeof(struct brama_p_authenticator),
+#define ROWS(row, fields)                                                                          \
+    {                                                                                              \
+        sizeof(struct row), fields, BRAMA_ARRAY_LEN(fields)                                        \
+    }
+
+static const struct rows {
+    size_t bytes; /* of one */
+    const struct field *fields;
+    size_t field_count;
+} tables[BRAMA_PACK_TABLES_MAX] = {
+    [BRAMA_T_META] = ROWS(brama_p_meta, of_meta),
+    [BRAMA_T_HOST] = ROWS(brama_p_host, of_host),
+    [BRAMA_T_ROUTE] = ROWS(brama_p_route, of_route),
+    [BRAMA_T_APIRULE] = ROWS(brama_p_apirule, of_apirule),
+    [BRAMA_T_RULE] = ROWS(brama_p_rule, of_rule),
+    [BRAMA_T_AUTH] = ROWS(brama_p_auth, of_auth),
+    [BRAMA_T_AUTHZ] = ROWS(brama_p_authz, of_authz),
+    [BRAMA_T_ORY] = ROWS(brama_p_ory, of_ory),
+    [BRAMA_T_TEXTS] = ROWS(brama_p_text, of_texts),
+    [BRAMA_T_NUMBERS] = {sizeof(uint32_t), NULL, 0},
+    [BRAMA_T_KEYSET] = ROWS(brama_p_keyset, of_keyset),
+    [BRAMA_T_UPSTREAM] = ROWS(brama_p_upstream, of_upstream),
+    [BRAMA_T_WORKLOAD] = ROWS(brama_p_workload, of_workload),
+    [BRAMA_T_AP] = ROWS(brama_p_ap, of_ap),
+    [BRAMA_T_PATTERN] = ROWS(brama_p_pattern, of_pattern),
+    [BRAMA_T_OATHKEEPER] = ROWS(brama_p_oathkeeper, of_oathkeeper),
+    [BRAMA_T_HEADER] = ROWS(brama_p_header, of_header),
+    [BRAMA_T_CORS] = ROWS(brama_p_cors, of_cors),
+    [BRAMA_T_ORIGIN] = ROWS(brama_p_origin, of_origin),
+    [BRAMA_T_SOURCE] = ROWS(brama_p_source, of_source),
+    [BRAMA_T_NEIGHBOUR] = ROWS(brama_p_neighbour, of_neighbour),
+    [BRAMA_T_AUTHORIZER] = ROWS(brama_p_authorizer, of_authorizer),
+    [BRAMA_T_TARGET] = ROWS(brama_p_target, of_target),
+    [BRAMA_T_OAUTH2] = ROWS(brama_p_oauth2, of_oauth2),
+    [BRAMA_T_MUTATOR] = ROWS(brama_p_mutator, of_mutator),
+    [BRAMA_T_ID_TOKEN] = ROWS(brama_p_id_token, of_id_token),
+    [BRAMA_T_SERVER_NAME] = ROWS(brama_p_server_name, of_server_name),
+    [BRAMA_T_PART] = ROWS(brama_p_part, of_part),
+    [BRAMA_T_AUTHENTICATOR] = ROWS(brama_p_authenticator, of_authenticator),
 };
 
-static bool numbers_ok(const struct brama_pack *pack, struct brama_span span, unsigned table)
+/* Where what a field points to must lie. */
+struct bounds {
+    uint32_t text, rows;     /* how long, and how many */
+    const uint32_t *numbers; /* BRAMA_T_NUMBERS */
+    uint32_t number_count;
+};
+
+static bool within(uint32_t first, uint32_t count, uint32_t end)
 {
-    if (!brama_pack_has_rows(pack, span, BRAMA_T_NUMBERS))
+    return first <= end && count <= end - first;
+}
+
+static bool numbers_ok(struct brama_span span, const struct bounds *in)
+{
+    if (!within(span.first, span.count, in->number_count))
         return false;
-    for (uint32_t i = 0; i < span.count; i++) {
-        const uint32_t *n = BRAMA_ROW(pack, BRAMA_T_NUMBERS, span.first + i, uint32_t);
-        if (n == NULL || *n >= brama_pack_count(pack, table))
+    for (uint32_t i = 0; i < span.count; i++)
+        if (in->numbers[span.first + i] >= in->rows)
             return false;
-    }
     return true;
 }
 
-static bool field_ok(const struct brama_pack *pack, const struct field *f, const uint8_t *row)
+static bool field_ok(const uint8_t *row, const struct field *f, const struct bounds *in)
 {
     const void *at = row + f->at;
     const uint32_t *number = at;
@@ -187,17 +255,18 @@ static bool field_ok(const struct brama_pack *pack, const struct field *f, const
 
     switch (f->to) {
     case TO_TEXT:
-        return brama_pack_has_text(pack, *ref);
+        return within(ref->at, ref->n, in->text);
     case TO_PATTERN:
-        return pattern->kind <= BRAMA_PATTERN_REGEX && brama_pack_has_text(pack, pattern->text);
+        return pattern->kind <= BRAMA_PATTERN_REGEX &&
+               within(pattern->text.at, pattern->text.n, in->text);
     case TO_ROW:
-        return *number < brama_pack_count(pack, f->target);
+        return *number < in->rows;
     case TO_ROW_OR_NO:
-        return *number == BRAMA_NO_ROW || *number < brama_pack_count(pack, f->target);
+        return *number == BRAMA_NO_ROW || *number < in->rows;
     case TO_ROWS:
-        return brama_pack_has_rows(pack, *span, f->target);
+        return within(span->first, span->count, in->rows);
     case TO_NUMBERS:
-        return numbers_ok(pack, *span, f->target);
+        return numbers_ok(*span, in);
     }
     return false;
 }
@@ -252,31 +321,54 @@ static void move_field(void *at, const struct field *f, const struct brama_polic
 
 void brama_policy_move(const struct brama_policy_unit *u)
 {
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(fields); i++) {
-        const struct brama_policy_part *part = &u->parts[fields[i].table];
-        for (uint32_t r = 0; r < part->count; r++)
-            move_field((uint8_t *)part->rows + r * part->stride + fields[i].at, &fields[i], u);
+    for (size_t t = 0; t < BRAMA_PACK_TABLES_MAX; t++) {
+        const struct brama_policy_part *part = &u->parts[t];
+        for (size_t i = 0; part->count != 0 && i < tables[t].field_count; i++)
+            for (uint32_t r = 0; r < part->count; r++)
+                move_field((uint8_t *)part->rows + r * part->stride + tables[t].fields[i].at,
+                           &tables[t].fields[i], u);
     }
 }
 
-enum brama_err brama_policy_verify(const struct brama_policy *policy)
+/* Rows that a processor's first cache holds, while field after field of them is looked at. */
+#define SLICE 128
+
+static bool slice_ok(const struct brama_pack *pack, unsigned table, const uint8_t *rows, uint32_t n)
+{
+    const struct rows *t = &tables[table];
+    struct bounds in = {.text = pack->header->text.count,
+                        .numbers = brama_pack_row(pack, BRAMA_T_NUMBERS, 0, sizeof(uint32_t)),
+                        .number_count = brama_pack_count(pack, BRAMA_T_NUMBERS)};
+    for (size_t i = 0; i < t->field_count; i++) {
+        in.rows = brama_pack_count(pack, t->fields[i].target);
+        for (uint32_t r = 0; r < n; r++)
+            if (!field_ok(rows + r * t->bytes, &t->fields[i], &in))
+                return false;
+    }
+    return true;
+}
+
+enum brama_err brama_policy_verify_rows(const struct brama_policy *policy)
 {
     const struct brama_pack *pack = &policy->pack;
-    enum brama_err err = brama_pack_verify(pack);
-    if (err != BRAMA_OK)
-        return err;
     for (unsigned t = 0; t < BRAMA_PACK_TABLES_MAX; t++)
-        if (brama_pack_count(pack, t) != 0 && brama_pack_row(pack, t, 0, row_bytes[t]) == NULL)
+        if (brama_pack_count(pack, t) != 0 && brama_pack_row(pack, t, 0, tables[t].bytes) == NULL)
             return BRAMA_ERR_INVALID;
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(fields); i++) {
-        const struct field *f = &fields[i];
-        for (uint32_t r = 0; r < brama_pack_count(pack, f->table); r++) {
-            const uint8_t *row = brama_pack_row(pack, f->table, r, row_bytes[f->table]);
-            if (row == NULL || !field_ok(pack, f, row))
+    for (unsigned t = 0; t < BRAMA_PACK_TABLES_MAX; t++) {
+        uint32_t count = brama_pack_count(pack, t), n;
+        for (uint32_t first = 0; first < count; first += n) {
+            n = count - first < SLICE ? count - first : SLICE;
+            if (!slice_ok(pack, t, brama_pack_row(pack, t, first, tables[t].bytes), n))
                 return BRAMA_ERR_INVALID;
         }
     }
     return BRAMA_OK;
+}
+
+enum brama_err brama_policy_verify(const struct brama_policy *policy)
+{
+    enum brama_err err = brama_pack_verify(&policy->pack);
+    return err == BRAMA_OK ? brama_policy_verify_rows(policy) : err;
 }
 
 /* The beginning of a SHA-256. 0, which nothing is found by, where there is none to be had. */

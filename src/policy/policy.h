@@ -302,6 +302,8 @@ BRAMA_MUST_USE enum brama_err brama_policy_open(struct brama_policy *out, const 
 /* Digest, and that every ref, span and row number of every row points inside. For the agent, once,
  * and for a worker that meets a file of an earlier run. */
 BRAMA_MUST_USE enum brama_err brama_policy_verify(const struct brama_policy *policy);
+/* The same without the digest: of bytes that are known to be those it was made over. */
+BRAMA_MUST_USE enum brama_err brama_policy_verify_rows(const struct brama_policy *policy);
 
 /* Rows that were made as a policy of their own, numbered from 0, and now stand among others. */
 struct brama_policy_unit {

@@ -68,8 +68,29 @@ static void leave(const struct place *p, const char *name)
     assert_true(f != NULL && fputs("half", f) >= 0 && fclose(f) == 0);
 }
 
-/* Facts without anything in them, under the number that comes next; one byte changed if flip isn't
- * 0. */
+/* What somebody does to the file between writing and reading back: the linker (--wrap) leads the
+ * call in between through here. */
+static enum harm { UNHARMED = 0, FLIPPED, CUT, LONGER } harm;
+
+int __real_sync_file_range(int fd, off_t from, off_t bytes, unsigned flags);
+int __wrap_sync_file_range(int fd, off_t from, off_t bytes, unsigned flags);
+
+int __wrap_sync_file_range(int fd, off_t from, off_t bytes, unsigned flags)
+{
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    if (harm == FLIPPED)
+        assert_int_equal(pwrite(fd, "?", 1, st.st_size - 3), 1);
+    else if (harm != UNHARMED)
+        assert_int_equal(ftruncate(fd, harm == CUT ? st.st_size - 1 : st.st_size + 1), 0);
+    return __real_sync_file_range(fd, from, bytes, flags);
+}
+
+/* Where the rows begin, and with them the key set's id and URL. */
+static const size_t of_url = sizeof(struct brama_pack_header) + sizeof(uint64_t);
+
+/* Facts of a key set, under the number that comes next; one byte of a row changed if flip isn't 0.
+ */
 static enum brama_err publish(struct place *p, size_t flip, uint64_t number)
 {
     struct brama_buf bytes;
@@ -80,7 +101,7 @@ static enum brama_err publish(struct place *p, size_t flip, uint64_t number)
     brama_buf_init(&bytes, NULL, 1 << 20);
     assert_int_equal(brama_facts_build(&bytes, number, &in), BRAMA_OK);
     if (flip != 0)
-        bytes.p[bytes.n - flip] ^= 1;
+        bytes.p[flip] ^= 0x55;
     enum brama_err err =
         brama__publish(&p->publisher, BRAMA_PACK_FACTS, next, brama_buf_str(&bytes), &diag);
     EXPECT("an error says why", (err != BRAMA_OK) == (diag.what[0] != '\0'));
@@ -119,12 +140,15 @@ static void a_bad_file_is_never_told(void **state)
     struct place p;
     set_up(&p);
     assert_int_equal(publish(&p, 0, 1), BRAMA_OK);
-    EXPECT("a flipped bit", publish(&p, 3, 2) == BRAMA_ERR_INVALID);
+    for (harm = FLIPPED; harm <= LONGER; harm++)
+        EXPECT("a file that isn't what was written", publish(&p, 0, 1 + harm) == BRAMA_ERR_INVALID);
+    harm = UNHARMED;
     EXPECT("what was in force stays", in_control(&p) == 1 && exists(&p, "facts.1"));
     EXPECT("and nothing is left", !exists(&p, "facts.2") && !exists(&p, "facts.2.tmp"));
-    EXPECT("another number inside", publish(&p, 0, 2) == BRAMA_ERR_INVALID);
-    EXPECT("a good one goes on with a number never used", publish(&p, 0, 4) == BRAMA_OK);
-    assert_int_equal(in_control(&p), 4);
+    EXPECT("a text that lies outside", publish(&p, of_url, 5) == BRAMA_ERR_INVALID);
+    EXPECT("another number inside", publish(&p, 0, 5) == BRAMA_ERR_INVALID);
+    EXPECT("a good one goes on with a number never used", publish(&p, 0, 7) == BRAMA_OK);
+    assert_int_equal(in_control(&p), 7);
     tear_down(&p);
 }
 
