@@ -20,6 +20,7 @@ export async function recorder({ port, keepAliveTimeout, address = '127.0.0.1' }
     res.writeHead(200, { 'content-type': 'application/json' });
     res.end(JSON.stringify({ method: seen.method, target: seen.target, headers: seen.headers, body: seen.body.toString() }));
   };
+  const seenOn = new WeakMap(); // by connection
   const server = http.createServer({ maxHeaderSize: 256 * 1024 }, (req, res) => {
     const headers = pairs(req.rawHeaders);
     const all = (name) => headers.filter(([n]) => n.toLowerCase() === name.toLowerCase()).map(([, v]) => v);
@@ -44,12 +45,16 @@ export async function recorder({ port, keepAliveTimeout, address = '127.0.0.1' }
       seen.arrivals.push([Date.now() - begun, chunk.length]);
     });
     req.on('end', () => (seen.complete = true));
-    req.socket.once('close', () => (seen.over = true));
+    seenOn.get(req.socket).push(seen);
     if (it.early?.(req, res, seen)) return; // answers before the body is here
     req.on('end', () => it.answer(req, res, seen));
   });
   if (keepAliveTimeout !== undefined) server.keepAliveTimeout = keepAliveTimeout;
-  server.on('connection', () => it.connections++);
+  server.on('connection', (socket) => {
+    it.connections++;
+    seenOn.set(socket, []);
+    socket.once('close', () => seenOn.get(socket).forEach((seen) => (seen.over = true)));
+  });
   server.on('upgrade', (req, socket, head) => {
     it.seen.push({ method: req.method, target: req.url, headers: pairs(req.rawHeaders), upgrade: true });
     if (it.upgrade) it.upgrade(req, socket, head);
