@@ -229,8 +229,7 @@ static void on_host(void *ctx, brama_str host)
     facts_changed(a);
 }
 
-/* touched: as brama_watch_changed. */
-static void read_sources(void *ctx, const struct brama_touched *touched, size_t count)
+static bool read_sources(void *ctx, const struct brama_touched *touched, size_t count)
 {
     struct agent *a = ctx;
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
@@ -240,13 +239,13 @@ static void read_sources(void *ctx, const struct brama_touched *touched, size_t 
     in.sheets.touched_count = count;
     struct brama__round *r;
     if (a->stopping)
-        return;
+        return true;
     enum brama_err err = brama__round_read(&r, &in) ? BRAMA_OK : BRAMA_ERR_NOMEM;
     if (err == BRAMA_OK && r->sheets.files.unfinished)
         brama_watch_soon(a->watch);
     if (err == BRAMA_OK && last != NULL && last->hash == r->hash) {
         brama__round_free(r);
-        return;
+        return true;
     }
     if (err == BRAMA_OK)
         err = brama__round_compile(r, &in, brama__publish_next(&a->publisher, BRAMA_PACK_POLICY));
@@ -259,7 +258,7 @@ static void read_sources(void *ctx, const struct brama_touched *touched, size_t 
     }
     if (err != BRAMA_OK) {
         say_held_up(a, err, &(struct brama_diag){0});
-        return;
+        return false;
     }
     if (!is_pending(a))
         publish_next(a);
@@ -267,6 +266,7 @@ static void read_sources(void *ctx, const struct brama_touched *touched, size_t 
         uv_timer_start(&a->patience, on_patience, FIRST_FETCH_MS, 0);
     else if (a->in_force != NULL && uv_timer_get_due_in(&a->patience) > NEXT_EDIT_MS)
         uv_timer_start(&a->patience, on_patience, NEXT_EDIT_MS, 0);
+    return true;
 }
 
 static void look_at_certificate(struct agent *a)

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -108,7 +107,7 @@ static int64_t age_ns(const struct brama_file_id *id)
     return (now.tv_sec - id->changed_s) * NS_PER_S + now.tv_nsec - id->changed_ns;
 }
 
-static struct brama_file_id id_of(const struct stat *st)
+struct brama_file_id brama_file_id_of(const struct stat *st)
 {
     struct brama_file_id id = {.device = st->st_dev,
                                .inode = st->st_ino,
@@ -127,7 +126,7 @@ bool brama_file_id_eq(const struct brama_file_id *a, const struct brama_file_id 
 
 static bool is_known(const struct reading *r, struct brama_file *f, const struct stat *st)
 {
-    f->id = id_of(st);
+    f->id = brama_file_id_of(st);
     f->known = r->options->known != NULL && r->options->known(r->options->ctx, f->name, &f->id);
     return f->known;
 }
@@ -152,7 +151,7 @@ static bool is_half_written(int fd, const struct brama_file_id *id)
     int64_t quiet = quiet_ns(fd), age = age_ns(id);
     if (fstat(fd, &st) != 0)
         return false;
-    struct brama_file_id now = id_of(&st);
+    struct brama_file_id now = brama_file_id_of(&st);
     /* A time to come is another clock's. */
     return !brama_file_id_eq(&now, id) || (age >= 0 && age < quiet);
 }
@@ -179,7 +178,8 @@ static void read_file(struct reading *r, struct brama_file *f, const struct stat
     } else if (!S_ISREG(now.st_mode)) {
         f->problem = BRAMA_STR("neither a regular file nor a folder");
     } else {
-        f->id = id_of(&now); /* from before its text: a change on the way shows next time */
+        f->id =
+            brama_file_id_of(&now); /* from before its text: a change on the way shows next time */
         f->problem = problem_of(r, read_fd(&f->text, r->arena, fd));
         if (f->problem.n == 0 && r->options->whole_only && is_half_written(fd, &f->id))
             set_unfinished(r, f);

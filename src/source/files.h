@@ -12,6 +12,8 @@
 #ifndef BRAMA_SOURCE_FILES_H
 #define BRAMA_SOURCE_FILES_H
 
+#include <sys/stat.h>
+
 #include "base/diag.h"
 #include "base/err.h"
 
@@ -77,6 +79,7 @@ struct brama_files_options {
     size_t touched_count;
 };
 
+struct brama_file_id brama_file_id_of(const struct stat *st);
 bool brama_file_id_eq(const struct brama_file_id *a, const struct brama_file_id *b);
 
 /* options: NULL for none. All memory is the arena's. BRAMA_ERR_NOMEM only: everything else is a

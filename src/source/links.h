@@ -1,12 +1,11 @@
-/* Folders beside the roots of a watch: those that hold a link on the way to what is read, and those
- * that such links lead to. What is done there is done to what is read, and inotify tells it only of
- * the folder itself.
+/* Links on the way to what is read. What is done to one of them is done to all that it leads to,
+ * and inotify tells it only of the folder that it lies in.
  *
- *     brama__links_init(&links, loop, on_event, ctx);
- *     brama__links_begin(&links);
- *     brama__links_follow(&links, "/etc/rules");          // each root
- *     brama__links_follow_entries(&links, "/etc/rules");  // and each link in one that is a folder
- *     brama__links_end(&links);                      // the others aren't watched any more
+ *     struct brama__ways ways;
+ *     brama__ways_find(&ways, paths, count);     // only reads the file system: on any thread
+ *
+ *     brama__links_init(&links, loop, told, ctx);
+ *     brama__links_watch(&links, &ways);         // their folders, and those of before not any more
  *
  * At most BRAMA__LINKS_MAX folders; what lies behind more of them shows at the next look.
  */
@@ -18,16 +17,37 @@
 #include "base/str.h"
 
 #define BRAMA__LINKS_MAX 64
+#define BRAMA__TURNS_MAX 4
+
+/* A folder that isn't read for its own sake. */
+struct brama__way {
+    char *path;
+    dev_t device;
+    ino_t inode; /* 0: none */
+    /* Names in it that ways lead through, hashed: with another one in its place all behind it is
+     * another. */
+    uint64_t turn[BRAMA__TURNS_MAX];
+    size_t turn_count;
+    bool any; /* links lead to what lies in it, or to more names than these */
+};
+
+struct brama__ways {
+    struct brama__way way[BRAMA__LINKS_MAX];
+    size_t count;
+};
+
+/* paths: of files or folders, there or not. Links in them are followed to the end, and those that a
+ * folder is read for: of those that lead to one place, one is. */
+void brama__ways_find(struct brama__ways *ways, char *const *paths, size_t count);
+void brama__ways_free(struct brama__ways *ways);
+
+/* turned: one of the names that ways lead through; else it may be nothing. */
+typedef void brama__links_told(void *ctx, bool turned);
 
 struct brama__link_folder {
     uv_fs_event_t event; /* the first member: it leads back here */
-    dev_t device;
-    ino_t inode;   /* 0: on none */
-    uint64_t name; /* hash of the one that matters in it; 0: several do */
-    bool wanted;
+    struct brama__way way;
 };
-
-typedef void brama__links_told(void *ctx);
 
 struct brama__links {
     brama__links_told *told;
@@ -37,12 +57,8 @@ struct brama__links {
 
 void brama__links_init(struct brama__links *links, uv_loop_t *loop, brama__links_told *told,
                        void *ctx);
-void brama__links_begin(struct brama__links *links);
-/* path: of a file or folder, there or not. Links in it are followed to the end. */
-void brama__links_follow(struct brama__links *links, const char *path);
-/* Names that a folder is read for; of those that lead to one place, one is followed. */
-void brama__links_follow_entries(struct brama__links *links, const char *folder);
-void brama__links_end(struct brama__links *links);
+/* Empties ways. */
+void brama__links_watch(struct brama__links *links, struct brama__ways *ways);
 /* on_closed: called for each of BRAMA__LINKS_MAX handles, whose data is data then. */
 void brama__links_close(struct brama__links *links, uv_close_cb on_closed, void *data);
 
