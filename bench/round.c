@@ -1,5 +1,7 @@
 /* What one edit among many rules costs the agent, without disk sync and nginx: CPU time of reading
- * what changed, of judging and compiling all, and of forgetting the round before. Figures only.
+ * what changed, of judging and compiling all, of planning facts, and of forgetting the round
+ * before; for a rule edited in place, one that is added, and one that comes with its workload.
+ * Figures only.
  *
  *     build/bench/bench_round [RULES]...      (10 1000 10000), a file each
  */
@@ -15,7 +17,8 @@
 
 #define EDITS 15
 
-enum stage { READ, COMPILE, SETTLE, FREE, STAGES };
+enum stage { READ, COMPILE, FACTS, SETTLE, FREE, STAGES };
+enum kind { EDITED, ADDED, WITH_SERVICE, KINDS };
 
 struct place {
     char base[32], rules[48], state_dir[48];
@@ -23,6 +26,9 @@ struct place {
     struct brama__goods goods;
     brama_str root;
     struct brama_inputs inputs;
+    uv_loop_t loop;
+    struct brama_keysets *keysets;
+    struct brama_resolver *resolver;
 };
 
 static void must(bool ok, const char *what)
@@ -41,7 +47,14 @@ static void write_file(const struct place *p, const char *name, const char *text
     must(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0, path);
 }
 
-static void write_rule(const struct place *p, unsigned i, unsigned edit)
+static const char service[] = "apiVersion: v1\nkind: Service\nmetadata: {name: app-%u, "
+                              "namespace: shop}\nspec: {ports: [{port: 80}]}\n---\n";
+static const char slice[] =
+    "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: app-%u, namespace: "
+    "shop, labels: {kubernetes.io/service-name: app-%u}}\nports: [{port: 8080}]\nendpoints: "
+    "[{addresses: [127.1.%u.%u]}]\n---\n";
+
+static void write_rule(const struct place *p, unsigned i, unsigned edit, bool with_service)
 {
     static const char head[] = "kind: APIRule\nmetadata: {name: rule-%u, namespace: shop}\nspec:\n";
     static const char jwks[] = "https://idp.example/jwks";
@@ -49,6 +62,10 @@ static void write_rule(const struct place *p, unsigned i, unsigned edit)
     const char *end = text + sizeof(text);
 
 #define ADD(...) at += snprintf(at, (size_t)(end - at), __VA_ARGS__)
+    if (with_service) {
+        ADD(service, i);
+        ADD(slice, i, i, i / 256 % 256, i % 256);
+    }
     ADD("apiVersion: gateway.kyma-project.io/%s\n", i % 3 == 2 ? "v1beta1" : "v2");
     ADD(head, i);
     ADD("  gateway: kyma-system/kyma-gateway\n  service: {name: app-%u, port: 80}\n", i);
@@ -72,19 +89,13 @@ static void write_rule(const struct place *p, unsigned i, unsigned edit)
 
 static void write_services(const struct place *p, unsigned n)
 {
-    static const char service[] = "apiVersion: v1\nkind: Service\nmetadata: {name: app-%u, "
-                                  "namespace: shop}\nspec: {ports: [{port: 80}]}\n---\n";
-    static const char slice[] =
-        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: app-%u, namespace: "
-        "shop, labels: {kubernetes.io/service-name: app-%u}}\nports: [{port: 8080}]\nendpoints: "
-        "[{addresses: [127.0.0.1]}]\n---\n";
     char path[96];
     snprintf(path, sizeof(path), "%s/z-services.yaml", p->rules);
     FILE *f = fopen(path, "w");
     must(f != NULL, path);
     for (unsigned i = 0; i < n; i++) {
         fprintf(f, service, i);
-        fprintf(f, slice, i, i);
+        fprintf(f, slice, i, i, i / 256 % 256, i % 256);
     }
     must(fclose(f) == 0, path);
 }
@@ -99,16 +110,24 @@ static void set_up(struct place *p, unsigned n)
     snprintf(p->state_dir, sizeof(p->state_dir), "%s/state", p->base);
     must(mkdir(p->rules, 0700) == 0, p->rules);
     for (unsigned i = 0; i < n; i++)
-        write_rule(p, i, 0);
-    write_services(p, n);
+        write_rule(p, i, 0, false);
+    write_services(p, n + EDITS + 1);
     p->root = brama_str_c(p->rules);
     must(brama__state_open(&p->state, brama_str_c(p->state_dir), &diag) == BRAMA_OK, diag.what);
     must(brama__goods_open(&p->goods, &p->state) == BRAMA_OK, "last good forms");
+    must(uv_loop_init(&p->loop) == 0, "a loop");
+    struct brama_keysets_options options = {.loop = &p->loop};
+    must(brama_keysets_new(&p->keysets, &options) == BRAMA_OK, "key sets");
+    must(brama_resolver_new(&p->resolver, &p->loop, NULL, NULL) == BRAMA_OK, "a resolver");
 }
 
 static void tear_down(struct place *p)
 {
     char command[64];
+    brama_keysets_free(p->keysets);
+    brama_resolver_free(p->resolver);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    must(uv_loop_close(&p->loop) == 0, "a loop's end");
     brama__goods_close(&p->goods);
     brama__state_close(&p->state);
     snprintf(command, sizeof(command), "rm -r %s", p->base);
@@ -128,45 +147,87 @@ static int by_size(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static void measure(unsigned n)
+static void plan_facts(const struct place *p, struct brama__round *r,
+                       const struct brama__round *before, unsigned number)
 {
-    static const struct brama_touched edited = {0, BRAMA_LIT("r00000.yaml")};
+    struct brama__facts_sources from = {.keysets = p->keysets, .resolver = p->resolver};
+    struct brama_buf bytes;
+    must(brama_resolver_want(p->resolver, r->needed->hosts.p, r->needed->hosts.n) == BRAMA_OK,
+         "names");
+    if (before != NULL && brama__round_needs_the_same(r, before))
+        return;
+    brama__round_ask(&from, r, before);
+    brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
+    must(brama__plan_facts(&bytes, number, &from) == BRAMA_OK, "facts");
+    brama_buf_deinit(&bytes);
+}
+
+/* The time of each stage; the round in place of the one before. */
+static void make_edit(struct place *p, struct brama__round **round, unsigned number,
+                      const struct brama_touched *touched, double ms[STAGES])
+{
+    struct brama__round *r;
+    struct brama__round_in in = {.inputs = &p->inputs,
+                                 .sheets = {.roots = &p->root, .root_count = 1},
+                                 .goods = &p->goods,
+                                 .before = *round};
+    in.sheets.touched = *round != NULL ? touched : NULL;
+    in.sheets.touched_count = 1;
+    double start = cpu_ms();
+    must(brama__round_read(&r, &in), "reading");
+    ms[READ] = cpu_ms() - start;
+    start = cpu_ms();
+    must(brama__round_compile(r, &in, number) == BRAMA_OK, "compiling");
+    must(r->errors == 0, "a rule");
+    ms[COMPILE] = cpu_ms() - start;
+    start = cpu_ms();
+    plan_facts(p, r, *round, number);
+    ms[FACTS] = cpu_ms() - start;
+    start = cpu_ms();
+    must(brama__round_settle(r, &p->goods) == 0, "keeping");
+    ms[SETTLE] = cpu_ms() - start;
+    start = cpu_ms();
+    brama__round_free(*round);
+    ms[FREE] = cpu_ms() - start;
+    *round = r;
+}
+
+static void measure(unsigned n, enum kind kind)
+{
+    static const char *const names[] = {"edited", "added", "added with its workload"};
     struct place p;
-    struct brama__round *last = NULL;
-    double ms[STAGES][EDITS + 1], start;
+    struct brama__round *round = NULL;
+    double ms[EDITS][STAGES], of_stage[EDITS], medians[STAGES];
+    unsigned number = 1, last = kind == WITH_SERVICE ? n + EDITS + 2 : n;
 
     set_up(&p, n);
-    for (unsigned edit = 0; edit <= EDITS; edit++) {
-        struct brama__round *r;
-        struct brama__round_in in = {.inputs = &p.inputs,
-                                     .sheets = {.roots = &p.root, .root_count = 1},
-                                     .goods = &p.goods,
-                                     .before = last};
-        in.sheets.touched = last != NULL ? &edited : NULL;
-        in.sheets.touched_count = 1;
-        write_rule(&p, 0, edit);
-        start = cpu_ms();
-        must(brama__round_read(&r, &in), "reading");
-        ms[READ][edit] = cpu_ms() - start;
-        start = cpu_ms();
-        must(brama__round_compile(r, &in, edit + 1) == BRAMA_OK, "compiling");
-        must(r->errors == 0, "a rule");
-        ms[COMPILE][edit] = cpu_ms() - start;
-        start = cpu_ms();
-        must(brama__round_settle(r, &p.goods) == 0, "keeping");
-        ms[SETTLE][edit] = cpu_ms() - start;
-        start = cpu_ms();
-        brama__round_free(last);
-        ms[FREE][edit] = cpu_ms() - start;
-        last = r;
+    make_edit(&p, &round, number++, NULL, ms[0]);
+    for (unsigned edit = 0; edit < EDITS; edit++) {
+        char name[32];
+        unsigned i = kind == EDITED ? 0 : last + edit;
+        struct brama_touched touched = {
+            0, {name, (size_t)snprintf(name, sizeof(name), "r%05u.yaml", i)}};
+        write_rule(&p, i, edit + 1, kind == WITH_SERVICE);
+        make_edit(&p, &round, number++, &touched, ms[edit]);
     }
-    brama__round_free(last);
-    for (int s = 0; s < STAGES; s++)
-        qsort(ms[s] + 1, EDITS, sizeof(double), by_size); /* without the first reading */
-    printf("%6u rules, CPU ms an edit:  read %6.2f  compile %6.2f  keep %6.2f  forget %6.2f\n", n,
-           ms[READ][1 + EDITS / 2], ms[COMPILE][1 + EDITS / 2], ms[SETTLE][1 + EDITS / 2],
-           ms[FREE][1 + EDITS / 2]);
+    brama__round_free(round);
+    for (int s = 0; s < STAGES; s++) {
+        for (unsigned edit = 0; edit < EDITS; edit++)
+            of_stage[edit] = ms[edit][s];
+        qsort(of_stage, EDITS, sizeof(double), by_size);
+        medians[s] = of_stage[EDITS / 2];
+    }
+    printf("%6u rules, CPU ms for one %-24s read %6.2f  compile %6.2f  facts %6.2f  keep %6.2f  "
+           "forget %6.2f\n",
+           n, names[kind], medians[READ], medians[COMPILE], medians[FACTS], medians[SETTLE],
+           medians[FREE]);
     tear_down(&p);
+}
+
+static void measure_all(unsigned n)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        measure(n, (enum kind)kind);
 }
 
 int main(int argc, char **argv)
@@ -174,9 +235,9 @@ int main(int argc, char **argv)
     brama__large_pages();
     if (argc > 1)
         for (int i = 1; i < argc; i++)
-            measure((unsigned)atoi(argv[i]));
+            measure_all((unsigned)atoi(argv[i]));
     else
         for (unsigned n = 10; n <= 10000; n = n == 10 ? 1000 : n * 10)
-            measure(n);
+            measure_all(n);
     return 0;
 }

@@ -63,30 +63,19 @@ static void end(struct agent *a, int exit_code)
 static enum brama_err publish_facts(struct agent *a, struct brama_diag *diag)
 {
     const struct brama__round *newest = a->next != NULL ? a->next : a->in_force;
-    const struct brama_policy *policies[2];
-    struct brama__facts_sources from = {.policies = policies,
-                                        .table = &newest->beside->table,
-                                        .keysets = a->keysets,
-                                        .resolver = a->resolver,
-                                        .certs = newest->certs};
+    struct brama__facts_sources from = {.keysets = a->keysets, .resolver = a->resolver};
     struct brama_buf bytes;
     uint64_t number = brama__publish_next(&a->publisher, BRAMA_PACK_FACTS);
 
-    policies[from.policy_count++] = &newest->policy;
-    if (a->in_force != NULL && a->in_force != newest)
-        policies[from.policy_count++] = &a->in_force->policy;
-    enum brama_err err = brama__signer_tell(&a->signer, policies, from.policy_count, diag);
+    brama__round_ask(&from, newest, a->in_force);
+    enum brama_err err = brama__signer_tell(&a->signer, from.policies, from.policy_count, diag);
     bool known = a->in_force != NULL && brama__round_needs_the_same(newest, a->in_force);
     if (err != BRAMA_OK || (known && !a->facts_due))
         return err;
     from.own_cert = a->tls.cert.chain_pem.n != 0 ? &a->tls.cert : NULL;
     brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
-    err = brama__plan_facts(&bytes, number - 1, &from);
-    bool same = brama_str_eq(brama_buf_str(&bytes), brama_buf_str(&a->facts));
-    if (err == BRAMA_OK && !same) {
-        brama_buf_reset(&bytes);
-        err = brama__plan_facts(&bytes, number, &from);
-    }
+    err = brama__plan_facts(&bytes, number, &from);
+    bool same = brama_pack_same(brama_buf_str(&bytes), brama_buf_str(&a->facts));
     if (err == BRAMA_OK && !same)
         err = brama__publish(&a->publisher, BRAMA_PACK_FACTS, number, brama_buf_str(&bytes), diag);
     a->facts_due = err != BRAMA_OK;

@@ -107,9 +107,11 @@ static enum brama_err start_waiting(struct waiting *w, const struct brama_inputs
 
 /* What is waited for, and what is made of it; the loop still runs then. */
 struct errand {
+    struct brama_service_table *table;
     struct brama__texts urls, hosts;
+    struct brama__leads leads;
     enum brama_err (*use)(struct brama_offline *offline, const struct waiting *w,
-                          const struct brama_service_table *table);
+                          const struct errand *errand);
 };
 
 static enum brama_err wait_for(struct waiting *w, const struct errand *errand)
@@ -128,9 +130,9 @@ static enum brama_err wait_for(struct waiting *w, const struct errand *errand)
 }
 
 static enum brama_err run(struct brama_offline *offline, const struct brama_inputs *inputs,
-                          struct brama_service_table *table, const struct errand *errand)
+                          const struct errand *errand)
 {
-    struct brama_http_resolver resolver = {brama_service_lookup, table};
+    struct brama_http_resolver resolver = {brama_service_lookup, errand->table};
     struct waiting w = {0};
 
     if (brama_arena_failed(&offline->arena) || uv_loop_init(&w.loop) != 0)
@@ -140,7 +142,7 @@ static enum brama_err run(struct brama_offline *offline, const struct brama_inpu
     if (err == BRAMA_OK)
         err = wait_for(&w, errand);
     if (err == BRAMA_OK)
-        err = errand->use(offline, &w, table);
+        err = errand->use(offline, &w, errand);
     brama_keysets_free(w.keysets);
     brama_resolver_free(w.resolver);
     uv_close((uv_handle_t *)&w.deadline, NULL);
@@ -150,12 +152,12 @@ static enum brama_err run(struct brama_offline *offline, const struct brama_inpu
 }
 
 static enum brama_err build_facts(struct brama_offline *offline, const struct waiting *w,
-                                  const struct brama_service_table *table)
+                                  const struct errand *errand)
 {
-    const struct brama_policy *policy = &offline->policy;
-    struct brama__facts_sources from = {.policies = &policy,
+    struct brama__facts_sources from = {.policies = {&offline->policy},
+                                        .leads = {&errand->leads},
                                         .policy_count = 1,
-                                        .table = table,
+                                        .table = errand->table,
                                         .keysets = w->keysets,
                                         .resolver = w->resolver};
     brama_buf_reset(&offline->facts_bytes);
@@ -175,10 +177,11 @@ enum brama_err brama_offline_build(struct brama_offline *offline, const struct b
     if (err == BRAMA_OK)
         err = brama_offline_compile(offline, inputs);
     if (err == BRAMA_OK) {
-        struct errand errand = {brama__plan_keysets(&offline->arena, &offline->policy),
-                                brama__plan_hosts(&offline->arena, &offline->policy, &table),
-                                build_facts};
-        err = run(offline, inputs, &table, &errand);
+        struct errand errand = {.table = &table, .use = build_facts};
+        errand.urls = brama__plan_keysets(&offline->arena, &offline->policy);
+        errand.leads = brama__plan_leads(&offline->arena, &offline->policy, &table, NULL);
+        errand.hosts = brama__plan_hosts(&offline->arena, &errand.leads, &offline->policy, &table);
+        err = run(offline, inputs, &errand);
     }
     if (err != BRAMA_OK)
         brama_diag_set(diag, (struct brama_where){0}, "%s", brama_err_text(err));
@@ -186,9 +189,9 @@ enum brama_err brama_offline_build(struct brama_offline *offline, const struct b
 }
 
 static enum brama_err look_at_keys(struct brama_offline *offline, const struct waiting *w,
-                                   const struct brama_service_table *table)
+                                   const struct errand *errand)
 {
-    (void)table;
+    (void)errand;
     brama__lint_keys(&offline->world, w->keysets);
     return brama_arena_failed(&offline->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }
@@ -205,15 +208,16 @@ enum brama_err brama_offline_lint(struct brama_offline *offline, const struct br
         err = brama_policy_lint(&offline->world, &offline->policy);
     if (err != BRAMA_OK)
         return err;
-    struct errand errand = {
-        brama__plan_keysets(&offline->arena, &offline->policy), {NULL, 0}, look_at_keys};
+    struct errand errand = {.table = &table,
+                            .urls = brama__plan_keysets(&offline->arena, &offline->policy),
+                            .use = look_at_keys};
     size_t kept = 0;
     for (size_t i = 0; i < errand.urls.n; i++)
         if (online ||
             brama_str_eq_nocase(brama_str_head(errand.urls.p[i], 7), BRAMA_STR("file://")))
             errand.urls.p[kept++] = errand.urls.p[i];
     errand.urls.n = kept;
-    return kept != 0 ? run(offline, inputs, &table, &errand) : BRAMA_OK;
+    return kept != 0 ? run(offline, inputs, &errand) : BRAMA_OK;
 }
 
 void brama_offline_free(struct brama_offline *offline)

@@ -86,39 +86,21 @@ uint64_t brama__plan_needs(const struct brama_policy *policy)
     return hash_ids(hash, policy, BRAMA_T_TARGET, sizeof(struct brama_p_target));
 }
 
-static size_t endpoints_of(struct brama_endpoint out[BRAMA__ENDPOINTS_MAX],
-                           const struct brama_policy *policy, const struct brama_p_upstream *row,
-                           const struct brama_service_table *table)
-{
-    return brama_service_endpoints(table, brama_pack_text(&policy->pack, row->ns),
-                                   brama_pack_text(&policy->pack, row->name), (uint16_t)row->port,
-                                   out, BRAMA__ENDPOINTS_MAX);
-}
-
-static const struct brama_p_upstream *upstream_at(const struct brama_policy *policy, uint32_t i)
-{
-    return BRAMA_ROW(&policy->pack, BRAMA_T_UPSTREAM, i, struct brama_p_upstream);
-}
-
-/* Each host once: many services stand behind one. */
-struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama_policy *policy,
+struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct brama__leads *leads,
+                                      const struct brama_policy *policy,
                                       const struct brama_service_table *table)
 {
-    struct brama_endpoint endpoints[BRAMA__ENDPOINTS_MAX];
-    const struct brama_p_upstream *row;
     struct brama_map seen = {.arena = arena};
     struct brama__texts out = {0};
 
-    for (uint32_t i = 0; (row = upstream_at(policy, i)) != NULL; i++) {
-        size_t n = endpoints_of(endpoints, policy, row, table);
-        for (size_t j = 0; j < n; j++)
-            brama_map_put(&seen, endpoints[j].host, 0);
-    }
+    for (size_t i = 0; i < leads->end_count; i++)
+        if (leads->names[i].n != 0)
+            brama_map_put(&seen, leads->names[i], 0);
     brama__plan_target_hosts(&seen, policy, table);
     out.p = brama_arena_array(arena, seen.count, sizeof(*out.p));
     for (size_t i = 0; out.p != NULL && i < seen.size; i++) {
         if (seen.entries[i].used)
-            out.p[out.n++] = seen.entries[i].key;
+            out.p[out.n++] = brama_arena_copy(arena, seen.entries[i].key);
     }
     return out;
 }
@@ -138,47 +120,36 @@ static struct brama_facts_keyset_in keyset_in(const struct brama_keyset *k)
     return in;
 }
 
-struct brama_f_address *brama__plan_addresses(struct brama_arena *arena,
-                                              const struct brama_endpoint *endpoints, size_t n,
-                                              const struct brama_resolver *resolver, size_t *count)
+static void add_upstreams(struct brama_facts_in *in, struct brama_facts_upstream_in *out,
+                          struct brama_arena *arena, const struct brama__leads *leads,
+                          const struct brama_resolver *resolver)
 {
-    struct brama_f_address *out = brama_arena_array(arena, n * BRAMA_HOST_IPS_MAX, sizeof(*out));
-    *count = 0;
-    for (size_t i = 0; out != NULL && i < n; i++) {
-        size_t ip_count;
-        const struct brama_ip *ips = brama_resolver_ips(resolver, endpoints[i].host, &ip_count);
-        for (size_t j = 0; j < ip_count; j++) {
-            struct brama_f_address *a = &out[(*count)++];
-            a->family = (uint32_t)ips[j].family;
-            a->port = endpoints[i].port;
-            memcpy(a->ip, ips[j].ip, sizeof(a->ip));
-        }
+    for (size_t i = 0; i < leads->n; i++) {
+        const struct brama__lead *l = &leads->p[i];
+        struct brama_facts_upstream_in *u = &out[in->upstream_count++];
+        u->id = l->id;
+        u->addresses = l->count != 0 ? brama__plan_addresses(arena, &leads->addresses[l->first],
+                                                             &leads->names[l->first], l->count,
+                                                             resolver, &u->count)
+                                     : NULL;
     }
-    return out;
+    in->upstreams = out;
 }
 
-/* Several policies share most of their upstreams: those that were seen are left out. */
-static void add_upstreams(struct brama_facts_in *in, struct brama_facts_upstream_in *out,
-                          struct brama_map *seen, const struct brama__facts_sources *from,
-                          const struct brama_policy *policy)
+/* Of all policies, and whom their calls go to. */
+static void add_all(struct brama_facts_in *in, struct brama_facts_upstream_in *out,
+                    struct brama_arena *arena, const struct brama__facts_sources *from)
 {
-    struct brama_endpoint endpoints[BRAMA__ENDPOINTS_MAX];
-    struct brama_arena *arena = seen->arena;
-    const struct brama_p_upstream *row;
+    struct brama_map seen = {.arena = arena};
 
-    for (uint32_t i = 0; (row = upstream_at(policy, i)) != NULL; i++) {
-        uint32_t next = (uint32_t)in->upstream_count;
-        const uint32_t *at =
-            brama_map_put(seen, (brama_str){(const char *)&row->id, sizeof(row->id)}, next);
-        if (at == NULL || *at != next)
-            continue;
-        size_t n = endpoints_of(endpoints, policy, row, from->table);
-        struct brama_facts_upstream_in *u = &out[in->upstream_count];
-        u->id = row->id;
-        u->addresses = brama__plan_addresses(arena, endpoints, n, from->resolver, &u->count);
-        in->upstreams = out;
-        in->upstream_count++;
+    add_upstreams(in, out, arena, from->leads[0], from->resolver);
+    if (from->policy_count == 2) {
+        struct brama__leads rest =
+            brama__plan_rest(arena, from->leads[0], from->policies[1], from->leads[1], from->table);
+        add_upstreams(in, out, arena, &rest, from->resolver);
     }
+    for (size_t i = 0; i < from->policy_count; i++)
+        brama__plan_targets(in, out, &seen, from, from->policies[i]);
 }
 
 enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
@@ -186,13 +157,11 @@ enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
 {
     struct brama_facts_in in = {0};
     struct brama_arena arena;
-    struct brama_map seen = {.arena = &arena};
     size_t upstreams = 0, keysets = brama_keysets_count(from->keysets);
 
     brama_arena_init(&arena, NULL, BRAMA__FACTS_BYTES);
     for (size_t i = 0; i < from->policy_count; i++)
-        upstreams += brama_pack_count(&from->policies[i]->pack, BRAMA_T_UPSTREAM) +
-                     brama_pack_count(&from->policies[i]->pack, BRAMA_T_TARGET);
+        upstreams += from->leads[i]->n + brama_pack_count(&from->policies[i]->pack, BRAMA_T_TARGET);
     struct brama_facts_keyset_in *k = brama_arena_array(&arena, keysets, sizeof(*k));
     struct brama_facts_upstream_in *u = brama_arena_array(&arena, upstreams, sizeof(*u));
     struct brama_facts_cert_in *certs =
@@ -209,10 +178,7 @@ enum brama_err brama__plan_facts(struct brama_buf *out, uint64_t number,
             k[i] = keyset_in(brama_keysets_at(from->keysets, i));
         in.keysets = k;
         in.keyset_count = keysets;
-        for (size_t i = 0; i < from->policy_count; i++)
-            add_upstreams(&in, u, &seen, from, from->policies[i]);
-        for (size_t i = 0; i < from->policy_count; i++)
-            brama__plan_targets(&in, u, &seen, from, from->policies[i]);
+        add_all(&in, u, &arena, from);
         if (!brama_arena_failed(&arena))
             err = brama_facts_build(out, number, &in);
     }

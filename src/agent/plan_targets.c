@@ -27,19 +27,25 @@ void brama__plan_target_hosts(struct brama_map *seen, const struct brama_policy 
 {
     const struct brama_p_target *row;
 
-    for (uint32_t i = 0; (row = target_at(policy, i)) != NULL; i++)
-        brama_map_put(seen, endpoint_of(policy, row, table).host, 0);
+    for (uint32_t i = 0; (row = target_at(policy, i)) != NULL; i++) {
+        struct brama_f_address address;
+        brama_str name;
+        brama__plan_end(&address, &name, endpoint_of(policy, row, table));
+        if (name.n != 0)
+            brama_map_put(seen, name, 0);
+    }
 }
 
 /* Never a link-local or metadata address, whatever a URL says. */
-static size_t without_refused(struct brama_f_address *addresses, size_t count)
+static void take_addresses(struct brama_facts_upstream_in *out, struct brama_arena *arena,
+                           const struct brama_f_address *from, size_t count)
 {
-    size_t kept = 0;
+    struct brama_f_address *taken = brama_arena_array(arena, count, sizeof(*taken));
 
-    for (size_t i = 0; i < count; i++)
-        if (!brama_http_ip_refused((int)addresses[i].family, addresses[i].ip))
-            addresses[kept++] = addresses[i];
-    return kept;
+    for (size_t i = 0; from != NULL && taken != NULL && i < count; i++)
+        if (!brama_http_ip_refused((int)from[i].family, from[i].ip))
+            taken[out->count++] = from[i];
+    out->addresses = taken;
 }
 
 void brama__plan_targets(struct brama_facts_in *in, struct brama_facts_upstream_in *out,
@@ -54,13 +60,14 @@ void brama__plan_targets(struct brama_facts_in *in, struct brama_facts_upstream_
             brama_map_put(seen, (brama_str){(const char *)&row->id, sizeof(row->id)}, next);
         if (at == NULL || *at != next)
             continue;
-        struct brama_endpoint e = endpoint_of(policy, row, from->table);
-        struct brama_facts_upstream_in *u = &out[in->upstream_count++];
-        struct brama_f_address *a =
-            brama__plan_addresses(seen->arena, &e, 1, from->resolver, &u->count);
-        u->id = row->id;
-        u->count = a != NULL ? without_refused(a, u->count) : 0;
-        u->addresses = a;
+        struct brama_f_address end;
+        brama_str name;
+        size_t count;
+        brama__plan_end(&end, &name, endpoint_of(policy, row, from->table));
+        const struct brama_f_address *addresses =
+            brama__plan_addresses(seen->arena, &end, &name, 1, from->resolver, &count);
+        out[in->upstream_count] = (struct brama_facts_upstream_in){.id = row->id};
+        take_addresses(&out[in->upstream_count++], seen->arena, addresses, count);
         in->upstreams = out;
     }
 }

@@ -51,12 +51,21 @@ static void drop_beside(struct brama__beside *b)
     free(b);
 }
 
+static void drop_needed(struct brama__needed *n)
+{
+    if (n == NULL || --n->refs != 0)
+        return;
+    brama_arena_deinit(&n->arena);
+    free(n);
+}
+
 void brama__round_free(struct brama__round *r)
 {
     if (r == NULL)
         return;
     brama_buf_deinit(&r->bytes);
     brama_world_release(&r->world);
+    drop_needed(r->needed);
     drop_beside(r->beside);
     brama__sheets_free(&r->sheets);
     brama_arena_deinit(&r->arena);
@@ -288,28 +297,46 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
     return brama_compile_check(&r->world);
 }
 
-static struct brama__texts copy(struct brama_arena *arena, const struct brama__texts *from)
+/* That of the round before, or a new one: where what a policy names leads to, is a question to the
+ * neighbourhood. */
+static enum brama_err find_needed(struct brama__round *r, const struct brama__round *before)
 {
-    struct brama__texts out = {.p = brama_arena_array(arena, from->n, sizeof(*out.p))};
-    for (; out.p != NULL && out.n < from->n; out.n++)
-        out.p[out.n] = brama_arena_copy(arena, from->p[out.n]);
-    return out;
-}
-
-/* Where what it names leads to, is a question to the neighbourhood. */
-static void find_needs(struct brama__round *r, const struct brama__round *before)
-{
-    r->needs = r->sheets.neighbourhood != 0 ? brama__plan_needs(&r->policy) : 0;
-    if (is_beside(r, before) && before->needs == r->needs)
-        r->hosts = copy(&r->arena, &before->hosts);
-    else
-        r->hosts = brama__plan_hosts(&r->arena, &r->policy, &r->beside->table);
+    uint64_t of = brama__plan_needs(&r->policy);
+    const struct brama__needed *known = is_beside(r, before) ? before->needed : NULL;
+    if (known != NULL && known->of == of) {
+        r->needed = before->needed;
+        r->needed->refs++;
+        return BRAMA_OK;
+    }
+    struct brama__needed *n = r->needed = calloc(1, sizeof(*n));
+    if (n == NULL)
+        return BRAMA_ERR_NOMEM;
+    n->refs = 1;
+    n->of = of;
+    brama_arena_init(&n->arena, NULL, ROUND_BYTES);
+    n->leads = brama__plan_leads(&n->arena, &r->policy, &r->beside->table,
+                                 known != NULL ? &known->leads : NULL);
+    n->hosts = brama__plan_hosts(&n->arena, &n->leads, &r->policy, &r->beside->table);
+    return brama_arena_failed(&n->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }
 
 bool brama__round_needs_the_same(const struct brama__round *a, const struct brama__round *b)
 {
-    return a->needs != 0 && a->needs == b->needs &&
-           a->sheets.neighbourhood == b->sheets.neighbourhood;
+    return a->needed == b->needed;
+}
+
+void brama__round_ask(struct brama__facts_sources *out, const struct brama__round *newest,
+                      const struct brama__round *in_force)
+{
+    const struct brama__round *rounds[] = {newest, in_force != newest ? in_force : NULL};
+    out->policy_count = 0;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rounds) && rounds[i] != NULL; i++) {
+        out->policies[i] = &rounds[i]->policy;
+        out->leads[i] = &rounds[i]->needed->leads;
+        out->policy_count++;
+    }
+    out->table = &newest->beside->table;
+    out->certs = newest->certs;
 }
 
 enum brama_err brama__round_compile(struct brama__round *r, const struct brama__round_in *in,
@@ -337,7 +364,9 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
         return err;
     r->errors += s.broken_count;
     r->urls = brama__plan_keysets(&r->arena, &r->policy);
-    find_needs(r, in->before);
+    err = find_needed(r, in->before);
+    if (err != BRAMA_OK)
+        return err;
     return brama_arena_failed(&r->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }
 
@@ -362,7 +391,7 @@ enum brama_err brama__round_want(struct brama__round *r, const struct brama__rou
     static const struct brama__texts none = {0};
     struct brama__texts urls, hosts;
     if (!join(&urls, &r->arena, r->urls, so_far != NULL ? so_far->urls : none) ||
-        !join(&hosts, &r->arena, r->hosts, so_far != NULL ? so_far->hosts : none))
+        !join(&hosts, &r->arena, r->needed->hosts, so_far != NULL ? so_far->needed->hosts : none))
         return BRAMA_ERR_NOMEM;
     enum brama_err err = brama_keysets_want(keysets, urls.p, urls.n);
     return err == BRAMA_OK ? brama_resolver_want(resolver, hosts.p, hosts.n) : err;

@@ -18,16 +18,26 @@ struct brama__beside {
     struct brama_service_table table;
 };
 
+/* What upstreams and targets need: the same for all rounds of one neighbourhood that have the same
+ * ones. */
+struct brama__needed {
+    unsigned refs;
+    struct brama_arena arena;
+    uint64_t of; /* brama__plan_needs() of their policies */
+    struct brama__leads leads;
+    struct brama__texts hosts;
+};
+
 struct brama__round {
     struct brama_arena arena;
     struct brama__sheets sheets;
     struct brama__beside *beside;
-    struct brama_world world;        /* it, and the APIRules */
-    struct brama_buf bytes;          /* of the policy */
-    struct brama_policy policy;      /* over bytes */
-    struct brama__texts urls, hosts; /* that it needs */
-    uint64_t needs;            /* the same for two rounds that need the same facts; 0: not known */
-    struct brama__certs certs; /* of its Gateways */
+    struct brama_world world;       /* it, and the APIRules */
+    struct brama_buf bytes;         /* of the policy */
+    struct brama_policy policy;     /* over bytes */
+    struct brama__texts urls;       /* of the key sets that it needs */
+    struct brama__needed *needed;   /* besides */
+    struct brama__certs certs;      /* of its Gateways */
     struct brama__texts complaints; /* a line each: what is wrong with which file or APIRule */
     size_t errors;                  /* APIRules that aren't valid */
     const struct brama__sheet **strangers; /* files with a problem that no last good form is of */
@@ -68,6 +78,9 @@ BRAMA_MUST_USE enum brama_err brama__round_settle_needs(struct brama__round *rou
                                                         struct brama_resolver *resolver);
 /* Are the facts that one needs those that the other one needs? */
 bool brama__round_needs_the_same(const struct brama__round *a, const struct brama__round *b);
+/* The newest round's part of the sources of facts, and that of the one in force (NULL: none). */
+void brama__round_ask(struct brama__facts_sources *out, const struct brama__round *newest,
+                      const struct brama__round *in_force);
 
 /* After it was published: last good forms written, and those of rules that left their source
  * removed. The number of forms that couldn't be written. */

@@ -244,8 +244,9 @@ static enum brama_err pack_upstreams(struct brama_packer *p, const struct brama_
         const struct brama_facts_upstream_in *u = &in->upstreams[order[i].index];
         struct brama_f_upstream row = {
             u->id, {brama_packer_count(p, BRAMA_F_ADDRESS), (uint32_t)u->count}};
-        for (size_t a = 0; a < u->count; a++)
-            brama_packer_row(p, BRAMA_F_ADDRESS, &u->addresses[a], sizeof(u->addresses[a]));
+        if (u->count != 0)
+            brama_packer_rows(p, BRAMA_F_ADDRESS, u->addresses, (uint32_t)u->count,
+                              sizeof(u->addresses[0]));
         brama_packer_row(p, BRAMA_F_UPSTREAM, &row, sizeof(row));
     }
     brama_arena_deinit(&arena);

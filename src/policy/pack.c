@@ -55,6 +55,19 @@ enum brama_err brama_pack_verify(const struct brama_pack *pack)
     return memcmp(got, pack->header->digest, sizeof(got)) == 0 ? BRAMA_OK : BRAMA_ERR_INVALID;
 }
 
+bool brama_pack_same(brama_str a, brama_str b)
+{
+    struct brama_pack_header x, y;
+    if (a.n != b.n || a.n < sizeof(x))
+        return false;
+    memcpy(&x, a.p, sizeof(x));
+    memcpy(&y, b.p, sizeof(y));
+    y.number = x.number;
+    memcpy(y.digest, x.digest, sizeof(y.digest)); /* which is of the number, too */
+    return memcmp(&x, &y, sizeof(x)) == 0 &&
+           brama_str_eq(brama_str_from(a, sizeof(x)), brama_str_from(b, sizeof(y)));
+}
+
 uint64_t brama_pack_number(const struct brama_pack *pack)
 {
     return pack->header->number;

@@ -54,6 +54,9 @@ BRAMA_MUST_USE enum brama_err brama_pack_open(struct brama_pack *out, const void
 /* Is the digest that of the bytes? BRAMA_ERR_INVALID if not. Reads everything. */
 BRAMA_MUST_USE enum brama_err brama_pack_verify(const struct brama_pack *pack);
 
+/* Do two whole files say the same, whatever their numbers? */
+bool brama_pack_same(brama_str a, brama_str b);
+
 uint64_t brama_pack_number(const struct brama_pack *pack);
 uint32_t brama_pack_count(const struct brama_pack *pack, unsigned table);
 /* NULL if there is no such row, or its size isn't row_bytes. */

@@ -110,6 +110,19 @@ static bool same_texts(const struct brama__texts *a, const struct brama__texts *
     return same;
 }
 
+static bool same_leads(const struct brama__leads *a, const struct brama__leads *b)
+{
+    bool same = a->n == b->n && a->end_count == b->end_count &&
+                (a->end_count == 0 ||
+                 memcmp(a->addresses, b->addresses, a->end_count * sizeof(*a->addresses)) == 0);
+    for (size_t i = 0; same && i < a->n; i++)
+        same = a->p[i].id == b->p[i].id && a->p[i].row == b->p[i].row &&
+               a->p[i].first == b->p[i].first && a->p[i].count == b->p[i].count;
+    for (size_t i = 0; same && i < a->end_count; i++)
+        same = brama_str_eq(a->names[i], b->names[i]);
+    return same;
+}
+
 /* kept takes the place of *round, and must be as a reading from nothing. */
 static void compare(struct place *p, struct brama__round **round, struct brama__round *kept,
                     const char *name)
@@ -118,7 +131,8 @@ static void compare(struct place *p, struct brama__round **round, struct brama__
     EXPECT(name, kept->hash == fresh->hash);
     EXPECT(name, brama_str_eq(brama_buf_str(&kept->bytes), brama_buf_str(&fresh->bytes)));
     EXPECT(name, same_texts(&kept->complaints, &fresh->complaints));
-    EXPECT(name, same_texts(&kept->hosts, &fresh->hosts));
+    EXPECT(name, same_leads(&kept->needed->leads, &fresh->needed->leads));
+    EXPECT(name, same_texts(&kept->needed->hosts, &fresh->needed->hosts));
     brama__round_free(fresh);
     brama__round_free(*round);
     *round = kept;

@@ -99,23 +99,19 @@ static bool is_memory(enum brama_err err)
 
 static enum brama_err publish_both(struct publishing *p, struct brama__round *r)
 {
-    const struct brama_policy *policy = &r->policy;
-    struct brama__facts_sources from = {.policies = &policy,
-                                        .policy_count = 1,
-                                        .table = &r->beside->table,
-                                        .keysets = p->keysets,
-                                        .resolver = p->resolver};
+    struct brama__facts_sources from = {.keysets = p->keysets, .resolver = p->resolver};
     struct brama_diag diag = {0};
     struct brama_buf bytes;
     uint64_t number = brama__publish_next(&p->publisher, BRAMA_PACK_FACTS);
     brama_buf_init(&bytes, NULL, BRAMA__FACTS_BYTES);
+    brama__round_ask(&from, r, NULL);
     enum brama_err err = brama__plan_facts(&bytes, number, &from);
     assert_true(is_memory(err));
     if (err == BRAMA_OK)
         err = brama__publish(&p->publisher, BRAMA_PACK_FACTS, number, brama_buf_str(&bytes), &diag);
     brama_buf_deinit(&bytes);
     if (err == BRAMA_OK)
-        err = brama__publish(&p->publisher, BRAMA_PACK_POLICY, brama_pack_number(&policy->pack),
+        err = brama__publish(&p->publisher, BRAMA_PACK_POLICY, brama_pack_number(&r->policy.pack),
                              brama_buf_str(&r->bytes), &diag);
     return err;
 }

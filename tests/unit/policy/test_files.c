@@ -218,6 +218,41 @@ static void certificates_are_found_by_name(void **state)
     brama_buf_deinit(&bytes);
 }
 
+static void files_say_the_same_whatever_their_numbers(void **state)
+{
+    (void)state;
+    static const struct brama_f_address here = {.family = 2, .port = 80, .ip = {127, 0, 0, 1}};
+    static const struct brama_f_address there = {.family = 2, .port = 81, .ip = {127, 0, 0, 1}};
+    static const struct {
+        const char *name;
+        uint64_t number, id;
+        const struct brama_f_address *address;
+        size_t count, cut;
+        bool same;
+    } rows[] = {
+        {"itself", 1, 7, &here, 1, 0, true},          {"another number", 2, 7, &here, 1, 0, true},
+        {"another id", 1, 8, &here, 1, 0, false},     {"another port", 1, 7, &there, 1, 0, false},
+        {"no address", 1, 7, &here, 0, 0, false},     {"half of it", 1, 7, &here, 1, 8, false},
+        {"nothing", 1, 7, &here, 1, SIZE_MAX, false},
+    };
+    struct brama_buf first;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(rows); i++) {
+        struct brama_facts_upstream_in upstream = {rows[i].id, rows[i].address, rows[i].count};
+        struct brama_facts_in in = {.upstreams = &upstream, .upstream_count = 1};
+        struct brama_buf bytes;
+        brama_buf_init(&bytes, NULL, 1 << 20);
+        assert_int_equal(brama_facts_build(&bytes, rows[i].number, &in), BRAMA_OK);
+        if (i == 0)
+            first = bytes;
+        size_t n = rows[i].cut < bytes.n ? bytes.n - rows[i].cut : 0;
+        EXPECT(rows[i].name,
+               brama_pack_same(brama_buf_str(&first), (brama_str){bytes.p, n}) == rows[i].same);
+        if (i != 0)
+            brama_buf_deinit(&bytes);
+    }
+    brama_buf_deinit(&first);
+}
+
 int test_files(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +262,7 @@ int test_files(void)
         cmocka_unit_test(an_invalid_rule_stays_in_its_last_good_form),
         cmocka_unit_test(a_path_that_isnt_re2_is_an_error_of_its_rule),
         cmocka_unit_test(certificates_are_found_by_name),
+        cmocka_unit_test(files_say_the_same_whatever_their_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
