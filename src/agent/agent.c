@@ -130,7 +130,7 @@ static void publish_next(struct agent *a)
         a->next = NULL; /* read again at the next tick */
         brama__round_free(r);
         if (a->in_force != NULL)
-            a->in_force->hash = 0;
+            a->in_force->again = true;
         return;
     }
     brama__say_over(&a->held_up, FLOWS_AGAIN);
@@ -170,7 +170,7 @@ static void facts_changed(struct agent *a)
     enum brama_err err = publish_facts(a, &diag);
     if (err != BRAMA_OK)
         say_held_up(a, err, &diag);
-    else if (a->in_force->hash != 0)
+    else if (!a->in_force->again)
         brama__say_over(&a->held_up, FLOWS_AGAIN);
 }
 
@@ -224,7 +224,7 @@ static bool read_sources(void *ctx, const struct brama_touched *touched, size_t 
     const struct brama__round *last = a->next != NULL ? a->next : a->in_force;
     struct brama__round_in in = a->sources;
     in.before = last;
-    in.sheets.touched = last != NULL && last->hash != 0 ? touched : NULL; /* 0: held up before */
+    in.sheets.touched = last != NULL && !last->again ? touched : NULL;
     in.sheets.touched_count = count;
     struct brama__round *r;
     if (a->stopping)
@@ -232,7 +232,7 @@ static bool read_sources(void *ctx, const struct brama_touched *touched, size_t 
     enum brama_err err = brama__round_read(&r, &in) ? BRAMA_OK : BRAMA_ERR_NOMEM;
     if (err == BRAMA_OK && r->sheets.files.unfinished)
         brama_watch_soon(a->watch);
-    if (err == BRAMA_OK && last != NULL && last->hash == r->hash) {
+    if (err == BRAMA_OK && last != NULL && !last->again && r->sheets.same) {
         brama__round_free(r);
         return true;
     }
@@ -285,7 +285,7 @@ static void look_at_files(struct agent *a)
         return;
     brama_buf_reset(&a->facts); /* differs from any */
     a->facts_due = true;
-    a->in_force->hash = 0;
+    a->in_force->again = true;
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -303,7 +303,7 @@ static void on_tick(uv_timer_t *timer)
         look_at_files(a);
     if (a->facts_due)
         facts_changed(a);
-    if (a->next == NULL && (a->in_force == NULL || a->in_force->hash == 0))
+    if (a->next == NULL && (a->in_force == NULL || a->in_force->again))
         read_sources(a, NULL, 0);
     if (a->next == NULL && a->in_force != NULL && !a->settled)
         settle(a);

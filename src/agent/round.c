@@ -39,7 +39,6 @@ bool brama__round_read(struct brama__round **out, const struct brama__round_in *
         *out = NULL;
         return false;
     }
-    r->hash = brama__sheets_hash(&r->sheets);
     return true;
 }
 

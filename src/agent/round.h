@@ -42,7 +42,7 @@ struct brama__round {
     size_t errors;                  /* APIRules that aren't valid */
     const struct brama__sheet **strangers; /* files with a problem that no last good form is of */
     size_t stranger_count;
-    uint64_t hash; /* of all that was read */
+    bool again; /* it is in force, but is to be read and published anew */
 };
 
 struct brama__round_in {

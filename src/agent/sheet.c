@@ -3,36 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/piece.h"
 #include "agent/plan.h"
 #include "crypto/digest.h"
 #include "json/read.h"
 
-#define PIECE_BYTES ((size_t)1 << 30)  /* a million nodes and the text of a file */
 #define SHEETS_BYTES ((size_t)4 << 30) /* of all files together */
-
-struct brama__piece {
-    unsigned refs;
-    uint32_t line, line_count; /* the first, and how many */
-    size_t members;
-    bool has[BRAMA_WORLD_PARTS];
-    brama_str file, text;
-    struct brama_docs docs;
-    struct brama_arena arena; /* of all of it */
-};
-
-static void drop_piece(struct brama__piece *piece)
-{
-    if (piece == NULL || --piece->refs != 0)
-        return;
-    brama_docs_forget(&piece->docs);
-    brama_arena_deinit(&piece->arena);
-    free(piece);
-}
 
 static void drop_pieces(struct brama__sheet *s)
 {
     for (size_t i = 0; i < s->piece_count; i++)
-        drop_piece(s->pieces[i]);
+        brama__piece_drop(s->pieces[i]);
     free(s->pieces);
     s->pieces = NULL;
     s->piece_count = 0;
@@ -62,7 +43,7 @@ static struct brama__sheet *new_sheet(const struct brama_file *f)
     if (s == NULL)
         return NULL;
     s->refs = 1;
-    s->id = f->id;
+    s->bytes = f->text.n;
     if (own(&s->name, f->name))
         return s;
     drop_sheet(s);
@@ -74,39 +55,6 @@ static enum brama_err set_problem(struct brama__sheet *s, brama_str what, struct
     where.file = s->name;
     s->where = where;
     return own(&s->problem, what) ? BRAMA_OK : BRAMA_ERR_NOMEM;
-}
-
-/* BRAMA_ERR_NOMEM, or what is wrong with the text. */
-static enum brama_err parse(struct brama__piece **out, brama_str file, brama_str text,
-                            uint32_t line, struct brama_diag *diag)
-{
-    struct brama__piece *p = calloc(1, sizeof(*p));
-    *out = NULL;
-    if (p == NULL)
-        return BRAMA_ERR_NOMEM;
-    p->refs = 1;
-    brama_arena_init(&p->arena, NULL, PIECE_BYTES);
-    p->file = brama_arena_copy(&p->arena, file);
-    p->text = brama_arena_copy(&p->arena, text);
-    struct brama_node *docs = NULL;
-    enum brama_err err = BRAMA_ERR_NOMEM;
-    if (!brama_arena_failed(&p->arena))
-        err = brama_yaml_parse(&docs, &p->arena, p->text, p->file, &brama_json_limits_rules, diag);
-    if (err == BRAMA_OK) {
-        brama_node_move(docs, (int64_t)line - 1);
-        err = brama_docs_read(&p->docs, &p->arena, docs, diag);
-    }
-    if (err != BRAMA_OK) {
-        drop_piece(p);
-        return err;
-    }
-    p->line = line;
-    p->line_count = brama_yaml_lines(text);
-    p->members = brama_node_count(docs);
-    for (int part = 0; part < BRAMA_WORLD_PARTS; part++)
-        p->has[part] = brama_docs_have(&p->docs, (enum brama_world_part)part);
-    *out = p;
-    return BRAMA_OK;
 }
 
 static brama_str *cut_up(struct brama_arena *arena, brama_str text, size_t *count)
@@ -178,7 +126,8 @@ static enum brama_err take_pieces(struct brama__sheet *s, const brama_str *texts
         return BRAMA_ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
         struct brama__piece *p = shared(common, i, n);
-        enum brama_err err = p != NULL ? BRAMA_OK : parse(&p, s->name, texts[i], line, NULL);
+        enum brama_err err =
+            p != NULL ? BRAMA_OK : brama__piece_read(&p, s->name, texts[i], line, NULL);
         if (err != BRAMA_OK)
             return err;
         s->pieces[s->piece_count++] = p;
@@ -199,7 +148,7 @@ static enum brama_err take_whole(struct brama__sheet *s, brama_str text, struct 
     drop_pieces(s);
     if (!has_room_for(s, 1))
         return BRAMA_ERR_NOMEM;
-    enum brama_err err = parse(&p, s->name, text, 1, diag);
+    enum brama_err err = brama__piece_read(&p, s->name, text, 1, diag);
     if (err == BRAMA_OK)
         s->pieces[s->piece_count++] = p;
     return err;
@@ -265,17 +214,38 @@ static bool is_same(const struct brama__sheet *a, const struct brama__sheet *b)
 
 static void look_at_pieces(struct brama__sheet *s)
 {
-    for (size_t i = 0; i < s->piece_count; i++)
+    for (size_t i = 0; i < s->piece_count; i++) {
+        s->piece_bytes += s->pieces[i]->arena.used_bytes;
         for (int part = 0; part < BRAMA_WORLD_PARTS; part++)
             if (s->pieces[i]->has[part]) {
                 s->has[part] = true;
                 s->lines[part] = s->lines[part] * 31 + s->pieces[i]->line;
             }
+    }
+}
+
+/* Some sheets of a reading. */
+struct some {
+    struct brama__sheet *const *p;
+    size_t n;
+};
+
+/* Without what both begin and end with: what is left is what an edit did. */
+static void leave_difference(struct some *a, struct some *b)
+{
+    for (; a->n != 0 && b->n != 0 && a->p[0] == b->p[0]; a->n--, b->n--) {
+        a->p++;
+        b->p++;
+    }
+    while (a->n != 0 && b->n != 0 && a->p[a->n - 1] == b->p[b->n - 1]) {
+        a->n--;
+        b->n--;
+    }
 }
 
 /* The next sheet that has something of the part; NULL: there is none. */
-static const struct brama__sheet *next_sheet(const struct brama__sheets *sheets,
-                                             enum brama_world_part part, size_t *at)
+static const struct brama__sheet *next_sheet(const struct some *sheets, enum brama_world_part part,
+                                             size_t *at)
 {
     while (*at < sheets->n)
         if (sheets->p[(*at)++]->has[part])
@@ -309,8 +279,7 @@ static bool same_pieces(const struct brama__sheet *a, const struct brama__sheet 
     return true;
 }
 
-static bool is_same_part(const struct brama__sheets *a, const struct brama__sheets *b,
-                         enum brama_world_part part)
+static bool is_same_part(const struct some *a, const struct some *b, enum brama_world_part part)
 {
     size_t in_a = 0, in_b = 0;
     const struct brama__sheet *one, *other;
@@ -323,45 +292,91 @@ static bool is_same_part(const struct brama__sheets *a, const struct brama__shee
     return true;
 }
 
-/* That of the round before, or one that nothing had before. */
-static uint64_t number_of(const struct brama__sheets *now, const struct brama__sheets *before,
-                          enum brama_world_part part, uint64_t of_before)
+/* A number that nothing had before. */
+static uint64_t new_number(void)
 {
     uint64_t number;
-    if (before != NULL && is_same_part(now, before, part))
-        return of_before;
     return brama_random(&number, sizeof(number)) == BRAMA_OK ? number : 0;
 }
 
-static void find_neighbours(struct brama__sheets *now, const struct brama__sheets *before)
+static bool same_broken(const struct brama_files *a, const struct brama_files *b)
 {
-    now->neighbourhood =
-        number_of(now, before, BRAMA_WORLD_NEIGHBOURS, before != NULL ? before->neighbourhood : 0);
-    now->judges = number_of(now, before, BRAMA_WORLD_JUDGES, before != NULL ? before->judges : 0);
+    bool same = a->broken_count == b->broken_count;
+    for (size_t i = 0; same && i < a->broken_count; i++)
+        same = brama_str_eq(a->broken[i].name, b->broken[i].name);
+    return same;
 }
 
-static struct brama__sheet *find(const struct brama__sheets *sheets, brama_str name)
+/* Is it the same for all that is made of it? Then the files' new ids are all that it leaves. */
+static bool is_same_reading(const struct brama__sheets *now, const struct brama__sheets *before)
 {
-    const uint32_t *at = sheets != NULL ? brama_map_get(&sheets->at, name) : NULL;
-    return at != NULL ? sheets->p[*at] : NULL;
+    if (!same_broken(&now->files, &before->files))
+        return false;
+    for (size_t i = 0; i < now->n; i++)
+        before->files.file[i].id = now->files.file[i].id;
+    return true;
 }
 
+static size_t bytes_of(const struct some *sheets)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < sheets->n; i++)
+        bytes += sheets->p[i]->piece_bytes;
+    return bytes;
+}
+
+static void compare_with(struct brama__sheets *now, const struct brama__sheets *before)
+{
+    static const struct brama__sheets nothing = {0};
+    const struct brama__sheets *then = before != NULL ? before : &nothing;
+    struct some a = {now->p, now->n}, b = {then->p, then->n};
+    leave_difference(&a, &b);
+    now->bytes = then->bytes + bytes_of(&a) - bytes_of(&b);
+    now->same = before != NULL && a.n == 0 && b.n == 0 && is_same_reading(now, before);
+    now->neighbourhood = before != NULL && is_same_part(&a, &b, BRAMA_WORLD_NEIGHBOURS)
+                             ? before->neighbourhood
+                             : new_number();
+    now->judges =
+        before != NULL && is_same_part(&a, &b, BRAMA_WORLD_JUDGES) ? before->judges : new_number();
+}
+
+static int name_cmp(const void *name, const void *file)
+{
+    return brama_str_cmp(*(const brama_str *)name, ((const struct brama_file *)file)->name);
+}
+
+/* Each root's are sorted. */
 const struct brama__sheet *brama__sheets_find(const struct brama__sheets *sheets, brama_str name)
 {
-    return find(sheets, name);
+    const struct brama_files *files = &sheets->files;
+    for (size_t root = 0, at = 0; at < sheets->n; at = files->root[root++].end) {
+        const struct brama_file *f =
+            bsearch(&name, files->file + at, files->root[root].end - at, sizeof(*f), name_cmp);
+        if (f != NULL)
+            return sheets->p[f - files->file];
+    }
+    return NULL;
 }
 
-static bool is_known(void *ctx, brama_str name, const struct brama_file_id *id)
+/* With a problem it isn't known what of the text the pieces are. */
+static bool has_text(void *ctx, size_t number, brama_str text)
 {
-    const struct brama__sheet *s = find(ctx, name);
-    return s != NULL && s->id.settled && brama_file_id_eq(&s->id, id);
+    const struct brama__sheets *sheets = ctx;
+    const struct brama__sheet *s = sheets->p[number];
+    bool same = s->problem.n == 0 && s->bytes == text.n;
+    for (size_t i = 0; same && i < s->piece_count; i++) {
+        brama_str piece = s->pieces[i]->text;
+        same = brama_str_eq(piece, brama_str_head(text, piece.n));
+        text = brama_str_from(text, piece.n);
+    }
+    return same;
 }
 
 static enum brama_err take_file(struct brama__sheets *out, struct brama_arena *arena,
                                 struct brama_file *f, const struct brama__sheets *before)
 {
-    struct brama__sheet *old = find(before, f->name), *s = NULL;
-    bool kept = f->known || (f->unfinished && old != NULL);
+    struct brama__sheet *old = f->was != BRAMA_FILE_NEW ? before->p[f->was] : NULL, *s = NULL;
+    bool kept = f->known || f->same || (f->unfinished && old != NULL);
     if (!kept) {
         enum brama_err err = read_sheet(&s, arena, f, old);
         if (err != BRAMA_OK) {
@@ -374,47 +389,36 @@ static enum brama_err take_file(struct brama__sheets *out, struct brama_arena *a
         drop_sheet(s);
         s = old;
         s->refs++;
-        s->id = f->id;
     }
+    f->name = s->name; /* which lasts as long as the sheet does */
     f->problem = s->problem;
     out->problems += s->problem.n != 0;
-    uint32_t number = (uint32_t)out->n;
     out->p[out->n++] = s;
-    return brama_map_put(&out->at, s->name, number) != NULL ? BRAMA_OK : BRAMA_ERR_NOMEM;
-}
-
-size_t brama__sheets_bytes(const struct brama__sheets *sheets)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < sheets->n; i++)
-        for (size_t k = 0; k < sheets->p[i]->piece_count; k++)
-            bytes += sheets->p[i]->pieces[k]->arena.used_bytes;
-    return bytes;
+    return BRAMA_OK;
 }
 
 enum brama_err brama__sheets_read(struct brama__sheets *out, struct brama_arena *arena,
                                   const struct brama__sheets_in *in)
 {
     struct brama_files_options options = {.stdin_text = in->stdin_text,
-                                          .known = is_known,
-                                          .ctx = (void *)(uintptr_t)in->before,
                                           .whole_only = true,
+                                          .before = in->before != NULL ? &in->before->files : NULL,
+                                          .same = has_text,
+                                          .ctx = (void *)(uintptr_t)in->before,
                                           .touched = in->touched,
                                           .touched_count = in->touched_count};
-    if (in->before != NULL && in->touched != NULL)
-        options.before = &in->before->files;
-    *out = (struct brama__sheets){.at = {.arena = arena}};
+    *out = (struct brama__sheets){0};
     enum brama_err err = brama_files_read(&out->files, arena, in->roots, in->root_count, &options);
     if (err != BRAMA_OK)
         return err;
     out->p = brama_arena_array(arena, out->files.count, sizeof(struct brama__sheet *));
-    if (out->p == NULL || !brama_map_reserve(&out->at, out->files.count))
+    if (out->p == NULL)
         return BRAMA_ERR_NOMEM;
     for (size_t i = 0; i < out->files.count && err == BRAMA_OK; i++)
         err = take_file(out, arena, &out->files.file[i], in->before);
     if (err == BRAMA_OK)
-        find_neighbours(out, in->before);
-    return err == BRAMA_OK && brama__sheets_bytes(out) > SHEETS_BYTES ? BRAMA_ERR_NOMEM : err;
+        compare_with(out, in->before);
+    return err == BRAMA_OK && out->bytes > SHEETS_BYTES ? BRAMA_ERR_NOMEM : err;
 }
 
 void brama__sheets_free(struct brama__sheets *sheets)
@@ -475,18 +479,4 @@ brama__sheets_sources(struct brama_arena *arena, const struct brama__sheets *she
             out[(*count)++] = (struct brama_source_file){s->name, s->hash};
     }
     return out;
-}
-
-uint64_t brama__sheets_hash(const struct brama__sheets *sheets)
-{
-    uint64_t hash = sheets->n;
-    for (size_t i = 0; i < sheets->n; i++) {
-        const struct brama__sheet *s = sheets->p[i];
-        hash = hash * 31 + brama_str_hash(s->name);
-        hash = hash * 31 + s->hash;
-        hash = hash * 31 + brama_str_hash(s->problem);
-    }
-    for (size_t i = 0; i < sheets->files.broken_count; i++)
-        hash = hash * 31 + brama_str_hash(sheets->files.broken[i].name);
-    return hash;
 }

@@ -11,21 +11,20 @@
 #ifndef BRAMA_AGENT_SHEET_H
 #define BRAMA_AGENT_SHEET_H
 
-#include "base/map.h"
 #include "policy/compile.h"
 #include "rule/world.h"
 #include "source/files.h"
 
 struct brama__piece; /* of a file: one document, as a rule */
 
-/* One file. Changes only in its id and its pieces' lines, which are those of the newest reading. */
+/* One file. Changes only in its pieces' lines, which are those of the newest reading. */
 struct brama__sheet {
     unsigned refs;
     brama_str name;
-    struct brama_file_id id;
-    uint64_t hash;            /* of the text; 0: it couldn't be read */
-    brama_str problem;        /* not empty: its APIRules can't be used */
-    struct brama_where where; /* of the problem */
+    size_t bytes, piece_bytes; /* of the text, and what the pieces take */
+    uint64_t hash;             /* of the text; 0: it couldn't be read */
+    brama_str problem;         /* not empty: its APIRules can't be used */
+    struct brama_where where;  /* of the problem */
     struct brama__piece *
         *pieces; /* with a problem: those before it; what isn't an APIRule in them still holds */
     size_t piece_count;
@@ -34,11 +33,12 @@ struct brama__sheet {
 };
 
 struct brama__sheets {
-    struct brama_files files; /* names, problems and broken roots; texts only of what was read */
+    struct brama_files files; /* names, problems and broken roots; texts only of what is new */
     struct brama__sheet **p;  /* one a file, in the order of files */
     size_t n;
-    struct brama_map at; /* name to number */
-    size_t problems;     /* sheets that have one */
+    size_t problems; /* sheets that have one */
+    size_t bytes;    /* that all pieces take, those that other rounds have too */
+    bool same;       /* as in the round before; what it knows of the files is up to date, too */
     /* Stand for BRAMA_WORLD_NEIGHBOURS and BRAMA_WORLD_JUDGES: those of the round before, if it had
      * the same in the same places. 0: not known. */
     uint64_t neighbourhood, judges;
@@ -73,10 +73,4 @@ BRAMA_MUST_USE enum brama_err brama__sheets_add(struct brama_world *world,
 /* BRAMA_T_SOURCE's input: the files that could be used. The arena's. */
 const struct brama_source_file *
 brama__sheets_sources(struct brama_arena *arena, const struct brama__sheets *sheets, size_t *count);
-/* Of all that was read: the same for two readings that found the same. */
-uint64_t brama__sheets_hash(const struct brama__sheets *sheets);
-
-/* What the pieces take, those that other rounds have too. */
-size_t brama__sheets_bytes(const struct brama__sheets *sheets);
-
 #endif

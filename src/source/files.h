@@ -29,13 +29,17 @@ struct brama_file_id {
     bool settled;
 };
 
+#define BRAMA_FILE_NEW SIZE_MAX
+
 struct brama_file {
     brama_str name;          /* as said, or ROOT/NAME; ends in a NUL */
     struct brama_file_id id; /* zero: not a regular file, or not there */
-    brama_str text;
-    brama_str problem; /* not empty: it is there, but can't be read */
-    bool known;        /* it wasn't read, because the caller has its text */
-    bool unfinished;   /* nor is it half of something that somebody is writing; has a problem */
+    brama_str text;          /* empty, if it is known or the same */
+    brama_str problem;       /* not empty: it is there, but can't be read */
+    size_t was;              /* the number that it had in the reading before, or BRAMA_FILE_NEW */
+    bool known;              /* it wasn't read, because that has its text */
+    bool same;               /* it was read, and has the text that it had */
+    bool unfinished; /* nor is it half of something that somebody is writing; has a problem */
 };
 
 /* What became of a root: which of the files are of it, and of those before it. */
@@ -54,8 +58,8 @@ struct brama_files {
     bool unfinished; /* some file is */
 };
 
-/* Does the caller have the text of this name and id? */
-typedef bool brama_file_known(void *ctx, brama_str name, const struct brama_file_id *id);
+/* Is this the text of that number in the reading before? Two threads ask at a time. */
+typedef bool brama_file_same(void *ctx, size_t number, brama_str text);
 
 /* Something was done to this name in the folder that is that root. */
 struct brama_touched {
@@ -65,16 +69,19 @@ struct brama_touched {
 
 struct brama_files_options {
     const brama_str
-        *stdin_text;         /* what "-" stands for, read before; NULL: read it now, to its end */
-    brama_file_known *known; /* NULL: none is */
-    void *ctx;
+        *stdin_text; /* what "-" stands for, read before; NULL: read it now, to its end */
     /* Half of a rule may be a rule that lets more people in. So a file isn't taken while somebody
      * has it open for writing, until nothing was written for two seconds. Whether somebody has,
-     * only its owner and root are told, and not by every file system; for others it is 20 ms. */
+     * only its owner and root are told, and not by every file system; for others it is 20 ms. A
+     * text that is the same as before needn't be asked about: it is taken already. */
     bool whole_only;
-    /* An earlier reading of the same roots, whose texts the caller has all: only what is touched is
-     * looked at, and what wasn't settled or had a problem. NULL: everything is. */
+    /* An earlier reading of the same roots, whose texts the caller has all: files of a known id
+     * aren't read. What it names has its name there, too. NULL: all are read. */
     const struct brama_files *before;
+    brama_file_same *same; /* NULL: none is */
+    void *ctx;
+    /* All that was touched since then: only that is looked at, and what wasn't settled or had a
+     * problem. NULL: everything is. */
     const struct brama_touched *touched;
     size_t touched_count;
 };

@@ -1,10 +1,5 @@
 #include "expect.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "source/files.h"
 #include "source/services.h"
 
 static void service_flags_are_read_whole_or_not_at_all(void **state)
@@ -152,69 +147,11 @@ static void names_lead_to_endpoints(void **state)
     brama_arena_deinit(&arena);
 }
 
-static void put(const char *folder, const char *name, const char *text)
-{
-    char path[256];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static void files_and_folders_are_read_in_order(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/brama-files-XXXXXX", path[256], got[1024] = "";
-    struct brama_arena arena;
-    struct brama_files files;
-    assert_non_null(mkdtemp(folder));
-    put(folder, "b.yaml", "B");
-    put(folder, "a.yml", "A");
-    put(folder, "c.json", "C");
-    put(folder, "d.txt", "D");
-    put(folder, ".hidden.yaml", "H");
-    snprintf(path, sizeof(path), "%s/..1", folder);
-    assert_int_equal(mkdir(path, 0700), 0);
-    put(path, "e.yaml", "E");
-    snprintf(path, sizeof(path), "%s/..data", folder);
-    assert_int_equal(symlink("..1", path), 0);
-    snprintf(path, sizeof(path), "%s/e.yaml", folder);
-    assert_int_equal(symlink("..data/e.yaml", path), 0);
-    snprintf(path, sizeof(path), "%s/sub.yaml", folder);
-    assert_int_equal(mkdir(path, 0700), 0);
-    put(path, "x.yaml", "X");
-    snprintf(path, sizeof(path), "%s/fifo.yaml", folder);
-    assert_int_equal(mkfifo(path, 0600), 0);
-    snprintf(path, sizeof(path), "%s/gone.yaml", folder);
-    assert_int_equal(symlink("nowhere", path), 0);
-    snprintf(path, sizeof(path), "%s/d.txt", folder);
-
-    brama_str input = BRAMA_STR("I"), missing = BRAMA_STR("/nonexistent/x.yaml");
-    const brama_str roots[] = {brama_str_c(path), missing, brama_str_c(folder), BRAMA_STR("-")};
-    brama_arena_init(&arena, NULL, 1 << 22);
-    assert_int_equal(brama_files_read(&files, &arena, roots, 4,
-                                      &(struct brama_files_options){.stdin_text = &input}),
-                     BRAMA_OK);
-    for (size_t i = 0; i < files.count; i++)
-        snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ",
-                 files.file[i].problem.n != 0 ? "?" : files.file[i].text.p);
-    EXPECT_STR("a file by any name, then the folder's, then standard input", brama_str_c(got),
-               BRAMA_STR("D A B C E ? ? ? I "));
-    assert_int_equal(files.broken_count, 1);
-    EXPECT_STR("the root that isn't there", files.broken[0].name, missing);
-    brama_arena_deinit(&arena);
-
-    snprintf(path, sizeof(path), "rm -r %s", folder);
-    assert_int_equal(system(path), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(service_flags_are_read_whole_or_not_at_all),
         cmocka_unit_test(names_lead_to_endpoints),
-        cmocka_unit_test(files_and_folders_are_read_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
