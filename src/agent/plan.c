@@ -93,9 +93,12 @@ struct brama__texts brama__plan_hosts(struct brama_arena *arena, const struct br
     struct brama_map seen = {.arena = arena};
     struct brama__texts out = {0};
 
-    for (size_t i = 0; i < leads->end_count; i++)
-        if (leads->names[i].n != 0)
-            brama_map_put(&seen, leads->names[i], 0);
+    for (size_t i = 0; i < leads->n; i++)
+        for (uint32_t k = 0; k < leads->p[i].count; k++) {
+            brama_str name = leads->names[leads->p[i].first + k];
+            if (name.n != 0)
+                brama_map_put(&seen, name, 0);
+        }
     brama__plan_target_hosts(&seen, policy, table);
     out.p = brama_arena_array(arena, seen.count, sizeof(*out.p));
     for (size_t i = 0; out.p != NULL && i < seen.size; i++) {

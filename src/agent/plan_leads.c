@@ -88,7 +88,7 @@ static int by_id(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-static struct brama__lead *sorted(struct brama_arena *arena, const struct brama_policy *policy,
+static struct brama__lead *all_of(struct brama_arena *arena, const struct brama_policy *policy,
                                   size_t *count)
 {
     const struct brama_p_upstream *row;
@@ -100,9 +100,18 @@ static struct brama__lead *sorted(struct brama_arena *arena, const struct brama_
         if (row != NULL)
             out[(*count)++] = (struct brama__lead){.id = row->id, .row = i};
     }
-    if (out != NULL)
-        qsort(out, *count, sizeof(*out), by_id);
     return out;
+}
+
+static void sort(struct brama__lead *leads, size_t *count)
+{
+    size_t n = 0;
+    if (*count != 0)
+        qsort(leads, *count, sizeof(*leads), by_id);
+    for (size_t i = 0; i < *count; i++)
+        if (n == 0 || leads[n - 1].id != leads[i].id)
+            leads[n++] = leads[i];
+    *count = n;
 }
 
 /* The lead of that id, or of the first greater one; *at is where the last search ended. */
@@ -113,6 +122,16 @@ static const struct brama__lead *find_on(const struct brama__leads *l, size_t *a
     return *at < l->n && l->p[*at].id == id ? &l->p[*at] : NULL;
 }
 
+/* Policy and Services are mostly in one order, which is that of memory. */
+static void look_up_all(struct brama__leads *out, struct brama_arena *arena,
+                        const struct brama__lead *wanted, size_t n,
+                        const struct brama_policy *policy, const struct brama_service_table *table)
+{
+    for (size_t i = 0; i < n; i++)
+        look_up(out, arena, wanted[i], policy, table);
+    sort(out->p, &out->n);
+}
+
 struct brama__leads brama__plan_leads(struct brama_arena *arena, const struct brama_policy *policy,
                                       const struct brama_service_table *table,
                                       const struct brama__leads *before)
@@ -120,15 +139,16 @@ struct brama__leads brama__plan_leads(struct brama_arena *arena, const struct br
     static const struct brama__leads none = {0};
     struct brama__leads out = {0};
     size_t n, at = 0;
-    const struct brama__lead *wanted = sorted(arena, policy, &n);
-    if (before == NULL)
-        before = &none;
+    struct brama__lead *wanted = all_of(arena, policy, &n);
     out.p = brama_arena_array(arena, n, sizeof(*out.p));
     if (wanted == NULL || out.p == NULL || !has_room(&out, arena, n))
         return none;
+    if (before == NULL) {
+        look_up_all(&out, arena, wanted, n, policy, table);
+        return out;
+    }
+    sort(wanted, &n);
     for (size_t i = 0; i < n; i++) {
-        if (i != 0 && wanted[i].id == wanted[i - 1].id)
-            continue;
         const struct brama__lead *known = find_on(before, &at, wanted[i].id);
         if (known != NULL)
             lead_as(&out, arena, wanted[i], before, known);

@@ -100,6 +100,16 @@ const struct brama_service *brama_world_service(const struct brama_world *world,
     return o != NULL ? o->service : NULL;
 }
 
+/* Of one that isn't there. */
+static struct slot *free_slot(const struct brama_object_names *names, uint64_t hash)
+{
+    size_t at = (size_t)hash & (names->size - 1);
+
+    while (names->slots[at].object != NULL)
+        at = (at + 1) & (names->size - 1);
+    return &names->slots[at];
+}
+
 static bool grow_names(struct brama_world *world, struct brama_object_names **names)
 {
     struct brama_object_names *old = *names;
@@ -114,7 +124,7 @@ static bool grow_names(struct brama_world *world, struct brama_object_names **na
     new->size = size;
     for (size_t i = 0; old != NULL && i < old->size; i++)
         if (old->slots[i].object != NULL)
-            *slot_of(new, old->slots[i].object) = old->slots[i];
+            *free_slot(new, old->slots[i].hash) = old->slots[i];
     new->used = old != NULL ? old->used : 0;
     *names = new;
     return true;

@@ -110,16 +110,22 @@ static bool same_texts(const struct brama__texts *a, const struct brama__texts *
     return same;
 }
 
+static bool same_ends(const struct brama__leads *a, const struct brama__lead *x,
+                      const struct brama__leads *b, const struct brama__lead *y)
+{
+    bool same = x->id == y->id && x->row == y->row && x->count == y->count;
+    for (uint32_t i = 0; same && i < x->count; i++)
+        same = memcmp(&a->addresses[x->first + i], &b->addresses[y->first + i],
+                      sizeof(*a->addresses)) == 0 &&
+               brama_str_eq(a->names[x->first + i], b->names[y->first + i]);
+    return same;
+}
+
 static bool same_leads(const struct brama__leads *a, const struct brama__leads *b)
 {
-    bool same = a->n == b->n && a->end_count == b->end_count &&
-                (a->end_count == 0 ||
-                 memcmp(a->addresses, b->addresses, a->end_count * sizeof(*a->addresses)) == 0);
+    bool same = a->n == b->n;
     for (size_t i = 0; same && i < a->n; i++)
-        same = a->p[i].id == b->p[i].id && a->p[i].row == b->p[i].row &&
-               a->p[i].first == b->p[i].first && a->p[i].count == b->p[i].count;
-    for (size_t i = 0; same && i < a->end_count; i++)
-        same = brama_str_eq(a->names[i], b->names[i]);
+        same = same_ends(a, &a->p[i], b, &b->p[i]);
     return same;
 }
 
