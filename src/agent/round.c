@@ -353,6 +353,7 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
                                        .domain = in->inputs->domain,
                                        .responses = in->inputs->responses,
                                        .tls_port = in->inputs->tls_port,
+                                       .like = in->before != NULL ? &in->before->policy : NULL,
                                        .broken = s.broken,
                                        .broken_count = s.broken_count};
     compile.sources = brama__sheets_sources(&r->arena, &r->sheets, &compile.source_count);

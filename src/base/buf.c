@@ -25,7 +25,7 @@ void brama_buf_reset(struct brama_buf *b)
     b->err = BRAMA_OK;
 }
 
-static bool reserve(struct brama_buf *b, size_t more)
+bool brama_buf_reserve(struct brama_buf *b, size_t more)
 {
     if (b->err != BRAMA_OK)
         return false;
@@ -35,9 +35,11 @@ static bool reserve(struct brama_buf *b, size_t more)
         b->err = BRAMA_ERR_TOO_BIG;
         return false;
     }
-    size_t cap = b->cap != 0 ? b->cap : FIRST_BYTES;
-    while (cap < b->n + more)
-        cap = cap > SIZE_MAX / 2 ? b->n + more : cap * 2;
+    size_t cap = b->cap > SIZE_MAX / 2 ? SIZE_MAX : b->cap * 2;
+    if (cap < FIRST_BYTES)
+        cap = FIRST_BYTES;
+    if (cap < b->n + more)
+        cap = b->n + more;
     if (cap > b->max_bytes)
         cap = b->max_bytes;
     char *p = b->alloc->resize(b->alloc->ctx, b->p, cap + 1); /* one for vsnprintf's NUL */
@@ -52,7 +54,7 @@ static bool reserve(struct brama_buf *b, size_t more)
 
 void brama_buf_add(struct brama_buf *b, brama_str s)
 {
-    if (s.n == 0 || !reserve(b, s.n))
+    if (s.n == 0 || !brama_buf_reserve(b, s.n))
         return;
     memcpy(b->p + b->n, s.p, s.n);
     b->n += s.n;
@@ -65,7 +67,7 @@ void brama_buf_add_c(struct brama_buf *b, char c)
 
 void *brama_buf_room(struct brama_buf *b, size_t n)
 {
-    if (!reserve(b, n) || b->p == NULL)
+    if (!brama_buf_reserve(b, n) || b->p == NULL)
         return NULL;
     void *p = b->p + b->n;
     memset(p, 0, n);
@@ -78,7 +80,7 @@ void brama_buf_vprintf(struct brama_buf *b, const char *fmt, va_list args)
     va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
-    if (n > 0 && reserve(b, (size_t)n)) {
+    if (n > 0 && brama_buf_reserve(b, (size_t)n)) {
         vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again); /* the NUL has its byte past cap */
         b->n += (size_t)n;
     }

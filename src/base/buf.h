@@ -32,6 +32,9 @@ void brama_buf_add(struct brama_buf *b, brama_str s);
 void brama_buf_add_c(struct brama_buf *b, char c);
 void brama_buf_printf(struct brama_buf *b, const char *fmt, ...) BRAMA_PRINTF(2, 3);
 void brama_buf_vprintf(struct brama_buf *b, const char *fmt, va_list args) BRAMA_PRINTF(2, 0);
+/* Room for so many more bytes, so that they come in without the buffer growing again and again.
+ * False: the buffer's error. */
+bool brama_buf_reserve(struct brama_buf *b, size_t more);
 /* n zeroed bytes at the end, to be filled by the caller before the next call; NULL on error. */
 void *brama_buf_room(struct brama_buf *b, size_t n);
 

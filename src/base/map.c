@@ -39,17 +39,21 @@ bool brama_map_reserve(struct brama_map *map, size_t n)
     return size <= map->size || resize(map, size);
 }
 
-uint32_t *brama_map_put(struct brama_map *map, brama_str key, uint32_t value)
+uint32_t *brama_map_put_hashed(struct brama_map *map, brama_str key, uint64_t hash, uint32_t value)
 {
     if (!grow(map))
         return NULL;
-    uint64_t hash = brama_str_table_hash(key);
     struct brama_map_entry *e = place(map->entries, map->size, key, hash);
     if (!e->used) {
         *e = (struct brama_map_entry){key, hash, value, true};
         map->count++;
     }
     return &e->value;
+}
+
+uint32_t *brama_map_put(struct brama_map *map, brama_str key, uint32_t value)
+{
+    return brama_map_put_hashed(map, key, brama_str_table_hash(key), value);
 }
 
 uint32_t *brama_map_get(const struct brama_map *map, brama_str key)

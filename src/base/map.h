@@ -29,6 +29,8 @@ struct brama_map {
 bool brama_map_reserve(struct brama_map *map, size_t n);
 /* The value of key: value itself if key is new, else the one it had. NULL: no memory. */
 uint32_t *brama_map_put(struct brama_map *map, brama_str key, uint32_t value);
+/* The same for a key whose brama_str_table_hash() is known. */
+uint32_t *brama_map_put_hashed(struct brama_map *map, brama_str key, uint64_t hash, uint32_t value);
 /* NULL if it isn't there. */
 uint32_t *brama_map_get(const struct brama_map *map, brama_str key);
 

@@ -3,46 +3,48 @@
 #define BRAMA_POLICY_BUILD_H
 
 #include "base/map.h"
+#include "base/sort.h"
 #include "policy/compile.h"
 #include "rule/uri.h"
 #include "template/envoy.h"
 
-/* A route before folding: which workload and patterns it has, in memory. The row comes first here
- * and below: it is moved with the rows of its form. */
+/* A route before the form is complete, and the pattern of its row. */
 struct brama__draft {
     struct brama_p_route row;
     struct brama_pattern path;
-    brama_str host; /* the form's */
-    bool last;      /* Istio moves a catch-all behind the others; istio-jwt.md 4.5 */
+    bool last; /* Istio moves a catch-all behind the others; istio-jwt.md 4.5 */
 };
 
-/* A host that a form is reached under. */
-struct brama__served {
-    brama_str form_host, name;
-    uint32_t listeners; /* BRAMA_HOST_* */
-};
-
-struct brama__ap_draft {
-    struct brama_p_ap row;
-    struct brama_pattern path;
-    uint32_t workload;
-    brama_str host; /* empty: any */
-};
-
+/* Likewise a row of BRAMA_T_OATHKEEPER. */
 struct brama__ok_draft {
-    struct brama_p_oathkeeper row;
     struct brama_pattern path;
-    brama_str host;
+    uint32_t methods, row;
 };
 
-struct brama__auth_draft {
-    const struct brama_jwt_auth *auth;
-    uint32_t workload;
+/* A row of BRAMA_T_AP or BRAMA_T_AUTH, and whose it is. */
+struct brama__policy_of {
+    uint32_t workload, row;
 };
 
-struct brama__workload {
-    brama_str key, ns, name;
-    bool has_policies;
+/* A row of BRAMA_T_HOST, and the beginning of its name as two numbers that sort as the name does,
+ * so that nearly none need be read. */
+struct brama__host_key {
+    uint64_t head[2];
+    uint32_t row;
+    bool exact; /* the form has no other host: it goes before a wildcard's share of the same name */
+};
+
+/* Routes of a form that is in force. */
+struct brama__routes_of {
+    brama_str host; /* the form's */
+    struct brama_span routes;
+};
+
+/* A row that other forms may speak of, too, and what it is about. */
+struct brama__symbol {
+    brama_str name;
+    uint64_t hash; /* of name */
+    unsigned table;
 };
 
 /* A growing array in the arena; members are copied when it grows. */
@@ -55,16 +57,17 @@ struct brama__build {
     const struct brama_compile_in *in;
     struct brama_arena arena; /* scratch, of this compilation */
     struct brama_packer *out;
-    struct brama__list drafts, served, aps, oks, auths, workloads; /* of the types above */
-    struct brama_map hosts;                                        /* taken, with their number */
-    struct brama_map keysets;                                      /* URL to row */
-    struct brama_map upstreams;                                    /* "ns/name:port" to row */
-    struct brama_map authorizers;                                  /* name to row */
-    struct brama_map targets;                                      /* "tls host port" to row */
-    struct brama_map workload_rows;                                /* key to number in workloads */
-    struct brama_map good;                /* "ns/name" to number in in->good */
+    struct brama__list drafts, oks;       /* of the form on the desk */
+    struct brama__list aps, auths;        /* struct brama__policy_of */
+    struct brama__list hosts;             /* struct brama__host_key */
+    struct brama__list forms;             /* struct brama__routes_of */
+    struct brama__list symbols;           /* struct brama__symbol: of all rows by_name, as made */
     struct brama__list authorizers_named; /* brama_str; of a unit */
-    struct brama__build *desk;            /* where the next unit is made; NULL: this is one */
+    struct brama_map by_name[BRAMA_PACK_TABLES_MAX]; /* a symbol's name to its row */
+    struct brama_map taken;                          /* hosts, with their number */
+    struct brama_map good;                           /* "ns/name" to number in in->good */
+    struct brama_buf block;                          /* of the unit on the desk */
+    struct brama__build *desk; /* where the next unit is made; NULL: this is one */
     enum brama_err err;
 };
 
@@ -72,11 +75,14 @@ struct brama__build {
  * the unit, and to key sets, upstreams, targets, workloads and authorizers that others may have,
  * too. The memory is that of the arena it was made in, and the form's. */
 struct brama__unit;
+#define BRAMA__UNIT_MAX ((size_t)1 << 30) /* bytes */
 /* with_apirule: its row of BRAMA_T_APIRULE, too, as a current form in force. NULL: build->err. */
 const struct brama__unit *brama__unit_of(struct brama__build *b, const struct brama_apirule *form,
                                          bool with_apirule, struct brama_arena *arena);
 /* Behind what is there. apirule_row: of the form. */
 void brama__link(struct brama__build *b, const struct brama__unit *unit, uint32_t apirule_row);
+/* brama_str_table_hash() of its form's host. */
+uint64_t brama__unit_host_hash(const struct brama__unit *unit);
 
 /* The new member, zeroed; NULL when memory is gone (then build->err says so). */
 void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size);
@@ -100,13 +106,22 @@ void brama__build_finish(struct brama__build *b);
 /* Hosts, their routes, and the TLS servers' names. */
 void brama__build_hosts(struct brama__build *b);
 
+/* The row about name. True: it is new, to be added now. */
+bool brama__build_named(struct brama__build *b, unsigned table, brama_str name, uint32_t *row);
+
 /* Rows that several places need. */
-/* id: 0 where it isn't known yet. */
-uint32_t brama__build_upstream(struct brama__build *b, uint64_t id, brama_str ns, brama_str name,
-                               uint16_t port);
-/* Number in b->workloads; key: see build_form.c. */
-uint32_t brama__build_workload(struct brama__build *b, const struct brama__workload *workload);
+uint32_t brama__build_upstream(struct brama__build *b, struct brama_service_ref service);
+/* name: what it is told by; see build_form.c. */
+uint32_t brama__build_workload(struct brama__build *b, brama_str name,
+                               struct brama_service_ref service);
 uint32_t brama__build_keyset(struct brama__build *b, brama_str url);
+/* The path of a row that is there. */
+struct brama_pattern brama__stored_pattern(const struct brama__build *b,
+                                           const struct brama_p_pattern *path);
+/* A number more at the end of the list. No others may be added before it is complete. */
+void brama__build_number(struct brama__build *b, struct brama_span *list, uint32_t number);
+/* Do they share one? */
+bool brama__methods_meet(const struct brama_p_route *route, uint32_t methods);
 struct brama_p_auth brama__build_auth(struct brama__build *b, const struct brama_jwt_auth *auth);
 struct brama_span brama__build_texts(struct brama__build *b, struct brama_str_list list);
 struct brama_p_pattern brama__build_pattern(struct brama__build *b,

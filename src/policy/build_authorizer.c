@@ -21,13 +21,12 @@ static brama_str host_of(const struct brama_authorizer *a)
 uint32_t brama__build_authorizer(struct brama__build *b, brama_str name)
 {
     const struct brama_authorizer *a = brama_world_authorizer(b->in->world, name);
-    uint32_t next = brama_packer_count(b->out, BRAMA_T_AUTHORIZER);
+    uint32_t at;
 
     if (a == NULL || !a->is_http || a->problem.n != 0 || a->body_max_bytes > BRAMA_CHECK_BODY_MAX)
         return BRAMA_NO_ROW; /* a last good form whose authorizer is gone: nobody passes */
-    const uint32_t *at = brama_map_put(&b->authorizers, name, next);
-    if (at == NULL || *at != next)
-        return at != NULL ? *at : BRAMA_NO_ROW;
+    if (!brama__build_named(b, BRAMA_T_AUTHORIZER, name, &at))
+        return at;
     struct brama_p_authorizer row = {
         .name = brama_packer_text(b->out, a->name),
         .path_prefix = brama_packer_text(b->out, a->path_prefix),

@@ -38,30 +38,18 @@ static bool form_has_policies(const struct form *f)
     return false;
 }
 
-static uint32_t upstream_row(struct brama__build *b, struct brama_service_ref service)
-{
-    return brama__build_upstream(b, 0, service.ns, service.name, service.port);
-}
-
 /* Policies select Pods by the Service's labels: two Services with equal selectors are one workload.
  * Without the Service object its name stands for them. */
-static brama_str workload_key(struct brama__build *b, struct brama_service_ref service)
+static brama_str workload_name(struct brama__build *b, struct brama_service_ref service)
 {
     const struct brama_service *s = brama_world_service(b->in->world, service.ns, service.name);
     if (s == NULL || s->selector == NULL || s->selector->count == 0)
         return BRAMA_JOIN(&b->arena, BRAMA_STR("service "), service.ns, BRAMA_STR("/"),
                           service.name);
-    brama_str key = BRAMA_JOIN(&b->arena, BRAMA_STR("labels "), service.ns);
+    brama_str name = BRAMA_JOIN(&b->arena, BRAMA_STR("labels "), service.ns);
     for (const struct brama_node *l = s->selector->first; l != NULL; l = l->next)
-        key = BRAMA_JOIN(&b->arena, key, BRAMA_STR(" "), l->key, BRAMA_STR("="), l->text);
-    return key;
-}
-
-static uint32_t workload_of(struct brama__build *b, struct brama_service_ref service)
-{
-    struct brama__workload w = {
-        .key = workload_key(b, service), .ns = service.ns, .name = service.name};
-    return brama__build_workload(b, &w);
+        name = BRAMA_JOIN(&b->arena, name, BRAMA_STR(" "), l->key, BRAMA_STR("="), l->text);
+    return name;
 }
 
 static struct brama_ref cluster_host(struct brama__build *b, struct brama_service_ref service)
@@ -124,15 +112,15 @@ static struct brama_span auth_rows(struct brama__build *b, const struct brama_jw
 {
     struct brama_p_auth *rows = brama_arena_array(&b->arena, jwt->auth_count + 1, sizeof(*rows));
     struct brama_span span = {0, 0};
-    for (size_t i = 0; rows != NULL && i < jwt->auth_count; i++) {
-        struct brama__auth_draft *d = brama__list_add(b, &b->auths, sizeof(*d));
-        if (d != NULL)
-            *d = (struct brama__auth_draft){&jwt->auths[i], workload};
+    for (size_t i = 0; rows != NULL && i < jwt->auth_count; i++)
         rows[i] = brama__build_auth(b, &jwt->auths[i]);
-    }
     span.first = brama_packer_count(b->out, BRAMA_T_AUTH);
-    for (size_t i = 0; rows != NULL && i < jwt->auth_count; i++, span.count++)
-        brama_packer_row(b->out, BRAMA_T_AUTH, &rows[i], sizeof(rows[i]));
+    for (size_t i = 0; rows != NULL && i < jwt->auth_count; i++, span.count++) {
+        struct brama__policy_of *of = brama__list_add(b, &b->auths, sizeof(*of));
+        uint32_t row = brama_packer_row(b->out, BRAMA_T_AUTH, &rows[i], sizeof(rows[i]));
+        if (of != NULL)
+            *of = (struct brama__policy_of){workload, row};
+    }
     return span;
 }
 
@@ -192,9 +180,17 @@ static bool wants_token(const struct brama_strategy *strategy)
            (strategy->kind == BRAMA_STRATEGY_EXT_AUTH && strategy->istio.auth_count != 0);
 }
 
+static void add_policy(struct brama__build *b, const struct brama_p_ap *row, uint32_t workload)
+{
+    struct brama__policy_of *of = brama__list_add(b, &b->aps, sizeof(*of));
+    uint32_t at = brama_packer_row(b->out, BRAMA_T_AP, row, sizeof(*row));
+    if (of != NULL)
+        *of = (struct brama__policy_of){workload, at};
+}
+
 /* One CUSTOM policy an authorizer, over what the rule's own policies reach. */
 static void add_custom_policies(const struct form *f, const struct brama_rule *rule,
-                                const struct brama_p_ap *like, uint32_t workload, brama_str host)
+                                const struct brama_p_ap *like, uint32_t workload)
 {
     struct brama__build *b = f->b;
     const struct brama_strategy *strategy = &rule->strategies[0];
@@ -204,14 +200,10 @@ static void add_custom_policies(const struct form *f, const struct brama_rule *r
         uint32_t authorizer = (uint32_t)b->authorizers_named.n;
         brama__list_extend(b, &b->authorizers_named, &strategy->authorizers.p[i], 1,
                            sizeof(strategy->authorizers.p[i]));
-        struct brama__ap_draft *d = brama__list_add(b, &b->aps, sizeof(*d));
-        if (d == NULL)
-            return;
-        *d = (struct brama__ap_draft){.row = *like, .workload = workload, .host = host};
-        brama_pattern_of_istio(&d->path, policy_path(f, rule->path));
-        d->row.path = brama__build_pattern(b, &d->path);
-        d->row.from = BRAMA_AP_CUSTOM;
-        d->row.authorizer = authorizer;
+        struct brama_p_ap row = *like;
+        row.from = BRAMA_AP_CUSTOM;
+        row.authorizer = authorizer;
+        add_policy(b, &row, workload);
     }
 }
 
@@ -231,25 +223,24 @@ static void add_policies(const struct form *f, size_t index, uint32_t rule_row, 
                              .not_paths = not_path_rows(f, index),
                              .rule = rule_row,
                              .authorizer = BRAMA_NO_ROW};
-    brama_str host = f->v2 ? f->rule->full_host : BRAMA_NIL;
-    row.host = brama_packer_text(b->out, host);
-    add_custom_policies(f, rule, &row, workload, host);
+    struct brama_pattern path;
+    row.host = brama_packer_text(b->out, f->v2 ? f->rule->full_host : BRAMA_NIL);
+    brama_pattern_of_istio(&path, policy_path(f, rule->path));
+    row.path = brama__build_pattern(b, &path);
+    add_custom_policies(f, rule, &row, workload);
     if (is_jwt)
         row.issuers = brama__build_texts(b, issuers_of(b, jwt));
 
     for (size_t i = 0; i < count; i++) {
-        struct brama__ap_draft *d = brama__list_add(b, &b->aps, sizeof(*d));
-        if (d == NULL)
-            return;
-        *d = (struct brama__ap_draft){.row = row, .workload = workload, .host = host};
-        brama_pattern_of_istio(&d->path, policy_path(f, rule->path));
-        d->row.path = brama__build_pattern(b, &d->path);
         if (is_jwt && jwt->authz_count != 0) {
-            d->row.scopes = brama__build_texts(b, jwt->authz[i].scopes);
-            d->row.audiences = brama__build_texts(b, jwt->authz[i].audiences);
+            row.scopes = brama__build_texts(b, jwt->authz[i].scopes);
+            row.audiences = brama__build_texts(b, jwt->authz[i].audiences);
         }
+        add_policy(b, &row, workload);
     }
-    ((struct brama__workload *)b->workloads.p)[workload].has_policies = true;
+    if (brama_packer_err(b->out) == BRAMA_OK)
+        ((struct brama_p_workload *)brama_packer_at(b->out, BRAMA_T_WORKLOAD, workload))
+            ->has_policies = true;
 }
 
 static void add_oathkeeper(const struct form *f, size_t index, uint32_t rule_row)
@@ -262,19 +253,20 @@ static void add_oathkeeper(const struct form *f, size_t index, uint32_t rule_row
 
     if (d == NULL)
         return;
-    *d = (struct brama__ok_draft){.host = f->rule->full_host};
     struct brama_span mutators = brama__build_mutators(b, rule, &wants_groups);
+    *d = (struct brama__ok_draft){.methods = rule->methods};
     if (brama_pattern_of_regex(&d->path, rule->path, NULL) != BRAMA_OK)
         d->path.kind = BRAMA_PATTERN_NEVER;
-    d->row = (struct brama_p_oathkeeper){.path = brama__build_pattern(b, &d->path),
-                                         .methods = rule->methods,
-                                         .rule = rule_row,
-                                         .authenticators =
-                                             brama__build_authenticators(b, rule, f->handler),
-                                         .mutators = mutators,
-                                         .upstream = upstream_row(b, service),
-                                         .wants_groups = wants_groups,
-                                         .host_header = cluster_host(b, service)};
+    struct brama_p_oathkeeper row = {.path = brama__build_pattern(b, &d->path),
+                                     .methods = rule->methods,
+                                     .rule = rule_row,
+                                     .authenticators =
+                                         brama__build_authenticators(b, rule, f->handler),
+                                     .mutators = mutators,
+                                     .upstream = brama__build_upstream(b, service),
+                                     .wants_groups = wants_groups,
+                                     .host_header = cluster_host(b, service)};
+    d->row = brama_packer_row(b->out, BRAMA_T_OATHKEEPER, &row, sizeof(row));
 }
 
 /* The VirtualService has one route for the first rule of each distinct path; v2: one a rule. */
@@ -313,27 +305,27 @@ static void add_route(const struct form *f, size_t index, uint32_t rule_row, uin
 
     if (d == NULL)
         return;
-    *d = (struct brama__draft){.host = f->rule->full_host};
+    *d = (struct brama__draft){.last = false};
     enum brama_err err =
         brama__route_pattern(&d->path, &b->arena, f->rule->version, f->handler, rule->path, NULL);
     if (err == BRAMA_ERR_NOMEM)
         b->err = err;
     if (err != BRAMA_OK)
         d->path.kind = BRAMA_PATTERN_NEVER;
-    d->row = (struct brama_p_route){.path = brama__build_pattern(b, &d->path),
-                                    .methods = rule->methods,
-                                    .any_method = matches_any_method(f, rule),
-                                    .responder = direct ? BRAMA_RESPONDER_SIDECAR
-                                                        : BRAMA_RESPONDER_OATHKEEPER,
-                                    .strategy = (uint32_t)strategy->kind,
-                                    .handler = (uint32_t)f->handler,
-                                    .rule = rule_row,
-                                    .upstream = upstream_row(b, brama_rule_service(f->rule, rule)),
-                                    .workload = workload,
-                                    .timeout_s = brama_rule_timeout(f->rule, rule),
-                                    .headers = header_rows(f, rule, direct),
-                                    .cors = f->cors,
-                                    .strip_cors = f->v2 || f->rule->cors.given};
+    d->row = (struct brama_p_route){
+        .path = brama__build_pattern(b, &d->path),
+        .methods = rule->methods,
+        .any_method = matches_any_method(f, rule),
+        .responder = direct ? BRAMA_RESPONDER_SIDECAR : BRAMA_RESPONDER_OATHKEEPER,
+        .strategy = (uint32_t)strategy->kind,
+        .handler = (uint32_t)f->handler,
+        .rule = rule_row,
+        .upstream = brama__build_upstream(b, brama_rule_service(f->rule, rule)),
+        .workload = workload,
+        .timeout_s = brama_rule_timeout(f->rule, rule),
+        .headers = header_rows(f, rule, direct),
+        .cors = f->cors,
+        .strip_cors = f->v2 || f->rule->cors.given};
     if (direct && wants_token(strategy))
         d->row.authz = authz_rows(b, &strategy->istio);
     d->last = is_catch_all(f, &d->row, rule->path);
@@ -344,7 +336,8 @@ static void add_rule(const struct form *f, size_t index)
     struct brama__build *b = f->b;
     const struct brama_rule *rule = &f->rule->rules[index];
     uint32_t rule_row = add_rule_row(f, index);
-    uint32_t workload = workload_of(b, brama_rule_service(f->rule, rule));
+    struct brama_service_ref service = brama_rule_service(f->rule, rule);
+    uint32_t workload = brama__build_workload(b, workload_name(b, service), service);
     bool direct = is_direct(f, rule);
 
     if (has_route(f, index))
@@ -360,17 +353,60 @@ static void add_rule(const struct form *f, size_t index)
         add_policies(f, index, rule_row, workload);
 }
 
-static void add_served(struct brama__build *b, const struct brama_apirule *form,
-                       const struct brama_entry *entry)
+/* Those of Oathkeeper's Rules that may match here; another form has none for this host. */
+static void fold_oathkeeper(struct brama__build *b, struct brama__draft *d)
 {
-    struct brama__served *served = brama__list_add(b, &b->served, sizeof(*served));
+    const struct brama__ok_draft *oks = b->oks.p;
+    for (size_t i = 0; i < b->oks.n; i++)
+        if (brama__methods_meet(&d->row, oks[i].methods) &&
+            brama_patterns_may_meet(&d->path, &oks[i].path))
+            brama__build_number(b, &d->row.oathkeeper, oks[i].row);
+}
 
-    if (served != NULL)
-        *served = (struct brama__served){.form_host = form->full_host,
-                                         .name = entry->host,
-                                         .listeners = (entry->plain ? BRAMA_HOST_PLAIN : 0u) |
-                                                      (entry->tls ? BRAMA_HOST_TLS : 0u) |
-                                                      (entry->redirect ? BRAMA_HOST_REDIRECT : 0u)};
+static struct brama_span add_routes(struct brama__build *b)
+{
+    struct brama__draft *drafts = b->drafts.p;
+    struct brama_span span = {brama_packer_count(b->out, BRAMA_T_ROUTE), (uint32_t)b->drafts.n};
+
+    for (size_t i = 0; i < b->drafts.n; i++)
+        if (drafts[i].row.responder == BRAMA_RESPONDER_OATHKEEPER)
+            fold_oathkeeper(b, &drafts[i]);
+    for (int last = 0; last <= 1; last++)
+        for (size_t i = 0; i < b->drafts.n; i++)
+            if (drafts[i].last == (last == 1))
+                brama_packer_row(b->out, BRAMA_T_ROUTE, &drafts[i].row, sizeof(drafts[i].row));
+    return span;
+}
+
+/* The first bytes, as numbers that sort as the texts do. */
+static void take_head(uint64_t head[2], brama_str name)
+{
+    for (size_t i = 0; i < 2 * sizeof(head[0]); i++)
+        head[i / sizeof(head[0])] =
+            head[i / sizeof(head[0])] << 8 | (i < name.n ? (unsigned char)name.p[i] : 0);
+}
+
+/* A form that nobody reaches has neither hosts nor routes. */
+static void add_hosts(struct brama__build *b, const struct brama_apirule *form)
+{
+    if (form->entry_count == 0 || b->drafts.n == 0)
+        return;
+    struct brama_span routes = add_routes(b);
+    for (size_t i = 0; i < form->entry_count; i++) {
+        const struct brama_entry *entry = &form->entries[i];
+        struct brama__host_key *key = brama__list_add(b, &b->hosts, sizeof(*key));
+        struct brama_p_host row = {.name = brama_packer_text(b->out, entry->host),
+                                   .routes = routes,
+                                   .listeners = (entry->plain ? BRAMA_HOST_PLAIN : 0u) |
+                                                (entry->tls ? BRAMA_HOST_TLS : 0u) |
+                                                (entry->redirect ? BRAMA_HOST_REDIRECT : 0u)};
+        if (key == NULL)
+            return;
+        *key = (struct brama__host_key){
+            .row = brama_packer_row(b->out, BRAMA_T_HOST, &row, sizeof(row)),
+            .exact = brama_str_eq(entry->host, form->full_host)};
+        take_head(key->head, entry->host);
+    }
 }
 
 void brama__build_form(struct brama__build *b, const struct brama_apirule *form)
@@ -383,6 +419,6 @@ void brama__build_form(struct brama__build *b, const struct brama_apirule *form)
     f.cors = brama__build_cors(b, form);
     for (size_t i = 0; i < form->rule_count && b->err == BRAMA_OK; i++)
         add_rule(&f, i);
-    for (size_t i = 0; i < form->entry_count && b->err == BRAMA_OK; i++)
-        add_served(b, form, &form->entries[i]);
+    if (b->err == BRAMA_OK)
+        add_hosts(b, form);
 }

@@ -1,72 +1,40 @@
 /* Hosts with their routes, and which TLS server a name leads to. */
 #include "policy/build.h"
 
-#include <stdlib.h>
-
-struct host_draft {
-    const struct brama__served *served;
-    bool exact; /* the form has no other host: it goes before a wildcard's share of the same name */
-    size_t order;
-    struct brama_span routes;
-};
-
-static int by_name(const void *a, const void *b)
+static int by_name(const void *a, const void *b, const void *ctx)
 {
-    const struct host_draft *x = a, *y = b;
-    int d = brama_str_cmp(x->served->name, y->served->name);
-    if (d == 0)
-        d = (int)y->exact - (int)x->exact;
-    return d != 0 ? d : (x->order > y->order) - (x->order < y->order);
+    const struct brama__host_key *x = a, *y = b;
+    const struct brama__build *build = ctx;
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(x->head); i++)
+        if (x->head[i] != y->head[i])
+            return x->head[i] < y->head[i] ? -1 : 1;
+    const struct brama_p_host *p = brama_packer_at(build->out, BRAMA_T_HOST, x->row),
+                              *q = brama_packer_at(build->out, BRAMA_T_HOST, y->row);
+    int d = brama_str_cmp(brama_packer_stored(build->out, p->name),
+                          brama_packer_stored(build->out, q->name));
+    return d != 0 ? d : (int)y->exact - (int)x->exact;
 }
 
-/* Routes of drafts first.. of the host that they share; *first is behind them afterwards. */
-static struct brama_span add_routes(struct brama__build *b, size_t *first)
+static bool same_name(const struct brama__build *b, uint32_t x, uint32_t y)
 {
-    const struct brama__draft *drafts = b->drafts.p;
-    struct brama_span span = {brama_packer_count(b->out, BRAMA_T_ROUTE), 0};
-    size_t end = *first;
-
-    while (end < b->drafts.n && brama_str_eq(drafts[end].host, drafts[*first].host))
-        end++;
-    for (int last = 0; last <= 1; last++)
-        for (size_t i = *first; i < end; i++)
-            if (drafts[i].last == (last == 1)) {
-                brama_packer_row(b->out, BRAMA_T_ROUTE, &drafts[i].row, sizeof(drafts[i].row));
-                span.count++;
-            }
-    *first = end;
-    return span;
+    const struct brama_p_host *p = brama_packer_at(b->out, BRAMA_T_HOST, x),
+                              *q = brama_packer_at(b->out, BRAMA_T_HOST, y);
+    return brama_packer_same_text(b->out, p->name, q->name);
 }
 
-/* The drafts of a form stand together, as do its served hosts; both in the order of the forms. */
-static void add_hosts(struct brama__build *b)
+/* Of those with one name the first counts. */
+static bool order_hosts(struct brama__build *b)
 {
-    const struct brama__draft *drafts = b->drafts.p;
-    const struct brama__served *served = b->served.p;
-    struct host_draft *hosts = brama_arena_array(&b->arena, b->served.n + 1, sizeof(*hosts));
-    size_t n = 0;
+    const struct brama__host_key *keys = b->hosts.p;
+    uint32_t *order = brama_arena_array(&b->arena, b->hosts.n, sizeof(*order));
+    uint32_t n = 0;
 
-    for (size_t i = 0; hosts != NULL && i < b->drafts.n && n < b->served.n;) {
-        brama_str host = drafts[i].host;
-        if (!brama_str_eq(served[n].form_host, host)) {
-            i++; /* of a form that nobody reaches */
-            continue;
-        }
-        struct brama_span routes = add_routes(b, &i);
-        for (; n < b->served.n && brama_str_eq(served[n].form_host, host); n++)
-            hosts[n] =
-                (struct host_draft){&served[n], brama_str_eq(served[n].name, host), n, routes};
-    }
-    if (n != 0)
-        qsort(hosts, n, sizeof(*hosts), by_name);
-    for (size_t i = 0; i < n; i++) {
-        if (i != 0 && brama_str_eq(hosts[i].served->name, hosts[i - 1].served->name))
-            continue;
-        struct brama_p_host row = {.name = brama_packer_text(b->out, hosts[i].served->name),
-                                   .routes = hosts[i].routes,
-                                   .listeners = hosts[i].served->listeners};
-        brama_packer_row(b->out, BRAMA_T_HOST, &row, sizeof(row));
-    }
+    if (order == NULL || !brama_sort(b->hosts.p, b->hosts.n, sizeof(*keys), by_name, b, &b->arena))
+        return false;
+    for (size_t i = 0; i < b->hosts.n; i++)
+        if (n == 0 || !same_name(b, order[n - 1], keys[i].row))
+            order[n++] = keys[i].row;
+    return brama_packer_choose(b->out, BRAMA_T_HOST, order, n);
 }
 
 struct server_draft {
@@ -74,8 +42,9 @@ struct server_draft {
     uint32_t server;
 };
 
-static int by_server_name(const void *a, const void *b)
+static int by_server_name(const void *a, const void *b, const void *ctx)
 {
+    (void)ctx;
     const struct server_draft *x = a, *y = b;
     int d = brama_str_cmp(x->name, y->name);
     return d != 0 ? d : (x->server > y->server) - (x->server < y->server);
@@ -106,9 +75,9 @@ static void add_servers(struct brama__build *b)
         for (size_t i = 0; i < g->server_count; i++)
             if (g->servers[i].listener == BRAMA_LISTENER_TLS)
                 add_server(b, &list, &g->servers[i], ++number);
-    if (list.n != 0)
-        qsort(list.p, list.n, sizeof(struct server_draft), by_server_name);
     const struct server_draft *drafts = list.p;
+    if (!brama_sort(list.p, list.n, sizeof(*drafts), by_server_name, NULL, &b->arena))
+        b->err = BRAMA_ERR_NOMEM;
     for (size_t i = 0; i < list.n; i++) {
         if (i != 0 && brama_str_eq(drafts[i].name, drafts[i - 1].name))
             continue;
@@ -120,6 +89,8 @@ static void add_servers(struct brama__build *b)
 
 void brama__build_hosts(struct brama__build *b)
 {
-    add_hosts(b);
-    add_servers(b);
+    if (!order_hosts(b))
+        b->err = BRAMA_ERR_NOMEM;
+    else
+        add_servers(b);
 }

@@ -34,11 +34,11 @@ static uint32_t jwt_row(struct brama__build *b, const struct brama_jwt_ory *ory)
 
 uint32_t brama__build_target(struct brama__build *b, bool tls, brama_str host, uint16_t port)
 {
-    brama_str key = brama_arena_printf(&b->arena, "%d %.*s %u", tls, BRAMA_FMT(host), port);
-    uint32_t next = brama_packer_count(b->out, BRAMA_T_TARGET);
-    const uint32_t *at = brama_map_put(&b->targets, key, next);
-    if (at == NULL || *at != next)
-        return at != NULL ? *at : 0;
+    brama_str name = brama_arena_printf(&b->arena, "%d %.*s %u", tls, BRAMA_FMT(host), port);
+    uint32_t at;
+
+    if (!brama__build_named(b, BRAMA_T_TARGET, name, &at))
+        return at;
     struct brama_p_target row = {.id = brama_target_id(host, port),
                                  .host = brama_packer_text(b->out, host),
                                  .port = port,

@@ -1,39 +1,53 @@
 /* Rows that several parts of the compiler need, stored once where that is worth it. */
 #include "policy/build.h"
 
-uint32_t brama__build_upstream(struct brama__build *b, uint64_t id, brama_str ns, brama_str name,
-                               uint16_t port)
+bool brama__build_named(struct brama__build *b, unsigned table, brama_str name, uint32_t *row)
 {
-    const char bytes[2] = {(char)(port >> 8), (char)port};
-    brama_str key =
-        BRAMA_JOIN(&b->arena, ns, BRAMA_STR("/"), name, BRAMA_STR(":"), {bytes, sizeof(bytes)});
-    uint32_t next = brama_packer_count(b->out, BRAMA_T_UPSTREAM);
-    const uint32_t *at = brama_map_put(&b->upstreams, key, next);
+    const struct brama__symbol symbol = {name, brama_str_table_hash(name), table};
+    const uint32_t next = brama_packer_count(b->out, table);
+    const uint32_t *at = brama_map_put_hashed(&b->by_name[table], name, symbol.hash, next);
+
+    *row = at != NULL ? *at : 0;
     if (at == NULL || *at != next)
-        return at != NULL ? *at : 0;
-    struct brama_p_upstream row = {.id = id != 0 ? id : brama_upstream_id(ns, name, port),
-                                   .ns = brama_packer_text(b->out, ns),
-                                   .name = brama_packer_text(b->out, name),
-                                   .port = port};
+        return false;
+    brama__list_extend(b, &b->symbols, &symbol, 1, sizeof(symbol));
+    return true;
+}
+
+uint32_t brama__build_upstream(struct brama__build *b, struct brama_service_ref service)
+{
+    const char port[2] = {(char)(service.port >> 8), (char)service.port};
+    brama_str name = BRAMA_JOIN(&b->arena, service.ns, BRAMA_STR("/"), service.name, BRAMA_STR(":"),
+                                {port, sizeof(port)});
+    uint32_t at;
+
+    if (!brama__build_named(b, BRAMA_T_UPSTREAM, name, &at))
+        return at;
+    struct brama_p_upstream row = {.id = brama_upstream_id(service.ns, service.name, service.port),
+                                   .ns = brama_packer_text(b->out, service.ns),
+                                   .name = brama_packer_text(b->out, service.name),
+                                   .port = service.port};
     return brama_packer_row(b->out, BRAMA_T_UPSTREAM, &row, sizeof(row));
 }
 
-uint32_t brama__build_workload(struct brama__build *b, const struct brama__workload *workload)
+uint32_t brama__build_workload(struct brama__build *b, brama_str name,
+                               struct brama_service_ref service)
 {
-    uint32_t next = (uint32_t)b->workloads.n;
-    const uint32_t *at = brama_map_put(&b->workload_rows, workload->key, next);
-    if (at == NULL || *at != next)
-        return at != NULL ? *at : 0;
-    brama__list_extend(b, &b->workloads, workload, 1, sizeof(*workload));
-    return next;
+    uint32_t at;
+
+    if (!brama__build_named(b, BRAMA_T_WORKLOAD, name, &at))
+        return at;
+    struct brama_p_workload row = {.ns = brama_packer_text(b->out, service.ns),
+                                   .name = brama_packer_text(b->out, service.name)};
+    return brama_packer_row(b->out, BRAMA_T_WORKLOAD, &row, sizeof(row));
 }
 
 uint32_t brama__build_keyset(struct brama__build *b, brama_str url)
 {
-    uint32_t next = brama_packer_count(b->out, BRAMA_T_KEYSET);
-    const uint32_t *at = brama_map_put(&b->keysets, url, next);
-    if (at == NULL || *at != next)
-        return at != NULL ? *at : 0;
+    uint32_t at;
+
+    if (!brama__build_named(b, BRAMA_T_KEYSET, url, &at))
+        return at;
     struct brama_p_keyset row = {brama_keyset_id(url), brama_packer_text(b->out, url)};
     return brama_packer_row(b->out, BRAMA_T_KEYSET, &row, sizeof(row));
 }
@@ -120,6 +134,25 @@ struct brama_p_pattern brama__build_pattern(struct brama__build *b,
 {
     return (struct brama_p_pattern){.kind = (uint32_t)pattern->kind,
                                     .text = brama_packer_text(b->out, pattern->text)};
+}
+
+struct brama_pattern brama__stored_pattern(const struct brama__build *b,
+                                           const struct brama_p_pattern *path)
+{
+    return (struct brama_pattern){(enum brama_pattern_kind)path->kind,
+                                  brama_packer_stored(b->out, path->text)};
+}
+
+void brama__build_number(struct brama__build *b, struct brama_span *list, uint32_t number)
+{
+    uint32_t at = brama_packer_row(b->out, BRAMA_T_NUMBERS, &number, sizeof(number));
+    if (list->count++ == 0)
+        list->first = at;
+}
+
+bool brama__methods_meet(const struct brama_p_route *route, uint32_t methods)
+{
+    return route->any_method || (route->methods & methods) != 0;
 }
 
 static struct brama_ref joined(struct brama__build *b, const brama_str *list, size_t n)

@@ -2,221 +2,264 @@
  * and a linker joins them. A unit depends on its form and what that names, not on other forms. */
 #include "policy/build.h"
 
-#include <string.h>
-
+/* One piece of memory, in the order in which it is read when it is linked: 10,000 of them are more
+ * than a processor's caches hold, and what lies together comes together. All is found by how far it
+ * is from the beginning. */
 struct brama__unit {
-    const struct part {
-        unsigned table;
-        uint32_t count;
-        size_t row_bytes;
-        const void *rows;
-    } * parts;
-    size_t part_count;
-    brama_str text;
-    struct brama__list drafts, served, aps, oks, auths, workloads, authorizers;
+    uint64_t host_hash;
+    struct piece {
+        uint32_t at, n; /* n: bytes of a text, else members */
+    } host, text, aps, auths, hosts, authorizers;
+    uint32_t part_count;
+    struct part {
+        uint32_t table, count, row_bytes;
+        uint32_t rows;
+        uint32_t symbols; /* of each row; 0: they are the unit's alone */
+    } parts[];
 };
 
-static const void *copy(struct brama_arena *arena, const void *p, size_t bytes)
+struct symbol {
+    uint64_t hash;
+    struct piece name;
+};
+
+static const void *inside(const struct brama__unit *u, uint32_t at)
 {
-    void *out = bytes != 0 ? brama_arena_alloc(arena, bytes) : NULL;
-    if (out != NULL)
-        memcpy(out, p, bytes);
-    return out;
+    return (const char *)u + at;
 }
 
-static struct brama__list copy_list(struct brama_arena *arena, const struct brama__list *list,
-                                    size_t size)
+static brama_str text_in(const struct brama__unit *u, struct piece piece)
 {
-    void *p = (void *)(uintptr_t)copy(arena, list->p, list->n * size);
-    return (struct brama__list){p, p != NULL ? list->n : 0, list->n};
+    return (brama_str){inside(u, piece.at), piece.n};
 }
 
-/* What was made on the desk only for now is the unit's text from here on. */
-static void take_pattern(struct brama_pattern *pattern, const struct brama__unit *u,
-                         const struct brama_p_pattern *row)
+#define ALIGN 8
+
+static uint32_t put(struct brama_buf *block, const void *p, size_t bytes)
 {
-    pattern->text = (brama_str){u->text.p + row->text.at, row->text.n};
+    if (block->n % ALIGN != 0)
+        brama_buf_room(block, ALIGN - block->n % ALIGN);
+    uint32_t at = (uint32_t)block->n;
+    brama_buf_add(block, (brama_str){p, bytes});
+    return at;
 }
 
-static void take_lists(struct brama__unit *u, const struct brama__build *desk,
-                       struct brama_arena *arena)
+static struct piece put_text(struct brama_buf *block, brama_str text)
 {
-    u->drafts = copy_list(arena, &desk->drafts, sizeof(struct brama__draft));
-    u->aps = copy_list(arena, &desk->aps, sizeof(struct brama__ap_draft));
-    u->oks = copy_list(arena, &desk->oks, sizeof(struct brama__ok_draft));
-    u->served = copy_list(arena, &desk->served, sizeof(struct brama__served));
-    u->auths = copy_list(arena, &desk->auths, sizeof(struct brama__auth_draft));
-    u->workloads = copy_list(arena, &desk->workloads, sizeof(struct brama__workload));
-    u->authorizers = copy_list(arena, &desk->authorizers_named, sizeof(brama_str));
-    for (size_t i = 0; i < u->drafts.n; i++) {
-        struct brama__draft *d = (struct brama__draft *)u->drafts.p + i;
-        take_pattern(&d->path, u, &d->row.path);
-    }
-    for (size_t i = 0; i < u->aps.n; i++) {
-        struct brama__ap_draft *d = (struct brama__ap_draft *)u->aps.p + i;
-        take_pattern(&d->path, u, &d->row.path);
-    }
-    for (size_t i = 0; i < u->oks.n; i++) {
-        struct brama__ok_draft *d = (struct brama__ok_draft *)u->oks.p + i;
-        take_pattern(&d->path, u, &d->row.path);
-    }
-    for (size_t i = 0; i < u->workloads.n; i++) {
-        struct brama__workload *w = (struct brama__workload *)u->workloads.p + i;
-        w->key = brama_arena_copy(arena, w->key);
-    }
+    return (struct piece){put(block, text.p, text.n), (uint32_t)text.n};
 }
 
-static void take_tables(struct brama__unit *u, const struct brama__build *desk,
-                        struct brama_arena *arena)
+static struct piece put_list(struct brama_buf *block, const struct brama__list *list, size_t size)
 {
-    brama_str text = brama_packer_all_text(desk->out);
+    return (struct piece){put(block, list->p, list->n * size), (uint32_t)list->n};
+}
+
+/* What the rows of the table are about, in their order; 0: nothing that others may speak of, too.
+ */
+static uint32_t put_symbols(struct brama__build *desk, unsigned table, uint32_t count)
+{
+    struct brama_buf *block = &desk->block;
+    const struct brama__symbol *all = desk->symbols.p;
+    if (desk->by_name[table].count == 0)
+        return 0;
+    struct symbol *out = brama_arena_array(&desk->arena, count, sizeof(*out));
+    for (size_t i = 0, n = 0; out != NULL && i < desk->symbols.n; i++)
+        if (all[i].table == table)
+            out[n++] = (struct symbol){all[i].hash, put_text(block, all[i].name)};
+    return out != NULL ? put(block, out, count * sizeof(*out)) : 0;
+}
+
+static uint32_t find_parts(struct part parts[BRAMA_PACK_TABLES_MAX],
+                           const struct brama__build *desk)
+{
+    uint32_t n = 0;
+    for (unsigned t = 0; t < BRAMA_PACK_TABLES_MAX; t++)
+        if (brama_packer_count(desk->out, t) != 0)
+            parts[n++] = (struct part){.table = t, .count = brama_packer_count(desk->out, t)};
+    return n;
+}
+
+/* What lies on the desk, as one block. */
+static void put_unit(struct brama__build *desk, brama_str host)
+{
+    struct brama_buf *block = &desk->block;
     struct part parts[BRAMA_PACK_TABLES_MAX];
-    u->text = (brama_str){copy(arena, text.p, text.n), text.n};
-    for (unsigned t = 0; t < BRAMA_PACK_TABLES_MAX; t++) {
-        struct part p = {.table = t, .count = brama_packer_count(desk->out, t)};
-        const void *rows = brama_packer_all_rows(desk->out, t, &p.row_bytes);
-        if (p.count == 0)
-            continue;
-        p.rows = copy(arena, rows, p.count * p.row_bytes);
-        parts[u->part_count++] = p;
+    struct brama__unit u = {.host_hash = brama_str_table_hash(host),
+                            .part_count = find_parts(parts, desk)};
+    brama_buf_room(block, sizeof(u) + u.part_count * sizeof(parts[0]));
+    u.host = put_text(block, host);
+    for (uint32_t i = 0; i < u.part_count; i++) {
+        size_t bytes;
+        const void *rows = brama_packer_all_rows(desk->out, parts[i].table, &bytes);
+        parts[i].symbols = put_symbols(desk, parts[i].table, parts[i].count);
+        parts[i].rows = put(block, rows, parts[i].count * bytes);
+        parts[i].row_bytes = (uint32_t)bytes;
     }
-    u->parts = copy(arena, parts, u->part_count * sizeof(parts[0]));
+    u.aps = put_list(block, &desk->aps, sizeof(struct brama__policy_of));
+    u.auths = put_list(block, &desk->auths, sizeof(struct brama__policy_of));
+    u.hosts = put_list(block, &desk->hosts, sizeof(struct brama__host_key));
+    u.authorizers = put_list(block, &desk->authorizers_named, sizeof(brama_str));
+    u.text = put_text(block, brama_packer_all_text(desk->out));
+    if (brama_buf_err(block) != BRAMA_OK)
+        return;
+    memcpy(block->p, &u, sizeof(u));
+    memcpy(block->p + offsetof(struct brama__unit, parts), parts, u.part_count * sizeof(parts[0]));
 }
 
 static void clear(struct brama__build *desk)
 {
     brama_packer_reset(desk->out);
     brama_arena_reset(&desk->arena);
-    struct brama__build empty = {.in = desk->in, .arena = desk->arena, .out = desk->out};
+    brama_buf_reset(&desk->block);
+    struct brama__build empty = {
+        .in = desk->in, .arena = desk->arena, .out = desk->out, .block = desk->block};
     *desk = empty;
-    desk->keysets.arena = desk->upstreams.arena = desk->targets.arena = desk->workload_rows.arena =
-        &desk->arena;
+    for (size_t t = 0; t < BRAMA_PACK_TABLES_MAX; t++)
+        desk->by_name[t].arena = &desk->arena;
 }
 
 const struct brama__unit *brama__unit_of(struct brama__build *b, const struct brama_apirule *form,
                                          bool with_apirule, struct brama_arena *arena)
 {
     struct brama__build *desk = b->desk;
-    struct brama__unit *u = brama_arena_alloc(arena, sizeof(*u));
 
     clear(desk);
     if (with_apirule)
         (void)brama__build_apirule(desk, form, form);
     brama__build_form(desk, form);
+    put_unit(desk, form->full_host);
     enum brama_err err = desk->err != BRAMA_OK ? desk->err : brama_packer_err(desk->out);
-    if (err == BRAMA_OK && u != NULL) {
-        take_tables(u, desk, arena);
-        take_lists(u, desk, arena);
-    }
-    if (err == BRAMA_OK && (brama_arena_failed(arena) || brama_arena_failed(&desk->arena)))
-        err = BRAMA_ERR_NOMEM;
     if (err == BRAMA_OK)
-        return u;
-    b->err = err;
-    return NULL;
+        err = brama_buf_err(&desk->block);
+    if (err == BRAMA_OK && brama_arena_failed(&desk->arena))
+        err = BRAMA_ERR_NOMEM;
+    const void *u = err == BRAMA_OK ? brama_arena_copy(arena, brama_buf_str(&desk->block)).p : NULL;
+    if (u == NULL)
+        b->err = err != BRAMA_OK ? err : BRAMA_ERR_NOMEM;
+    return u;
 }
 
-/* Where a row that others may have is now: found by what it is about. */
-static uint32_t linked(struct brama__build *b, const struct brama__unit *u, unsigned table,
-                       const void *rows, uint32_t i)
+uint64_t brama__unit_host_hash(const struct brama__unit *u)
 {
-    const struct brama_p_keyset *k = rows;
-    const struct brama_p_upstream *up = rows;
-    const struct brama_p_target *t = rows;
+    return u->host_hash;
+}
 
-#define TEXT(ref) ((brama_str){u->text.p + (ref).at, (ref).n})
-    switch (table) {
-    case BRAMA_T_KEYSET:
-        return brama__build_keyset(b, TEXT(k[i].url));
-    case BRAMA_T_UPSTREAM:
-        return brama__build_upstream(b, up[i].id, TEXT(up[i].ns), TEXT(up[i].name),
-                                     (uint16_t)up[i].port);
-    default:
-        return brama__build_target(b, t[i].tls != 0, TEXT(t[i].host), (uint16_t)t[i].port);
+/* A workload that one form has policies for has them for all. */
+static void join_workloads(struct brama__build *b, uint32_t row, const struct brama_p_workload *w)
+{
+    struct brama_p_workload *there = brama_packer_at(b->out, BRAMA_T_WORKLOAD, row);
+    there->has_policies |= w->has_policies;
+}
+
+/* Rows that are there already under their names, and the others behind them. False: no memory. */
+static bool link_named(struct brama__build *b, const struct brama__unit *u, const struct part *p,
+                       struct brama_policy_part *to)
+{
+    const struct symbol *symbols = inside(u, p->symbols);
+    const uint32_t first = brama_packer_count(b->out, p->table);
+    uint32_t *map = p->count > 1 ? brama_arena_array(&b->arena, p->count, sizeof(*map)) : &to->by;
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        const void *row = (const char *)inside(u, p->rows) + i * p->row_bytes;
+        const uint32_t next = brama_packer_count(b->out, p->table);
+        const uint32_t *at = brama_map_put_hashed(
+            &b->by_name[p->table], text_in(u, symbols[i].name), symbols[i].hash, next);
+        if (map == NULL || at == NULL)
+            return false;
+        map[i] = *at;
+        if (*at != next && p->table == BRAMA_T_WORKLOAD)
+            join_workloads(b, *at, row);
+        if (*at == next && brama_packer_rows(b->out, p->table, row, 1, p->row_bytes) == NULL)
+            return false;
     }
-#undef TEXT
+    to->map = p->count > 1 ? map : NULL;
+    to->count = brama_packer_count(b->out, p->table) - first;
+    to->rows = to->count != 0 ? brama_packer_at(b->out, p->table, first) : NULL;
+    to->stride = p->row_bytes;
+    return true;
 }
 
-static bool is_shared(unsigned table)
-{
-    return table == BRAMA_T_KEYSET || table == BRAMA_T_UPSTREAM || table == BRAMA_T_TARGET;
-}
-
-static void link_tables(struct brama__build *b, const struct brama__unit *u,
+/* False: no memory. */
+static bool link_tables(struct brama__build *b, const struct brama__unit *u,
                         struct brama_policy_unit *moved)
 {
-    for (size_t i = 0; i < u->part_count; i++) {
+    for (uint32_t i = 0; i < u->part_count; i++) {
         const struct part *p = &u->parts[i];
         struct brama_policy_part *to = &moved->parts[p->table];
-        if (is_shared(p->table)) {
-            uint32_t *map = brama_arena_array(&b->arena, p->count, sizeof(*map));
-            for (uint32_t k = 0; map != NULL && k < p->count; k++)
-                map[k] = linked(b, u, p->table, p->rows, k);
-            to->map = map;
+        if (p->symbols != 0 && !link_named(b, u, p, to))
+            return false;
+        if (p->symbols != 0)
             continue;
-        }
         to->by = brama_packer_count(b->out, p->table);
-        to->rows = brama_packer_rows(b->out, p->table, p->rows, p->count, p->row_bytes);
-        to->count = to->rows != NULL ? p->count : 0;
+        to->rows = brama_packer_rows(b->out, p->table, inside(u, p->rows), p->count, p->row_bytes);
+        to->count = p->count;
         to->stride = p->row_bytes;
+        if (to->rows == NULL)
+            return false;
     }
-}
-
-static const uint32_t *link_workloads(struct brama__build *b, const struct brama__unit *u)
-{
-    const struct brama__workload *w = u->workloads.p;
-    uint32_t *map = brama_arena_array(&b->arena, u->workloads.n, sizeof(*map));
-    for (size_t i = 0; map != NULL && i < u->workloads.n; i++) {
-        map[i] = brama__build_workload(b, &w[i]);
-        if (w[i].has_policies && map[i] < b->workloads.n)
-            ((struct brama__workload *)b->workloads.p)[map[i]].has_policies = true;
-    }
-    return map;
+    return true;
 }
 
 static const uint32_t *link_authorizers(struct brama__build *b, const struct brama__unit *u)
 {
-    const brama_str *names = u->authorizers.p;
+    const brama_str *names = inside(u, u->authorizers.at);
     uint32_t *map = brama_arena_array(&b->arena, u->authorizers.n, sizeof(*map));
-    for (size_t i = 0; map != NULL && i < u->authorizers.n; i++)
+    for (uint32_t i = 0; map != NULL && i < u->authorizers.n; i++)
         map[i] = brama__build_authorizer(b, names[i]);
     return map;
 }
 
-/* Drafts behind those that are there; their rows are a part of the unit. */
-static void *link_drafts(struct brama__build *b, struct brama__list *to,
-                         const struct brama__list *from, size_t size)
+static uint32_t moved_row(const struct brama_policy_unit *moved, unsigned table, uint32_t row)
 {
-    size_t first = to->n;
-    brama__list_extend(b, to, from->p, from->n, size);
-    return from->n != 0 ? (char *)to->p + first * size : NULL;
+    const struct brama_policy_part *to = &moved->parts[table];
+    return to->map != NULL ? to->map[row] : row + to->by;
+}
+
+/* Policies behind those that are there. */
+static void link_policies(struct brama__build *b, struct brama__list *to,
+                          const struct brama__unit *u, struct piece from, unsigned table,
+                          const struct brama_policy_unit *moved)
+{
+    const size_t first = to->n;
+    brama__list_extend(b, to, inside(u, from.at), from.n, sizeof(struct brama__policy_of));
+    for (size_t i = first; i < to->n; i++) {
+        struct brama__policy_of *of = (struct brama__policy_of *)to->p + i;
+        of->workload = moved_row(moved, BRAMA_T_WORKLOAD, of->workload);
+        of->row = moved_row(moved, table, of->row);
+    }
+}
+
+static void link_hosts(struct brama__build *b, const struct brama__unit *u,
+                       const struct brama_policy_unit *moved)
+{
+    const struct brama_policy_part *routes = &moved->parts[BRAMA_T_ROUTE];
+    const struct brama__routes_of form = {.host = text_in(u, u->host),
+                                          .routes = {routes->by, routes->count}};
+    const size_t first = b->hosts.n;
+    brama__list_extend(b, &b->forms, &form, 1, sizeof(form));
+    brama__list_extend(b, &b->hosts, inside(u, u->hosts.at), u->hosts.n,
+                       sizeof(struct brama__host_key));
+    for (size_t i = first; i < b->hosts.n; i++)
+        ((struct brama__host_key *)b->hosts.p)[i].row += moved->parts[BRAMA_T_HOST].by;
 }
 
 void brama__link(struct brama__build *b, const struct brama__unit *u, uint32_t apirule_row)
 {
-    struct brama_policy_unit moved = {.text_by = brama_packer_append_text(b->out, u->text)};
-    const uint32_t *workloads = link_workloads(b, u);
+    struct brama_policy_unit moved = {.text_by = 0};
 
-    moved.parts[BRAMA_T_APIRULE].by = apirule_row;
-    moved.parts[BRAMA_T_WORKLOAD].map = workloads;
-    moved.parts[BRAMA_T_AUTHORIZER].map = link_authorizers(b, u);
-    link_tables(b, u, &moved);
-    struct brama__draft *drafts = link_drafts(b, &b->drafts, &u->drafts, sizeof(*drafts));
-    struct brama__ap_draft *aps = link_drafts(b, &b->aps, &u->aps, sizeof(*aps));
-    struct brama__ok_draft *oks = link_drafts(b, &b->oks, &u->oks, sizeof(*oks));
-    struct brama__auth_draft *auths = link_drafts(b, &b->auths, &u->auths, sizeof(*auths));
-    brama__list_extend(b, &b->served, u->served.p, u->served.n, sizeof(struct brama__served));
-    if (b->err != BRAMA_OK || brama_arena_failed(&b->arena) || brama_packer_err(b->out) != BRAMA_OK)
+    if (b->err != BRAMA_OK)
         return;
-    moved.parts[BRAMA_T_ROUTE] = (struct brama_policy_part){
-        .rows = drafts, .stride = sizeof(*drafts), .count = (uint32_t)u->drafts.n};
-    moved.parts[BRAMA_T_AP] = (struct brama_policy_part){
-        .rows = aps, .stride = sizeof(*aps), .count = (uint32_t)u->aps.n};
-    moved.parts[BRAMA_T_OATHKEEPER] = (struct brama_policy_part){
-        .rows = oks, .stride = sizeof(*oks), .count = (uint32_t)u->oks.n};
+    moved.parts[BRAMA_T_APIRULE].by = apirule_row;
+    if (u->authorizers.n != 0)
+        moved.parts[BRAMA_T_AUTHORIZER].map = link_authorizers(b, u);
+    if (brama_arena_failed(&b->arena) ||
+        !brama_packer_append_text(b->out, text_in(u, u->text), &moved.text_by) ||
+        !link_tables(b, u, &moved)) {
+        b->err = brama_packer_err(b->out) != BRAMA_OK ? brama_packer_err(b->out) : BRAMA_ERR_NOMEM;
+        return;
+    }
     brama_policy_move(&moved);
-    for (size_t i = 0; i < u->aps.n; i++)
-        aps[i].workload = workloads[aps[i].workload];
-    for (size_t i = 0; i < u->auths.n; i++)
-        auths[i].workload = workloads[auths[i].workload];
+    link_policies(b, &b->aps, u, u->aps, BRAMA_T_AP, &moved);
+    link_policies(b, &b->auths, u, u->auths, BRAMA_T_AUTH, &moved);
+    link_hosts(b, u, &moved);
 }

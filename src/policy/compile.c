@@ -108,10 +108,13 @@ static const struct brama_apirule *find_good(struct brama__build *b, brama_str n
 }
 
 /* The first form that wants a host has it; a second one isn't enforced. */
-static bool take_host(struct brama__build *b, brama_str host)
+static bool take_host(struct brama__build *b, const struct brama_apirule *form)
 {
-    uint32_t next = (uint32_t)b->hosts.count;
-    const uint32_t *at = brama_map_put(&b->hosts, host, next);
+    const struct brama__unit *unit = form->kept != NULL ? form->kept->unit : NULL;
+    const uint64_t hash =
+        unit != NULL ? brama__unit_host_hash(unit) : brama_str_table_hash(form->full_host);
+    uint32_t next = (uint32_t)b->taken.count;
+    const uint32_t *at = brama_map_put_hashed(&b->taken, form->full_host, hash, next);
     return at != NULL && *at == next;
 }
 
@@ -163,7 +166,7 @@ static void link_current(struct brama__build *b, const struct brama_apirule *for
 static void add_apirule(struct brama__build *b, const struct brama_apirule *current,
                         const struct brama_apirule *form)
 {
-    if (form != NULL && !take_host(b, form->full_host))
+    if (form != NULL && !take_host(b, form))
         form = NULL;
     if (form != NULL && form == current) {
         link_current(b, form);
@@ -198,17 +201,16 @@ static void add_apirules(struct brama__build *b)
 /* What the compiler looks up by name, so that no rule scans a list of all. */
 static void index_inputs(struct brama__build *b)
 {
-    b->hosts.arena = b->keysets.arena = b->upstreams.arena = b->targets.arena =
-        b->authorizers.arena = &b->arena;
-    b->workload_rows.arena = b->good.arena = &b->arena;
-    size_t rules = b->in->world->rule_count;
-    brama_map_reserve(&b->hosts, rules);
-    brama_map_reserve(&b->upstreams, rules);
-    brama_map_reserve(&b->workload_rows, rules);
-    brama__list_reserve(b, &b->drafts, rules, sizeof(struct brama__draft));
-    brama__list_reserve(b, &b->aps, rules, sizeof(struct brama__ap_draft));
-    brama__list_reserve(b, &b->served, rules, sizeof(struct brama__served));
-    brama__list_reserve(b, &b->workloads, rules, sizeof(struct brama__workload));
+    const size_t rules = b->in->world->rule_count;
+    for (size_t t = 0; t < BRAMA_PACK_TABLES_MAX; t++)
+        b->by_name[t].arena = &b->arena;
+    b->taken.arena = b->good.arena = &b->arena;
+    brama_map_reserve(&b->taken, rules);
+    brama_map_reserve(&b->by_name[BRAMA_T_UPSTREAM], rules);
+    brama_map_reserve(&b->by_name[BRAMA_T_WORKLOAD], rules);
+    brama__list_reserve(b, &b->aps, rules, sizeof(struct brama__policy_of));
+    brama__list_reserve(b, &b->hosts, rules, sizeof(struct brama__host_key));
+    brama__list_reserve(b, &b->forms, rules, sizeof(struct brama__routes_of));
     for (size_t i = 0; i < b->in->good_count; i++) {
         const struct brama_apirule *r = b->in->good[i].rule;
         brama_map_put(&b->good, brama__full_name(b, r->ns, r->name), (uint32_t)i);
@@ -254,11 +256,12 @@ static void build(struct brama__build *b)
     brama_packer_row(b->out, BRAMA_T_META, &meta, sizeof(meta));
     for (size_t i = 0; i < in->source_count; i++) {
         brama_str file = in->sources[i].file; /* each is another one: nobody need look */
-        struct brama_p_source row = {{brama_packer_append_text(b->out, file), (uint32_t)file.n},
-                                     in->sources[i].hash};
+        struct brama_p_source row = {{0, (uint32_t)file.n}, in->sources[i].hash};
+        (void)brama_packer_append_text(b->out, file, &row.file.at);
         brama_packer_row(b->out, BRAMA_T_SOURCE, &row, sizeof(row));
     }
     add_neighbours(b);
+    b->err = b->err == BRAMA_OK ? brama_packer_err(b->out) : b->err;
     add_apirules(b);
     brama__build_finish(b);
     if (b->err == BRAMA_OK && brama_arena_failed(&b->arena))
@@ -272,8 +275,11 @@ enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
     enum brama_err err = brama_packer_new(&b.out, NULL, BRAMA_PACK_POLICY);
     if (err == BRAMA_OK)
         err = brama_packer_new(&desk.out, NULL, BRAMA_PACK_POLICY);
+    if (err == BRAMA_OK && in->like != NULL && in->like->pack.header != NULL)
+        brama_packer_expect(b.out, &in->like->pack);
     brama_arena_init(&b.arena, NULL, SIZE_MAX);
     brama_arena_init(&desk.arena, NULL, SIZE_MAX);
+    brama_buf_init(&desk.block, NULL, BRAMA__UNIT_MAX);
     if (err == BRAMA_OK) {
         build(&b);
         err = b.err;
@@ -284,5 +290,6 @@ enum brama_err brama_policy_compile(struct brama_buf *out, uint64_t number,
     brama_packer_free(desk.out);
     brama_arena_deinit(&b.arena);
     brama_arena_deinit(&desk.arena);
+    brama_buf_deinit(&desk.block);
     return err;
 }

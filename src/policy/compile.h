@@ -20,7 +20,8 @@ struct brama_compile_in {
     size_t good_count;
     brama_str domain;
     enum brama_responses responses;
-    uint16_t tls_port; /* 0: 443 */
+    uint16_t tls_port;               /* 0: 443 */
+    const struct brama_policy *like; /* about as large as what will come out; NULL: not known */
     /* Sources that are there but can't be read now: the APIRules named here have no object in the
      * world, and stay in force in their last good form with this status. */
     const struct brama_broken_rule {

@@ -116,6 +116,7 @@ bool brama_pack_same_text(const struct brama_pack *pack, struct brama_ref a, str
 
 #define TABLE_MAX ((size_t)1 << 30)
 #define RECENT 4096 /* a power of two */
+#define ROOM 64     /* of what is expected so much more, in parts: an edit adds a little */
 
 struct brama_packer {
     enum brama_pack_kind kind;
@@ -162,7 +163,7 @@ void brama_packer_free(struct brama_packer *p)
     p->alloc->resize(p->alloc->ctx, p, 0);
 }
 
-static brama_str stored_at(const struct brama_packer *p, struct brama_ref ref)
+brama_str brama_packer_stored(const struct brama_packer *p, struct brama_ref ref)
 {
     return (brama_str){p->text.p + ref.at, ref.n};
 }
@@ -174,7 +175,7 @@ struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
     uint64_t hash = brama_str_table_hash(text);
     size_t slot = hash % RECENT;
     if (p->recent[slot].hash == hash && p->recent[slot].era == p->era &&
-        brama_str_eq(stored_at(p, p->recent[slot].ref), text))
+        brama_str_eq(brama_packer_stored(p, p->recent[slot].ref), text))
         return p->recent[slot].ref;
     struct brama_ref ref = {(uint32_t)p->text.n, (uint32_t)text.n};
     brama_buf_add(&p->text, text);
@@ -186,16 +187,16 @@ struct brama_ref brama_packer_text(struct brama_packer *p, brama_str text)
     return ref;
 }
 
-uint32_t brama_packer_append_text(struct brama_packer *p, brama_str text)
+bool brama_packer_append_text(struct brama_packer *p, brama_str text, uint32_t *at)
 {
-    size_t at = p->text.n;
+    *at = (uint32_t)p->text.n;
     brama_buf_add(&p->text, text);
-    return (uint32_t)at;
+    return brama_buf_err(&p->text) == BRAMA_OK;
 }
 
 bool brama_packer_same_text(const struct brama_packer *p, struct brama_ref a, struct brama_ref b)
 {
-    return brama_str_eq(stored_at(p, a), stored_at(p, b));
+    return brama_str_eq(brama_packer_stored(p, a), brama_packer_stored(p, b));
 }
 
 void *brama_packer_rows(struct brama_packer *p, unsigned table, const void *rows, uint32_t count,
@@ -238,6 +239,41 @@ const void *brama_packer_all_rows(const struct brama_packer *p, unsigned table, 
     return *row_bytes != 0 ? p->tables[table].rows.p : NULL;
 }
 
+void *brama_packer_at(struct brama_packer *p, unsigned table, uint32_t index)
+{
+    return p->tables[table].rows.p + (size_t)index * p->tables[table].row_bytes;
+}
+
+bool brama_packer_choose(struct brama_packer *p, unsigned table, const uint32_t *order, uint32_t n)
+{
+    struct brama_buf *rows = &p->tables[table].rows, chosen;
+    const size_t bytes = p->tables[table].row_bytes;
+
+    brama_buf_init(&chosen, p->alloc, TABLE_MAX);
+    if (n != 0 && !brama_buf_reserve(&chosen, n * bytes)) {
+        p->err = brama_buf_err(&chosen);
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        brama_buf_add(&chosen, (brama_str){rows->p + order[i] * bytes, bytes});
+    brama_buf_deinit(rows);
+    *rows = chosen;
+    p->tables[table].count = n;
+    return true;
+}
+
+void brama_packer_expect(struct brama_packer *p, const struct brama_pack *like)
+{
+    const struct brama_pack_header *h = like->header;
+    const size_t text = h->text.count;
+
+    (void)brama_buf_reserve(&p->text, text + text / ROOM);
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX; i++) {
+        size_t bytes = (size_t)h->tables[i].count * h->tables[i].row_bytes;
+        (void)brama_buf_reserve(&p->tables[i].rows, bytes + bytes / ROOM);
+    }
+}
+
 enum brama_err brama_packer_err(const struct brama_packer *p)
 {
     enum brama_err err = p->err != BRAMA_OK ? p->err : brama_buf_err(&p->text);
@@ -273,6 +309,11 @@ enum brama_err brama_packer_finish(struct brama_packer *p, uint64_t number, stru
         .format = BRAMA_PACK_FORMAT, .kind = (uint32_t)p->kind, .number = number};
     enum brama_err err = brama_packer_err(p);
 
+    size_t bytes = sizeof(h) + p->text.n;
+
+    for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX; i++)
+        bytes += p->tables[i].rows.n + ALIGN;
+    (void)brama_buf_reserve(out, bytes + ALIGN);
     memcpy(h.magic, magic, sizeof(magic));
     brama_buf_room(out, sizeof(h));
     for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX && err == BRAMA_OK; i++)

@@ -85,8 +85,10 @@ void brama_packer_free(struct brama_packer *packer);
 struct brama_ref brama_packer_text(struct brama_packer *packer, brama_str text);
 bool brama_packer_same_text(const struct brama_packer *packer, struct brama_ref a,
                             struct brama_ref b);
-/* The texts of another packer behind those of this one: what to add to their places. */
-uint32_t brama_packer_append_text(struct brama_packer *packer, brama_str text);
+/* A text that is there, until the next one is added. */
+brama_str brama_packer_stored(const struct brama_packer *packer, struct brama_ref ref);
+/* Texts as they are, behind those that are there; *at: where. False: no memory. */
+bool brama_packer_append_text(struct brama_packer *packer, brama_str text, uint32_t *at);
 /* The row's index. */
 uint32_t brama_packer_row(struct brama_packer *packer, unsigned table, const void *row,
                           size_t row_bytes);
@@ -98,6 +100,13 @@ uint32_t brama_packer_count(const struct brama_packer *packer, unsigned table);
 brama_str brama_packer_all_text(const struct brama_packer *packer);
 const void *brama_packer_all_rows(const struct brama_packer *packer, unsigned table,
                                   size_t *row_bytes);
+/* A row that is there, and those behind it, to be changed before the next one is added. */
+void *brama_packer_at(struct brama_packer *packer, unsigned table, uint32_t index);
+/* Of the table the rows order[0..n), in that order, and no others. False: no memory. */
+bool brama_packer_choose(struct brama_packer *packer, unsigned table, const uint32_t *order,
+                         uint32_t n);
+/* Room for as much as there is in the other one. */
+void brama_packer_expect(struct brama_packer *packer, const struct brama_pack *like);
 /* The first that went wrong, which _finish gives too. */
 BRAMA_MUST_USE enum brama_err brama_packer_err(const struct brama_packer *packer);
 /* Empty again, for another one of its kind. */

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/map.h"
+#include "base/sort.h"
 
 static void slices_are_cut_at_separators(void **state)
 {
@@ -198,6 +199,60 @@ static void a_map_keeps_the_first_value_of_a_key(void **state)
     brama_arena_deinit(&a);
 }
 
+struct member {
+    unsigned key, place;
+};
+
+static int by_key(const void *a, const void *b, const void *ctx)
+{
+    const struct member *x = a, *y = b;
+    ++*(unsigned *)(uintptr_t)ctx;
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+/* In order, and equal ones as they stood; each once. */
+static bool is_sorted(const struct member *m, unsigned n)
+{
+    bool seen[64] = {false};
+    for (unsigned i = 0; i < n; i++) {
+        if (seen[m[i].place] ||
+            (i != 0 && (m[i - 1].key > m[i].key ||
+                        (m[i - 1].key == m[i].key && m[i - 1].place > m[i].place))))
+            return false;
+        seen[m[i].place] = true;
+    }
+    return true;
+}
+
+static void a_sort_is_stable_and_takes_what_order_there_is(void **state)
+{
+    (void)state;
+    struct brama_arena a;
+    struct member m[64];
+    unsigned looks, seed = 1;
+    for (unsigned round = 0; round < 2000; round++) {
+        unsigned n = round % 65, keys = 1 + round % 7 * round % 50;
+        brama_arena_init(&a, NULL, 1 << 20);
+        for (unsigned i = 0; i < n; i++) {
+            seed = seed * 1103515245u + 12345u;
+            m[i] = (struct member){(seed >> 16) % keys, i};
+        }
+        EXPECT("sorted", brama_sort(m, n, sizeof(m[0]), by_key, &looks, &a) && is_sorted(m, n));
+        looks = 0;
+        brama_arena_deinit(&a);
+        brama_arena_init(&a, NULL, 0);
+        EXPECT("what is in order needs no memory",
+               brama_sort(m, n, sizeof(m[0]), by_key, &looks, &a));
+        EXPECT("and one look at each", looks == (n != 0 ? n - 1 : 0));
+        brama_arena_deinit(&a);
+    }
+    struct member two[] = {{2, 0}, {1, 1}};
+    brama_arena_init(&a, NULL, 0);
+    EXPECT("no memory", !brama_sort(two, 2, sizeof(two[0]), by_key, &looks, &a));
+    EXPECT("and nothing moved", two[0].key == 2 && two[1].key == 1);
+    brama_arena_deinit(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +266,7 @@ int main(void)
         cmocka_unit_test(an_arena_ends_where_it_was_told_to),
         cmocka_unit_test(a_buffer_keeps_its_first_error),
         cmocka_unit_test(a_map_keeps_the_first_value_of_a_key),
+        cmocka_unit_test(a_sort_is_stable_and_takes_what_order_there_is),
         cmocka_unit_test(findings_are_counted_and_kept_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
