@@ -11,6 +11,7 @@
 
 #define CHUNK_BYTES ((size_t)65536)
 #define TWO_THREADS 1000 /* files: worth a second one */
+#define SOME_FILES 64    /* that a thread takes at a time, so that both end together */
 #define NS_PER_S INT64_C(1000000000)
 /* Two changes within a tick of the file system's clock have the same time: a few ms where it counts
  * parts of a second at all, else up to two seconds. */
@@ -28,12 +29,18 @@ struct scratch {
     size_t n, size;
 };
 
-/* Some files, looked at by one thread. */
-struct part {
+/* What is looked at by all threads. */
+struct all {
     struct brama__reading *r;
     int folder;  /* that it lies in, or AT_FDCWD */
     size_t skip; /* of each name: the folder's */
-    struct brama_file *file, *end;
+    size_t next; /* file that nobody has taken yet; under the reading's lock */
+};
+
+/* One of them. */
+struct looker {
+    const struct all *all;
+    struct brama__reading *r;
     struct scratch scratch;
     int no_atime;  /* O_NOATIME, until it is refused */
     bool was_read; /* the last one: then this one, too, may have to be */
@@ -187,7 +194,7 @@ static void set_unfinished(struct brama__reading *r, struct brama_file *f)
 }
 
 /* The id is from before its text: a change on the way shows next time. */
-static void read_file(struct part *l, struct brama_file *f, int fd)
+static void read_file(struct looker *l, struct brama_file *f, int fd)
 {
     const struct brama_files_options *o = l->r->options;
     enum brama_err err = read_fd(&l->scratch, fd, f->id.bytes);
@@ -207,37 +214,42 @@ static void read_file(struct part *l, struct brama_file *f, int fd)
         f->text = keep_text(l->r, text);
 }
 
+static const char *name_of(const struct looker *l, const struct brama_file *f)
+{
+    return f->name.p + l->all->skip;
+}
+
 /* Without a name if it is gone; what a link leads to may be without it being so. */
-static void set_unreadable(const struct part *l, struct brama_file *f)
+static void set_unreadable(const struct looker *l, struct brama_file *f)
 {
     struct stat st;
     f->id = (struct brama_file_id){0};
     f->problem = brama__file_problem(l->r, BRAMA_ERR_IO);
-    if (fstatat(l->folder, f->name.p + l->skip, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    if (fstatat(l->all->folder, name_of(l, f), &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
         f->name = BRAMA_NIL;
 }
 
 /* Without waiting for a FIFO's writer; and where it is allowed, which is for the owner and root,
  * without a time of access to be written to the disk. */
-static int open_file(struct part *l, const struct brama_file *f)
+static int open_file(struct looker *l, const struct brama_file *f)
 {
-    const char *name = f->name.p + l->skip;
+    const char *name = name_of(l, f);
     const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int fd = openat(l->folder, name, flags | l->no_atime);
+    int fd = openat(l->all->folder, name, flags | l->no_atime);
     if (fd >= 0 || errno != EPERM || l->no_atime == 0)
         return fd;
     l->no_atime = 0;
-    return openat(l->folder, name, flags);
+    return openat(l->all->folder, name, flags);
 }
 
 /* Of a file that is known the name is enough, one that must be read is quicker opened at once. */
-static void look_at(struct part *l, struct brama_file *f)
+static void look_at(struct looker *l, struct brama_file *f)
 {
     struct stat st;
     int fd = l->was_read ? open_file(l, f) : -1;
     l->was_read = false;
     if (fd < 0) {
-        if (fstatat(l->folder, f->name.p + l->skip, &st, 0) == 0 && !is_to_be_read(l->r, f, &st))
+        if (fstatat(l->all->folder, name_of(l, f), &st, 0) == 0 && !is_to_be_read(l->r, f, &st))
             return;
         fd = open_file(l, f);
     }
@@ -249,13 +261,29 @@ static void look_at(struct part *l, struct brama_file *f)
         close(fd); /* and the lease is given back */
 }
 
-static void *look_at_some(void *ctx)
+/* The next ones; false: there are none. */
+static bool take_some(struct all *all, struct brama_file **begin, struct brama_file **end)
 {
-    struct part *l = ctx;
-    for (; l->file < l->end; l->file++)
-        if (!l->file->known)
-            look_at(l, l->file);
-    free(l->scratch.p);
+    const struct brama_files *out = all->r->out;
+    pthread_mutex_lock(&all->r->lock);
+    size_t first = all->next;
+    all->next = out->count - first > SOME_FILES ? first + SOME_FILES : out->count;
+    *begin = out->file + first;
+    *end = out->file + all->next;
+    pthread_mutex_unlock(&all->r->lock);
+    return *begin != *end;
+}
+
+static void *look(void *ctx)
+{
+    struct all *all = ctx;
+    struct looker l = {.all = all, .r = all->r, .no_atime = O_NOATIME};
+    struct brama_file *f, *end;
+    while (take_some(all, &f, &end))
+        for (; f < end; f++)
+            if (!f->known)
+                look_at(&l, f);
+    free(l.scratch.p);
     return NULL;
 }
 
@@ -270,17 +298,13 @@ static void leave_out_gone(struct brama_files *out, size_t begin)
 
 void brama__files_look(struct brama__reading *r, size_t begin, int folder, size_t skip)
 {
-    struct brama_file *file = r->out->file + begin, *end = r->out->file + r->out->count;
-    struct part one = {r, folder, skip, file, end, {0}, O_NOATIME, false}, other = one;
+    struct all all = {r, folder, skip, begin};
     pthread_t thread;
     size_t count = 0;
-    for (const struct brama_file *f = file; f < end; f++)
-        count += !f->known;
-    other.file = file + (end - file) / 2;
-    bool two = count >= TWO_THREADS && pthread_create(&thread, NULL, look_at_some, &other) == 0;
-    if (two)
-        one.end = file + (end - file) / 2;
-    look_at_some(&one);
+    for (size_t i = begin; i < r->out->count; i++)
+        count += !r->out->file[i].known;
+    bool two = count >= TWO_THREADS && pthread_create(&thread, NULL, look, &all) == 0;
+    look(&all);
     if (two)
         pthread_join(thread, NULL);
     leave_out_gone(r->out, begin);

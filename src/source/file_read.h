@@ -1,6 +1,6 @@
 /* Looking at the files of a reading: which are still what they were, and the texts of the others.
- * Each by its name, through links; of very many half by a second thread, for a file takes some five
- * microseconds, nearly all of it in the kernel.
+ * Each by its name, through links; of very many some by a second thread, for a file takes about
+ * five microseconds, nearly all of it in the kernel.
  */
 #ifndef BRAMA_SOURCE_FILE_READ_H
 #define BRAMA_SOURCE_FILE_READ_H

@@ -29,9 +29,10 @@ ssize_t __wrap_read(int fd, void *p, size_t n);
 ssize_t __wrap_read(int fd, void *p, size_t n)
 {
     const char *path = meanwhile.append_to;
-    meanwhile.append_to = NULL;
-    if (path != NULL)
+    if (path != NULL) {
+        meanwhile.append_to = NULL;
         write_bytes(path, "a", "more", 4);
+    }
     return __real_read(fd, p,
                        meanwhile.at_most != 0 && meanwhile.at_most < n ? meanwhile.at_most : n);
 }
