@@ -179,7 +179,7 @@ enum brama_err brama_offline_build(struct brama_offline *offline, const struct b
     if (err == BRAMA_OK) {
         struct errand errand = {.table = &table, .use = build_facts};
         errand.urls = brama__plan_keysets(&offline->arena, &offline->policy);
-        errand.leads = brama__plan_leads(&offline->arena, &offline->policy, &table, NULL);
+        errand.leads = brama__plan_leads(&offline->arena, &offline->policy, &table, NULL, NULL);
         errand.hosts = brama__plan_hosts(&offline->arena, &errand.leads, &offline->policy, &table);
         err = run(offline, inputs, &errand);
     }

@@ -43,7 +43,7 @@ uint64_t brama__plan_needs(const struct brama_policy *policy);
 /* plan_leads.c: where upstreams lead, as the service table says. Addresses that it gives as such
  * are final; those of names are the resolver's, and asked for whenever facts are planned. */
 struct brama__lead {
-    uint64_t id;
+    uint64_t id, service;  /* service: brama_service_hash() of its own */
     uint32_t row;          /* of BRAMA_T_UPSTREAM */
     uint32_t first, count; /* of the ends */
 };
@@ -54,11 +54,12 @@ struct brama__leads {
     brama_str *names;                  /* of the ends, the table's; empty: it is an address */
     size_t end_count, end_max;
 };
-/* before: those of another policy under the same table; NULL: none. All memory is the arena's,
- * which shows its want. */
+/* before: those of another policy; NULL: none. They hold but for changes; NULL: they all do. All
+ * memory is the arena's, which shows its want. */
 struct brama__leads brama__plan_leads(struct brama_arena *arena, const struct brama_policy *policy,
                                       const struct brama_service_table *table,
-                                      const struct brama__leads *before);
+                                      const struct brama__leads *before,
+                                      const struct brama_service_changes *changes);
 /* Of an older policy, which may have had another table, those that the newest hasn't. */
 struct brama__leads brama__plan_rest(struct brama_arena *arena, const struct brama__leads *newest,
                                      const struct brama_policy *policy,

@@ -60,6 +60,7 @@ static void lead_as(struct brama__leads *l, struct brama_arena *arena, struct br
                     const struct brama__leads *from, const struct brama__lead *other)
 {
     size_t count = has_room(l, arena, other->count) ? other->count : 0;
+    lead.service = other->service;
     if (count != 0) {
         memcpy(&l->addresses[l->end_count], &from->addresses[other->first],
                count * sizeof(*l->addresses));
@@ -79,6 +80,9 @@ static void look_up(struct brama__leads *l, struct brama_arena *arena, struct br
                    : brama_service_endpoints(table, brama_pack_text(&policy->pack, row->ns),
                                              brama_pack_text(&policy->pack, row->name),
                                              (uint16_t)row->port, endpoints, BRAMA__ENDPOINTS_MAX);
+    if (row != NULL)
+        lead.service = brama_service_hash(brama_pack_text(&policy->pack, row->ns),
+                                          brama_pack_text(&policy->pack, row->name));
     lead_to(l, arena, lead, endpoints, n);
 }
 
@@ -134,7 +138,8 @@ static void look_up_all(struct brama__leads *out, struct brama_arena *arena,
 
 struct brama__leads brama__plan_leads(struct brama_arena *arena, const struct brama_policy *policy,
                                       const struct brama_service_table *table,
-                                      const struct brama__leads *before)
+                                      const struct brama__leads *before,
+                                      const struct brama_service_changes *changes)
 {
     static const struct brama__leads none = {0};
     struct brama__leads out = {0};
@@ -150,7 +155,7 @@ struct brama__leads brama__plan_leads(struct brama_arena *arena, const struct br
     sort(wanted, &n);
     for (size_t i = 0; i < n; i++) {
         const struct brama__lead *known = find_on(before, &at, wanted[i].id);
-        if (known != NULL)
+        if (known != NULL && (changes == NULL || !brama_service_changed(changes, known->service)))
             lead_as(&out, arena, wanted[i], before, known);
         else
             look_up(&out, arena, wanted[i], policy, table);

@@ -268,7 +268,10 @@ static enum brama_err find_beside(struct brama__round *r, const struct brama__ro
     brama_world_init(&b->world, &b->arena,
                      &(struct brama_world_options){.ns = in->inputs->ns,
                                                    .judges = r->sheets.judges,
-                                                   .neighbourhood = r->sheets.neighbourhood});
+                                                   .neighbourhood = r->sheets.neighbourhood,
+                                                   .changes = &b->changes});
+    brama__sheets_changes(&b->changes, &r->sheets, in->before != NULL ? &in->before->sheets : NULL,
+                          b->world.default_ns);
     enum brama_err err = brama__sheets_add(&b->world, &r->sheets, BRAMA_WORLD_NEIGHBOURS);
     if (err == BRAMA_OK)
         err = brama_service_table_init(&b->table, &b->arena, in->inputs->services,
@@ -301,8 +304,9 @@ static enum brama_err judge(struct brama__round *r, const struct brama__round_in
 static enum brama_err find_needed(struct brama__round *r, const struct brama__round *before)
 {
     uint64_t of = brama__plan_needs(&r->policy);
-    const struct brama__needed *known = is_beside(r, before) ? before->needed : NULL;
-    if (known != NULL && known->of == of) {
+    bool beside = is_beside(r, before), most = r->beside->changes.since != 0;
+    const struct brama__needed *known = beside || most ? before->needed : NULL;
+    if (beside && known->of == of) {
         r->needed = before->needed;
         r->needed->refs++;
         return BRAMA_OK;
@@ -314,7 +318,8 @@ static enum brama_err find_needed(struct brama__round *r, const struct brama__ro
     n->of = of;
     brama_arena_init(&n->arena, NULL, ROUND_BYTES);
     n->leads = brama__plan_leads(&n->arena, &r->policy, &r->beside->table,
-                                 known != NULL ? &known->leads : NULL);
+                                 known != NULL ? &known->leads : NULL,
+                                 beside ? NULL : &r->beside->changes);
     n->hosts = brama__plan_hosts(&n->arena, &n->leads, &r->policy, &r->beside->table);
     return brama_arena_failed(&n->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
 }

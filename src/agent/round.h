@@ -14,6 +14,7 @@
 struct brama__beside {
     unsigned refs;
     struct brama_arena arena;
+    struct brama_service_changes changes; /* since the round before it was made */
     struct brama_world world;
     struct brama_service_table table;
 };

@@ -224,14 +224,8 @@ static void look_at_pieces(struct brama__sheet *s)
     }
 }
 
-/* Some sheets of a reading. */
-struct some {
-    struct brama__sheet *const *p;
-    size_t n;
-};
-
 /* Without what both begin and end with: what is left is what an edit did. */
-static void leave_difference(struct some *a, struct some *b)
+void brama__sheets_difference(struct brama__some_sheets *a, struct brama__some_sheets *b)
 {
     for (; a->n != 0 && b->n != 0 && a->p[0] == b->p[0]; a->n--, b->n--) {
         a->p++;
@@ -244,8 +238,8 @@ static void leave_difference(struct some *a, struct some *b)
 }
 
 /* The next sheet that has something of the part; NULL: there is none. */
-static const struct brama__sheet *next_sheet(const struct some *sheets, enum brama_world_part part,
-                                             size_t *at)
+static const struct brama__sheet *next_sheet(const struct brama__some_sheets *sheets,
+                                             enum brama_world_part part, size_t *at)
 {
     while (*at < sheets->n)
         if (sheets->p[(*at)++]->has[part])
@@ -279,7 +273,8 @@ static bool same_pieces(const struct brama__sheet *a, const struct brama__sheet 
     return true;
 }
 
-static bool is_same_part(const struct some *a, const struct some *b, enum brama_world_part part)
+static bool is_same_part(const struct brama__some_sheets *a, const struct brama__some_sheets *b,
+                         enum brama_world_part part)
 {
     size_t in_a = 0, in_b = 0;
     const struct brama__sheet *one, *other;
@@ -317,7 +312,7 @@ static bool is_same_reading(const struct brama__sheets *now, const struct brama_
     return true;
 }
 
-static size_t bytes_of(const struct some *sheets)
+static size_t bytes_of(const struct brama__some_sheets *sheets)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < sheets->n; i++)
@@ -329,8 +324,8 @@ static void compare_with(struct brama__sheets *now, const struct brama__sheets *
 {
     static const struct brama__sheets nothing = {0};
     const struct brama__sheets *then = before != NULL ? before : &nothing;
-    struct some a = {now->p, now->n}, b = {then->p, then->n};
-    leave_difference(&a, &b);
+    struct brama__some_sheets a = {now->p, now->n}, b = {then->p, then->n};
+    brama__sheets_difference(&a, &b);
     now->bytes = then->bytes + bytes_of(&a) - bytes_of(&b);
     now->same = before != NULL && a.n == 0 && b.n == 0 && is_same_reading(now, before);
     now->neighbourhood = before != NULL && is_same_part(&a, &b, BRAMA_WORLD_NEIGHBOURS)

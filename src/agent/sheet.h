@@ -44,6 +44,14 @@ struct brama__sheets {
     uint64_t neighbourhood, judges;
 };
 
+/* Sheets one behind the other. */
+struct brama__some_sheets {
+    struct brama__sheet *const *p;
+    size_t n;
+};
+/* Leaves of both what isn't in the other one, too, at their beginning or end. */
+void brama__sheets_difference(struct brama__some_sheets *a, struct brama__some_sheets *b);
+
 struct brama__sheets_in {
     const brama_str *roots;
     size_t root_count;
@@ -69,6 +77,11 @@ const struct brama__sheet *brama__sheets_find(const struct brama__sheets *sheets
 BRAMA_MUST_USE enum brama_err brama__sheets_add(struct brama_world *world,
                                                 const struct brama__sheets *sheets,
                                                 enum brama_world_part part);
+
+/* Services that may have changed since the reading before (NULL: none was). default_ns: for objects
+ * without one. sheet_changes.c */
+void brama__sheets_changes(struct brama_service_changes *out, const struct brama__sheets *now,
+                           const struct brama__sheets *before, brama_str default_ns);
 
 /* BRAMA_T_SOURCE's input: the files that could be used. The arena's. */
 const struct brama_source_file *

@@ -124,6 +124,45 @@ bool brama_docs_have(const struct brama_docs *docs, enum brama_world_part part)
     return any;
 }
 
+static uint64_t hash_lower(uint64_t hash, brama_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + ('a' - 'A')) : s.p[i];
+        hash = brama_str_hash_on(hash, (brama_str){&c, 1});
+    }
+    return hash;
+}
+
+uint64_t brama_service_hash(brama_str ns, brama_str name)
+{
+    return hash_lower(hash_lower(brama_str_hash(BRAMA_STR("/")), ns), name);
+}
+
+bool brama_service_changed(const struct brama_service_changes *changes, uint64_t hash)
+{
+    bool any = changes->since == 0;
+
+    for (size_t i = 0; i < changes->n; i++)
+        any = any || changes->hashes[i] == hash;
+    return any;
+}
+
+bool brama_docs_services(const struct brama_docs *docs, brama_str default_ns,
+                         struct brama_service_changes *out)
+{
+    for (size_t i = 0; i < docs->count; i++) {
+        const struct brama__object *o = &docs->objects[i];
+        brama_str ns = o->ns.n != 0 ? o->ns : default_ns;
+        if (o->service == NULL && o->slice == NULL)
+            continue;
+        if (out->n == BRAMA_SERVICE_CHANGES_MAX)
+            return false;
+        out->hashes[out->n++] =
+            brama_service_hash(ns, o->service != NULL ? o->name : o->slice->service);
+    }
+    return true;
+}
+
 void brama_docs_move(struct brama_docs *docs, int64_t lines)
 {
     brama_docs_forget(docs); /* which has lines in it, too */

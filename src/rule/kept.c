@@ -47,15 +47,18 @@ static bool is_as_seen(const struct brama_kept_service *seen, const struct brama
     return label == NULL && n == seen->label_count;
 }
 
-/* Looked up again where anything at all changed beside the rules. */
+/* Looked up again where anything changed beside the rules, but for what is known to have stayed. */
 static bool sees_the_same(struct brama_kept *k, const struct brama_world *world)
 {
+    const struct brama_service_changes *changes = world->changes;
+    bool told = changes != NULL && changes->since != 0 && changes->since == k->neighbourhood;
     bool same = true;
 
     if (world->neighbourhood != 0 && k->neighbourhood == world->neighbourhood)
         return true;
     for (size_t i = 0; same && i < k->service_count; i++)
-        same = is_as_seen(&k->services[i], world);
+        same = (told && !brama_service_changed(changes, k->services[i].hash)) ||
+               is_as_seen(&k->services[i], world);
     if (same)
         k->neighbourhood = world->neighbourhood;
     return same;
@@ -81,6 +84,7 @@ static void see(struct brama_kept_service *out, struct brama_arena *arena,
 
     *out = (struct brama_kept_service){.ns = brama_arena_copy(arena, ref.ns),
                                        .name = brama_arena_copy(arena, ref.name),
+                                       .hash = brama_service_hash(ref.ns, ref.name),
                                        .there = service != NULL,
                                        .labels = labels};
     for (const struct brama_node *l = first_label(service); labels != NULL && l != NULL;

@@ -14,6 +14,7 @@
 /* A Service as judging and compiling saw it. */
 struct brama_kept_service {
     brama_str ns, name;
+    uint64_t hash; /* brama_service_hash() */
     bool there;
     const struct brama_kept_label {
         brama_str key, text;

@@ -25,6 +25,7 @@ void brama_world_init(struct brama_world *world, struct brama_arena *arena,
     *world = (struct brama_world){.arena = arena};
     world->judges = options->judges;
     world->neighbourhood = options->neighbourhood;
+    world->changes = options->changes;
     world->default_ns = options->ns.n != 0 ? options->ns : BRAMA_STR("default");
     brama_findings_init(&world->findings, arena);
 }

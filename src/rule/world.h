@@ -136,10 +136,22 @@ struct brama_world_test {
     const struct brama_node *doc;
 };
 
+/* Services that may not be what they were beside other rules, before, or not lead where they did:
+ * by hash, so that one too many may be among them, and none is missing. */
+#define BRAMA_SERVICE_CHANGES_MAX 64
+struct brama_service_changes {
+    uint64_t since; /* the neighbourhood of that other world; 0: any may have changed */
+    uint64_t hashes[BRAMA_SERVICE_CHANGES_MAX];
+    size_t n;
+};
+uint64_t brama_service_hash(brama_str ns, brama_str name); /* in any case */
+bool brama_service_changed(const struct brama_service_changes *changes, uint64_t hash);
+
 struct brama_world {
     struct brama_arena *arena;
     brama_str default_ns;
     uint64_t judges, neighbourhood;
+    const struct brama_service_changes *changes;
     struct brama_apirule *rules, *last_rule; /* in order of appearance */
     size_t rule_count;
     struct brama_service *services;
@@ -163,6 +175,7 @@ struct brama_world_options {
      * is the same, and the options for judging are. 0: not known; without the first, nothing is
      * kept for the next world. */
     uint64_t judges, neighbourhood;
+    const struct brama_service_changes *changes; /* must outlive the world; NULL: any */
 };
 
 /* NULL: there is none of that name. Its ns is empty where it is the world's default. Whoever judges
@@ -227,6 +240,10 @@ enum brama_world_part {
     BRAMA_WORLD_PARTS
 };
 bool brama_docs_have(const struct brama_docs *docs, enum brama_world_part part);
+/* Adds the Services that are among them or whose endpoints are. default_ns: as the world's. False:
+ * there is no room for all. */
+bool brama_docs_services(const struct brama_docs *docs, brama_str default_ns,
+                         struct brama_service_changes *out);
 /* Before their memory goes: what was kept with them for the next world. */
 void brama_docs_forget(struct brama_docs *docs);
 /* They stand some lines further down now, or up. Worlds that have them aren't told. */

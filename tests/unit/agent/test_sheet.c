@@ -428,6 +428,46 @@ static void other_rules_stay_as_they_are(void **state)
     tear_down(&p);
 }
 
+/* What a file had that breaks stands behind what others have: another Service of two is the first.
+ */
+static void a_broken_file_changes_the_services_of_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text; /* of a.yaml */
+        const char *address;     /* of app */
+        bool stays;
+    } steps[] = {
+        {"the first one", SERVICE_OF("app", "selector: {app: x}") "---\n" SLICE("127.0.0.1"),
+         "127.0.0.1", false},
+        {"broken", "kind: [", "127.0.0.2", false},
+        {"still", "kind: [[", "127.0.0.2", true},
+        {"healed", SERVICE_OF("app", "selector: {app: x}") "---\n" SLICE("127.0.0.1"), "127.0.0.1",
+         false},
+    };
+    struct place p;
+    struct brama__round *round = NULL;
+    set_up(&p);
+    put(&p, "b.yaml", SERVICE_OF("app", "selector: {app: y}") "---\n" SLICE("127.0.0.2"));
+    put(&p, "r.yaml", RULE("a", "/a"));
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(steps); i++) {
+        put(&p, "a.yaml", steps[i].text);
+        struct brama__round *next = read_round(&p, round);
+        const struct brama__leads *leads = &next->needed->leads;
+        struct brama_ip ip;
+        assert_true(brama_ip_read(&ip, brama_str_c(steps[i].address)));
+        EXPECT(steps[i].name, (round != NULL && round->world.rules->kept ==
+                                                    next->world.rules->kept) == steps[i].stays);
+        assert_int_equal(leads->n, 1);
+        assert_int_equal(leads->p[0].count, 1);
+        EXPECT(steps[i].name, memcmp(leads->addresses[0].ip, ip.ip, sizeof(ip.ip)) == 0);
+        brama__round_free(round);
+        round = next;
+    }
+    brama__round_free(round);
+    tear_down(&p);
+}
+
 /* One thing done to a file of that name. */
 static void do_something(const struct place *p, const char *name, uint32_t what, unsigned edit)
 {
@@ -711,6 +751,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_moves_with_its_lines),
         cmocka_unit_test(rules_follow_the_services_that_they_name),
         cmocka_unit_test(other_rules_stay_as_they_are),
+        cmocka_unit_test(a_broken_file_changes_the_services_of_others),
         cmocka_unit_test(a_reading_by_names_is_as_a_fresh_one),
         cmocka_unit_test(only_what_is_named_is_looked_at),
         cmocka_unit_test(what_changed_a_moment_ago_is_looked_at_though_another_is_named),
