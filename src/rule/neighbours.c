@@ -159,6 +159,8 @@ struct brama_endpoint_slice *brama__read_slice(struct brama_arena *arena,
     if (slice == NULL)
         return NULL;
     slice->service = brama_node_get_str(labels, BRAMA_STR("kubernetes.io/service-name"));
+    slice->ns = o->ns;
+    slice->hash = brama_service_hash(slice->ns, slice->service);
     slice->addresses = read_addresses(arena, brama_node_get(o->doc, BRAMA_STR("endpoints")));
     slice->ports =
         read_ports(arena, brama_node_get(o->doc, BRAMA_STR("ports")), &slice->port_count);
@@ -172,7 +174,10 @@ void brama__add_slice(struct brama_world *world, const struct brama__object *o)
     if (slice == NULL)
         return;
     *slice = *o->slice;
-    slice->ns = o->ns;
+    if (slice->ns.n == 0) {
+        slice->ns = o->ns;
+        slice->hash = brama_service_hash(slice->ns, slice->service);
+    }
     slice->next = world->slices;
     world->slices = slice;
 }

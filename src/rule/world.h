@@ -37,6 +37,7 @@ struct brama_service {
 struct brama_endpoint_slice {
     struct brama_endpoint_slice *next;
     brama_str ns, service;           /* label kubernetes.io/service-name */
+    uint64_t hash;                   /* brama_service_hash() of both */
     struct brama_str_list addresses; /* of ready endpoints */
     struct brama_service_port *ports;
     size_t port_count;

@@ -14,7 +14,7 @@ struct brama__object {
     brama_str kind, ns, name; /* ns: empty for the world's default */
     uint64_t hash;            /* brama__object_hash() */
     brama__adder *add;        /* NULL: it doesn't concern us */
-    /* Of the kinds that come in thousands, the object as it was read; its ns is empty. */
+    /* Of the kinds that come in thousands, the object as it was read, without a default namespace. */
     struct brama_apirule *rule;
     struct brama_service *service;
     struct brama_endpoint_slice *slice;

@@ -97,12 +97,6 @@ enum brama_err brama_service_flag_read(struct brama_service_flag *out, brama_str
     return BRAMA_OK;
 }
 
-/* The slices of one service, in the world's order. */
-struct brama__slices {
-    const struct brama_endpoint_slice **p;
-    size_t n, size;
-};
-
 /* A URL's host may be in any case; names of objects are lower case. */
 static brama_str key_of(char *out, brama_str ns, brama_str name)
 {
@@ -117,27 +111,9 @@ static brama_str key_of(char *out, brama_str ns, brama_str name)
     return (brama_str){out, n};
 }
 
-static brama_str own_key(struct brama_arena *arena, brama_str ns, brama_str name)
+static struct brama__bucket *bucket_of(const struct brama_service_table *t, uint64_t hash)
 {
-    char *p = brama_arena_alloc(arena, ns.n + name.n + 1);
-    return p != NULL ? key_of(p, ns, name) : BRAMA_NIL;
-}
-
-static bool add_slice(struct brama__slices *to, struct brama_arena *arena,
-                      const struct brama_endpoint_slice *slice)
-{
-    if (to->n == to->size) {
-        size_t size = to->size != 0 ? to->size * 2 : 1;
-        const struct brama_endpoint_slice **p = brama_arena_array(arena, size, sizeof(*p));
-        if (p == NULL)
-            return false;
-        for (size_t i = 0; i < to->n; i++)
-            p[i] = to->p[i];
-        to->p = p;
-        to->size = size;
-    }
-    to->p[to->n++] = slice;
-    return true;
+    return &t->buckets[hash & (t->bucket_count - 1)];
 }
 
 static bool index_slices(struct brama_service_table *t, struct brama_arena *arena,
@@ -146,17 +122,20 @@ static bool index_slices(struct brama_service_table *t, struct brama_arena *aren
     uint32_t n = 0;
     for (const struct brama_endpoint_slice *s = world->slices; s != NULL; s = s->next)
         n++;
-    struct brama__slices *all = brama_arena_array(arena, n, sizeof(*all));
-    if (all == NULL || !brama_map_reserve(&t->slices_at, n))
+    for (t->bucket_count = 1; t->bucket_count < n;)
+        t->bucket_count *= 2;
+    t->slices = brama_arena_array(arena, n, sizeof(*t->slices));
+    t->behind = brama_arena_array(arena, n, sizeof(*t->behind));
+    t->buckets = brama_arena_array(arena, t->bucket_count, sizeof(*t->buckets));
+    if (t->slices == NULL || t->behind == NULL || t->buckets == NULL)
         return false;
     n = 0;
     for (const struct brama_endpoint_slice *s = world->slices; s != NULL; s = s->next) {
-        const uint32_t *at = brama_map_put(&t->slices_at, own_key(arena, s->ns, s->service), n);
-        if (at == NULL || !add_slice(&all[*at], arena, s))
-            return false;
-        n += *at == n;
+        struct brama__bucket *b = bucket_of(t, s->hash);
+        t->slices[n++] = s;
+        *(b->last != 0 ? &t->behind[b->last - 1] : &b->first) = n;
+        b->last = n;
     }
-    t->slices = all;
     return true;
 }
 
@@ -164,8 +143,7 @@ enum brama_err brama_service_table_init(struct brama_service_table *out, struct 
                                         const struct brama_service_flag *flags, size_t flag_count,
                                         const struct brama_world *world)
 {
-    *out = (struct brama_service_table){
-        .flags = flags, .flag_count = flag_count, .world = world, .slices_at = {.arena = arena}};
+    *out = (struct brama_service_table){.flags = flags, .flag_count = flag_count, .world = world};
     return world == NULL || index_slices(out, arena, world) ? BRAMA_OK : BRAMA_ERR_NOMEM;
 }
 
@@ -213,12 +191,19 @@ static uint16_t slice_port(const struct brama_endpoint_slice *slice,
     return 0;
 }
 
-static void from_slices(struct asked *a, const struct brama__slices *slices,
+static bool is_of(const struct brama_endpoint_slice *slice, const struct asked *a, uint64_t hash)
+{
+    return slice->hash == hash && brama_str_eq_nocase(slice->service, a->name) &&
+           brama_str_eq_nocase(slice->ns, a->ns);
+}
+
+static void from_slices(struct asked *a, const struct brama_service_table *table,
                         const struct brama_service_port *port)
 {
-    for (size_t i = 0; i < slices->n; i++) {
-        const struct brama_endpoint_slice *s = slices->p[i];
-        uint16_t number = slice_port(s, port, a->port);
+    uint64_t hash = brama_service_hash(a->ns, a->name);
+    for (uint32_t at = bucket_of(table, hash)->first; at != 0; at = table->behind[at - 1]) {
+        const struct brama_endpoint_slice *s = table->slices[at - 1];
+        uint16_t number = is_of(s, a, hash) ? slice_port(s, port, a->port) : 0;
         for (size_t k = 0; number != 0 && k < s->addresses.n; k++)
             add(a, s->addresses.p[k], number);
     }
@@ -238,10 +223,8 @@ static void from_objects(struct asked *a, const struct brama_service_table *tabl
         add(a, service->external_name, targeted ? port->target_port : a->port);
         return;
     }
-    const uint32_t *at = brama_map_get(&table->slices_at, key);
-    bool has_port = service == NULL || port != NULL;
-    if (at != NULL && has_port)
-        from_slices(a, &table->slices[*at], port);
+    if (table->world != NULL && (service == NULL || port != NULL))
+        from_slices(a, table, port);
 }
 
 size_t brama_service_endpoints(const struct brama_service_table *table, brama_str ns,

@@ -5,7 +5,6 @@
 
 #include "base/diag.h"
 #include "base/err.h"
-#include "base/map.h"
 #include "rule/world.h"
 
 /* NAME[.NS][:PORT]=HOST:PORT; ns and port of the left side may be open (empty, 0: any). */
@@ -26,8 +25,14 @@ struct brama_service_table {
     const struct brama_service_flag *flags;
     size_t flag_count;
     const struct brama_world *world;
-    const struct brama__slices *slices; /* numbered by slices_at */
-    struct brama_map slices_at;         /* "ns/name", lower case */
+    /* Slices in the world's order, found by their hash: the first and the last of a bucket, and the
+     * one behind each; numbers from 1. */
+    const struct brama_endpoint_slice **slices;
+    uint32_t *behind;
+    struct brama__bucket {
+        uint32_t first, last;
+    } * buckets;
+    size_t bucket_count; /* a power of two */
 };
 
 /* flags and world (NULL: flags only) must outlive the table and not change. BRAMA_ERR_NOMEM. */
