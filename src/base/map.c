@@ -51,6 +51,12 @@ uint32_t *brama_map_put_hashed(struct brama_map *map, brama_str key, uint64_t ha
     return &e->value;
 }
 
+void brama_map_expect(const struct brama_map *map, uint64_t hash)
+{
+    if (map->size != 0)
+        __builtin_prefetch(&map->entries[hash & (map->size - 1)]);
+}
+
 uint32_t *brama_map_put(struct brama_map *map, brama_str key, uint32_t value)
 {
     return brama_map_put_hashed(map, key, brama_str_table_hash(key), value);

@@ -31,6 +31,8 @@ bool brama_map_reserve(struct brama_map *map, size_t n);
 uint32_t *brama_map_put(struct brama_map *map, brama_str key, uint32_t value);
 /* The same for a key whose brama_str_table_hash() is known. */
 uint32_t *brama_map_put_hashed(struct brama_map *map, brama_str key, uint64_t hash, uint32_t value);
+/* A key with this hash will be put or looked up soon: have the memory at hand by then. */
+void brama_map_expect(const struct brama_map *map, uint64_t hash);
 /* NULL if it isn't there. */
 uint32_t *brama_map_get(const struct brama_map *map, brama_str key);
 

@@ -36,7 +36,7 @@ struct brama__host_key {
 
 /* Routes of a form that is in force. */
 struct brama__routes_of {
-    brama_str host; /* the form's */
+    struct brama_ref host; /* the form's */
     struct brama_span routes;
 };
 
@@ -83,6 +83,10 @@ const struct brama__unit *brama__unit_of(struct brama__build *b, const struct br
 void brama__link(struct brama__build *b, const struct brama__unit *unit, uint32_t apirule_row);
 /* brama_str_table_hash() of its form's host. */
 uint64_t brama__unit_host_hash(const struct brama__unit *unit);
+/* Units lie all over the memory. One that will be linked soon is asked for, and of one that is
+ * there what will be looked up. Neither changes anything. */
+void brama__unit_soon(const struct brama__unit *unit);
+void brama__unit_next(const struct brama__build *b, const struct brama__unit *unit);
 
 /* The new member, zeroed; NULL when memory is gone (then build->err says so). */
 void *brama__list_add(struct brama__build *b, struct brama__list *list, size_t size);

@@ -11,9 +11,11 @@ static const struct brama_p_auth *auth_at(const struct brama__build *b, uint32_t
     return brama_packer_at(b->out, BRAMA_T_AUTH, row);
 }
 
-static brama_str host_at(const struct brama__build *b, uint32_t row)
+static int compare(const struct brama__build *b, struct brama_ref x, struct brama_ref y)
 {
-    return brama_packer_stored(b->out, policy_at(b, row)->host);
+    return brama_packer_same_text(b->out, x, y)
+               ? 0
+               : brama_str_cmp(brama_packer_stored(b->out, x), brama_packer_stored(b->out, y));
 }
 
 static int by_number(uint32_t x, uint32_t y)
@@ -27,8 +29,7 @@ static int by_issuer(const void *a, const void *b, const void *ctx)
     const struct brama__build *build = ctx;
     if (x->workload != y->workload)
         return by_number(x->workload, y->workload);
-    return brama_str_cmp(brama_packer_stored(build->out, auth_at(build, x->row)->issuer),
-                         brama_packer_stored(build->out, auth_at(build, y->row)->issuer));
+    return compare(build, auth_at(build, x->row)->issuer, auth_at(build, y->row)->issuer);
 }
 
 static bool same_auth(const struct brama__build *b, const struct brama_p_auth *x,
@@ -85,11 +86,11 @@ static void fold_policy(struct brama__build *b, struct brama_p_route *route, uin
 
 /* The first policy from low on whose host isn't before this one. */
 static uint32_t first_of_host(const struct brama__build *b, uint32_t low, uint32_t high,
-                              brama_str host)
+                              struct brama_ref host)
 {
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
-        if (brama_str_cmp(host_at(b, mid), host) < 0)
+        if (compare(b, policy_at(b, mid)->host, host) < 0)
             low = mid + 1;
         else
             high = mid;
@@ -97,22 +98,23 @@ static uint32_t first_of_host(const struct brama__build *b, uint32_t low, uint32
     return low;
 }
 
-static bool is_exact(brama_str host)
+static bool is_exact(const struct brama__build *b, struct brama_ref host)
 {
-    return host.n != 0 && host.p[0] != '*';
+    return host.n != 0 && brama_packer_stored(b->out, host).p[0] != '*';
 }
 
 /* Policies are sorted by workload, then host: those for any host and for wildcards come first. A
  * route of one host meets these and its own host's; a wildcard route may meet all of the workload.
  */
-static void fold_policies(struct brama__build *b, struct brama_p_route *route, brama_str host,
-                          const uint32_t *starts)
+static void fold_policies(struct brama__build *b, struct brama_p_route *route,
+                          struct brama_ref host, const uint32_t *starts)
 {
     uint32_t i = starts[route->workload], end = starts[route->workload + 1];
 
-    for (; i < end && !(is_exact(host) && is_exact(host_at(b, i))); i++)
+    for (; i < end && !(is_exact(b, host) && is_exact(b, policy_at(b, i)->host)); i++)
         fold_policy(b, route, i);
-    for (i = first_of_host(b, i, end, host); i < end && brama_str_eq(host_at(b, i), host); i++)
+    i = first_of_host(b, i, end, host);
+    for (; i < end && brama_packer_same_text(b->out, policy_at(b, i)->host, host); i++)
         fold_policy(b, route, i);
 }
 
@@ -122,8 +124,9 @@ static int by_workload(const void *a, const void *b, const void *ctx)
     const struct brama__build *build = ctx;
     if (x->workload != y->workload)
         return by_number(x->workload, y->workload);
-    int d = brama_str_cmp(host_at(build, x->row), host_at(build, y->row));
-    return d != 0 ? d : by_number(policy_at(build, x->row)->rule, policy_at(build, y->row)->rule);
+    const struct brama_p_ap *p = policy_at(build, x->row), *q = policy_at(build, y->row);
+    int d = compare(build, p->host, q->host);
+    return d != 0 ? d : by_number(p->rule, q->rule);
 }
 
 /* As they were linked they mostly stand well already. */

@@ -7,9 +7,10 @@
  * is from the beginning. */
 struct brama__unit {
     uint64_t host_hash;
+    struct brama_ref host; /* in its text */
     struct piece {
         uint32_t at, n; /* n: bytes of a text, else members */
-    } host, text, aps, auths, hosts, authorizers;
+    } text, aps, auths, hosts, authorizers;
     uint32_t part_count;
     struct part {
         uint32_t table, count, row_bytes;
@@ -85,9 +86,9 @@ static void put_unit(struct brama__build *desk, brama_str host)
     struct brama_buf *block = &desk->block;
     struct part parts[BRAMA_PACK_TABLES_MAX];
     struct brama__unit u = {.host_hash = brama_str_table_hash(host),
+                            .host = brama_packer_text(desk->out, host),
                             .part_count = find_parts(parts, desk)};
     brama_buf_room(block, sizeof(u) + u.part_count * sizeof(parts[0]));
-    u.host = put_text(block, host);
     for (uint32_t i = 0; i < u.part_count; i++) {
         size_t bytes;
         const void *rows = brama_packer_all_rows(desk->out, parts[i].table, &bytes);
@@ -142,6 +143,28 @@ const struct brama__unit *brama__unit_of(struct brama__build *b, const struct br
 uint64_t brama__unit_host_hash(const struct brama__unit *u)
 {
     return u->host_hash;
+}
+
+#define LINE 64       /* bytes that a processor's cache takes at a time */
+#define UNIT_LINES 20 /* a usual unit */
+
+void brama__unit_soon(const struct brama__unit *u)
+{
+    for (size_t i = 0; u != NULL && i < UNIT_LINES; i++)
+        __builtin_prefetch((const char *)u + i * LINE);
+}
+
+void brama__unit_next(const struct brama__build *b, const struct brama__unit *u)
+{
+    if (u == NULL)
+        return;
+    brama_map_expect(&b->taken, u->host_hash);
+    for (uint32_t i = 0; i < u->part_count; i++) {
+        const struct part *p = &u->parts[i];
+        const struct symbol *symbols = inside(u, p->symbols);
+        for (uint32_t s = 0; p->symbols != 0 && s < p->count; s++)
+            brama_map_expect(&b->by_name[p->table], symbols[s].hash);
+    }
 }
 
 /* A workload that one form has policies for has them for all. */
@@ -233,7 +256,7 @@ static void link_hosts(struct brama__build *b, const struct brama__unit *u,
                        const struct brama_policy_unit *moved)
 {
     const struct brama_policy_part *routes = &moved->parts[BRAMA_T_ROUTE];
-    const struct brama__routes_of form = {.host = text_in(u, u->host),
+    const struct brama__routes_of form = {.host = {u->host.at + moved->text_by, u->host.n},
                                           .routes = {routes->by, routes->count}};
     const size_t first = b->hosts.n;
     brama__list_extend(b, &b->forms, &form, 1, sizeof(form));

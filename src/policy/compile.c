@@ -7,6 +7,7 @@
 #include "json/write.h"
 
 #define NEIGHBOUR_BYTES ((size_t)1 << 20)
+#define SOURCES_AHEAD 8 /* their names lie all over the memory, too */
 
 void brama__list_reserve(struct brama__build *b, struct brama__list *list, size_t n, size_t size)
 {
@@ -107,10 +108,15 @@ static const struct brama_apirule *find_good(struct brama__build *b, brama_str n
     return rule != NULL && rule->judged.valid ? rule : NULL;
 }
 
+static const struct brama__unit *kept_unit(const struct brama_apirule *rule)
+{
+    return rule != NULL && rule->kept != NULL ? rule->kept->unit : NULL;
+}
+
 /* The first form that wants a host has it; a second one isn't enforced. */
 static bool take_host(struct brama__build *b, const struct brama_apirule *form)
 {
-    const struct brama__unit *unit = form->kept != NULL ? form->kept->unit : NULL;
+    const struct brama__unit *unit = kept_unit(form);
     const uint64_t hash =
         unit != NULL ? brama__unit_host_hash(unit) : brama_str_table_hash(form->full_host);
     uint32_t next = (uint32_t)b->taken.count;
@@ -179,11 +185,41 @@ static void add_apirule(struct brama__build *b, const struct brama_apirule *curr
         brama__link(b, unit, at);
 }
 
+static const struct brama_apirule *ahead(const struct brama_apirule *rule, size_t n)
+{
+    while (rule != NULL && n-- != 0)
+        rule = rule->next;
+    return rule;
+}
+
+/* Rules that come, and of which memory is asked for now: what is kept of one, its unit, and what
+ * that will look up. Each step takes about as long as the memory. */
+struct coming {
+    const struct brama_apirule *kept, *unit, *next;
+};
+
+static struct coming first_coming(const struct brama_apirule *rules)
+{
+    return (struct coming){ahead(rules, 12), ahead(rules, 5), ahead(rules, 1)};
+}
+
+static void come_closer(struct coming *c, const struct brama__build *b)
+{
+    if (c->kept != NULL && c->kept->kept != NULL)
+        __builtin_prefetch(&c->kept->kept->unit);
+    brama__unit_soon(kept_unit(c->unit));
+    brama__unit_next(b, kept_unit(c->next));
+    *c = (struct coming){ahead(c->kept, 1), ahead(c->unit, 1), ahead(c->next, 1)};
+}
+
 static void add_apirules(struct brama__build *b)
 {
     const struct brama_compile_in *in = b->in;
-    for (const struct brama_apirule *r = in->world->rules; r != NULL; r = r->next)
+    struct coming coming = first_coming(in->world->rules);
+    for (const struct brama_apirule *r = in->world->rules; r != NULL; r = r->next) {
+        come_closer(&coming, b);
         add_apirule(b, r, r->judged.valid ? r : find_good(b, r->ns, r->name));
+    }
     for (size_t i = 0; i < in->broken_count; i++) {
         const struct brama_broken_rule *broken = &in->broken[i];
         const struct brama_apirule *good = find_good(b, broken->ns, broken->name);
@@ -243,6 +279,20 @@ static void add_neighbours(struct brama__build *b)
         add_neighbour(b, world->mesh.doc);
 }
 
+static void add_sources(struct brama__build *b)
+{
+    const struct brama_source_file *sources = b->in->sources;
+    const size_t n = b->in->source_count;
+    for (size_t i = 0; i < n; i++) {
+        brama_str file = sources[i].file; /* each is another one: nobody need look */
+        struct brama_p_source row = {{0, (uint32_t)file.n}, sources[i].hash};
+        if (n - i > SOURCES_AHEAD)
+            __builtin_prefetch(sources[i + SOURCES_AHEAD].file.p);
+        (void)brama_packer_append_text(b->out, file, &row.file.at);
+        brama_packer_row(b->out, BRAMA_T_SOURCE, &row, sizeof(row));
+    }
+}
+
 static void build(struct brama__build *b)
 {
     const struct brama_compile_in *in = b->in;
@@ -254,12 +304,7 @@ static void build(struct brama__build *b)
         .responses = (uint32_t)in->responses,
         .tls_port = in->tls_port};
     brama_packer_row(b->out, BRAMA_T_META, &meta, sizeof(meta));
-    for (size_t i = 0; i < in->source_count; i++) {
-        brama_str file = in->sources[i].file; /* each is another one: nobody need look */
-        struct brama_p_source row = {{0, (uint32_t)file.n}, in->sources[i].hash};
-        (void)brama_packer_append_text(b->out, file, &row.file.at);
-        brama_packer_row(b->out, BRAMA_T_SOURCE, &row, sizeof(row));
-    }
+    add_sources(b);
     add_neighbours(b);
     b->err = b->err == BRAMA_OK ? brama_packer_err(b->out) : b->err;
     add_apirules(b);

@@ -196,7 +196,8 @@ bool brama_packer_append_text(struct brama_packer *p, brama_str text, uint32_t *
 
 bool brama_packer_same_text(const struct brama_packer *p, struct brama_ref a, struct brama_ref b)
 {
-    return brama_str_eq(brama_packer_stored(p, a), brama_packer_stored(p, b));
+    return a.n == b.n &&
+           (a.at == b.at || brama_str_eq(brama_packer_stored(p, a), brama_packer_stored(p, b)));
 }
 
 void *brama_packer_rows(struct brama_packer *p, unsigned table, const void *rows, uint32_t count,
