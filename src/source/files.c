@@ -86,15 +86,15 @@ static bool find_touched(struct brama__reading *r, struct names *names, size_t r
 
 static bool find_all(struct brama__reading *r, struct names *names, DIR *dir)
 {
-    const struct dirent *entry;
-    bool done = true;
-    errno = 0;
-    while (done && (entry = readdir(dir)) != NULL) {
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL)
+            return errno == 0;
         brama_str name = brama_str_c(entry->d_name);
-        if (brama_file_is_wanted(name))
-            done = add_name(r, names, brama_arena_copy(r->arena, name));
+        if (brama_file_is_wanted(name) && !add_name(r, names, brama_arena_copy(r->arena, name)))
+            return false;
     }
-    return done && errno == 0;
 }
 
 /* As it was, unless that needs a look. */
@@ -119,10 +119,8 @@ static void list(struct brama__reading *r, size_t root, brama_str prefix, const 
     size_t end = again ? before->root[root].end : 0;
     for (size_t next = 0; at < end || next < names->n;) {
         brama_str name = next < names->n ? names->p[next] : BRAMA_NIL;
-        int d = at == end ? 1
-                : next == names->n
-                    ? -1
-                    : brama_str_cmp(brama_str_from(before->file[at].name, prefix.n), name);
+        brama_str old = at < end ? brama_str_from(before->file[at].name, prefix.n) : BRAMA_NIL;
+        int d = old.n == 0 ? 1 : name.n == 0 ? -1 : brama_str_cmp(old, name);
         if (d < 0 && some)
             keep(r, at);
         if (d >= 0 && r->out->count < BRAMA_FILES_MAX)
