@@ -241,7 +241,8 @@ static const struct brama_host_owner *owners_of(struct brama__round *r,
         if (good->gone || good->host.n == 0)
             continue;
         bool unread = !good->seen && problem_of(r, good->file).what.n != 0;
-        out[(*count)++] = (struct brama_host_owner){good->host, good->ns, good->name, unread};
+        out[(*count)++] =
+            (struct brama_host_owner){good->host, good->ns, good->name, unread, i + 1};
     }
     return out;
 }

@@ -2,6 +2,7 @@
  * also an invalid rule takes its host. */
 #include "base/map.h"
 #include "rule/judging.h"
+#include "rule/kept.h"
 
 struct hosts {
     struct brama_world *world;
@@ -46,6 +47,15 @@ static struct brama_apirule *find(struct hosts *h, brama_str ns, brama_str name)
     return at != NULL ? h->all[*at] : NULL;
 }
 
+/* A number says it without a look at names. */
+static bool is_it(const struct brama_apirule *rule, const struct brama_host_owner *owner)
+{
+    size_t number = rule->kept != NULL ? rule->kept->good.number : 0;
+    return number != 0 && owner->good_number != 0
+               ? number == owner->good_number
+               : brama_str_eq(owner->name, rule->name) && brama_str_eq(owner->ns, rule->ns);
+}
+
 /* The rule that is served under the host now, if it still has a claim to it: it wants it, or it is
  * invalid, so that its last good form goes on; else the first one that wants it. NULL: one that
  * isn't here. */
@@ -54,8 +64,7 @@ static struct brama_apirule *holder_of(struct hosts *h, struct brama_apirule *fi
     const uint32_t *at = brama_map_get(&h->owners, first->full_host);
     const struct brama_host_owner *owner = at != NULL ? &h->options->owners[*at] : NULL;
 
-    if (owner == NULL ||
-        (brama_str_eq(owner->name, first->name) && brama_str_eq(owner->ns, first->ns)))
+    if (owner == NULL || is_it(first, owner))
         return first;
     struct brama_apirule *rule = find(h, owner->ns, owner->name);
     if (rule == NULL && owner->unread)

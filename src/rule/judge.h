@@ -11,6 +11,7 @@
 struct brama_host_owner {
     brama_str host, ns, name;
     bool unread; /* it is in a file that can't be read now: nobody else gets the host meanwhile */
+    size_t good_number; /* of its last good form, as in rule/kept.h; 0: not known */
 };
 
 struct brama_judge_options {

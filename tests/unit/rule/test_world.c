@@ -256,9 +256,9 @@ static void a_host_stays_with_who_is_served_under_it(void **state)
 {
     (void)state;
     static const struct brama_host_owner second = {BRAMA_LIT("abc.kyma.example"), BRAMA_LIT("shop"),
-                                                   BRAMA_LIT("second"), false};
+                                                   BRAMA_LIT("second"), false, 0};
     static const struct brama_host_owner unread = {BRAMA_LIT("abc.kyma.example"), BRAMA_LIT("shop"),
-                                                   BRAMA_LIT("second"), true};
+                                                   BRAMA_LIT("second"), true, 0};
     static const struct {
         const char *name;
         brama_str text;
