@@ -28,7 +28,7 @@ struct brama_taken {
     unsigned refs;
     uint64_t number;
     void *bytes;
-    size_t size;
+    size_t size, room;          /* room: that was mapped for it */
     struct brama_policy policy; /* one of the two is open */
     struct brama_facts facts;
 };

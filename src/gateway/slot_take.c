@@ -1,5 +1,5 @@
 /* Taking a published file: open, fstat, read, check its header. It is read and not mapped, so that
- * what becomes of the file later is nothing to us: a megabyte costs a third of a millisecond.
+ * what becomes of the file later is nothing to us: a megabyte costs a quarter of a millisecond.
  * Looking through it is left to the agent, except at a worker's start. */
 #include "gateway/slot.h"
 
@@ -32,29 +32,52 @@ static bool is_as_long_as_it_says(int fd, size_t size)
     return pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.size == size;
 }
 
-/* Memory of our own, and from then on read-only. */
-static void *read_file(const char *path, size_t *size)
+#define LARGE_PAGE ((size_t)2 << 20)
+
+/* Memory of our own. NULL: there is none. */
+static char *map(size_t bytes, int flags)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    return p != MAP_FAILED ? p : NULL;
+}
+
+/* A large file's in large pages, where the kernel has them: 2,000 small ones are cleared and mapped
+ * one by one, which takes longer than reading the file. */
+static char *map_room(size_t size, size_t *room)
+{
+    *room = size;
+    if (size < LARGE_PAGE)
+        return map(size, MAP_POPULATE);
+    *room = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+    char *all = map(*room + LARGE_PAGE, 0);
+    if (all == NULL)
+        return NULL;
+    size_t before = (LARGE_PAGE - (uintptr_t)all % LARGE_PAGE) % LARGE_PAGE;
+    if (before != 0)
+        (void)munmap(all, before);
+    (void)munmap(all + before + *room, LARGE_PAGE - before);
+    (void)madvise(all + before, *room, MADV_HUGEPAGE);
+    return all + before;
+}
+
+/* False: not there, not whole, or no memory. From then on it is read-only. */
+static bool read_file(struct brama_taken *m, const char *path)
 {
     struct stat st;
-    void *bytes = MAP_FAILED;
+    bool done = false;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd == -1)
-        return NULL;
+        return false;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-        is_as_long_as_it_says(fd, (size_t)st.st_size))
-        bytes = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (bytes != MAP_FAILED && (!read_all(fd, bytes, (size_t)st.st_size) ||
-                                mprotect(bytes, (size_t)st.st_size, PROT_READ) != 0)) {
-        (void)munmap(bytes, (size_t)st.st_size);
-        bytes = MAP_FAILED;
+        is_as_long_as_it_says(fd, (size_t)st.st_size)) {
+        m->size = (size_t)st.st_size;
+        m->bytes = map_room(m->size, &m->room);
+        done = m->bytes != NULL && read_all(fd, m->bytes, m->size) &&
+               mprotect(m->bytes, m->room, PROT_READ) == 0;
     }
     (void)close(fd);
-    if (bytes == MAP_FAILED)
-        return NULL;
-    *size = (size_t)st.st_size;
-    return bytes;
+    return done;
 }
 
 static bool open_as(struct brama_taken *m, enum brama_pack_kind kind)
@@ -81,8 +104,7 @@ struct brama_taken *brama_taken_open(const char *path, uint64_t number, enum bra
         return NULL;
     m->refs = 1;
     m->number = number;
-    m->bytes = read_file(path, &m->size);
-    if (m->bytes != NULL && open_as(m, kind) && (!whole || is_whole(m, kind)))
+    if (read_file(m, path) && open_as(m, kind) && (!whole || is_whole(m, kind)))
         return m;
     brama_taken_unpin(m);
     return NULL;
@@ -100,6 +122,6 @@ void brama_taken_unpin(struct brama_taken *m)
     if (m == NULL || --m->refs != 0)
         return;
     if (m->bytes != NULL)
-        (void)munmap(m->bytes, m->size);
+        (void)munmap(m->bytes, m->room);
     free(m);
 }
