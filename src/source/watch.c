@@ -193,13 +193,13 @@ static void on_event(uv_fs_event_t *event, const char *c_name, int events, int s
     struct root *r = event->data;
     struct brama_watch *w = r->watch;
     brama_str name = brama_str_c(c_name != NULL ? c_name : "");
-    (void)events;
+    bool itself = is_folder_itself(r, name);
     w->eventful = true;
-    if (is_folder_itself(r, name)) {
+    if (itself) {
         r->folder = 0;
         w->look_due = true;
     }
-    if (status != 0 || name.n == 0 ||
+    if (status != 0 || name.n == 0 || (itself && (events & UV_RENAME) != 0) ||
         (!r->is_folder && brama_str_eq(name, last_part(brama_str_c(r->path)))))
         w->news.anything = true;
     else if (r->is_folder && brama_file_is_wanted(name))
