@@ -15,7 +15,7 @@
 
 #include "base/buf.h"
 
-#define BRAMA_PACK_FORMAT 8 /* of all tables together; another one isn't read */
+#define BRAMA_PACK_FORMAT 9 /* of all tables together; another one isn't read */
 #define BRAMA_PACK_TABLES_MAX 32
 
 enum brama_pack_kind { BRAMA_PACK_NONE = 0, BRAMA_PACK_POLICY, BRAMA_PACK_FACTS };

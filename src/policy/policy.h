@@ -61,18 +61,16 @@ struct brama_p_host {
     struct brama_ref name;
     struct brama_span routes; /* in order, first match wins */
     uint32_t listeners;       /* BRAMA_HOST_* */
-    uint32_t unused;
 };
 
 /* Names that lead to one server of one Gateway have one number; all others lead to 0. */
 struct brama_p_server_name {
     struct brama_ref name;
-    uint32_t server, unused;
+    uint32_t server;
 };
 
 struct brama_p_pattern {
     uint32_t kind; /* enum brama_pattern_kind */
-    uint32_t unused;
     struct brama_ref text;
 };
 
@@ -154,7 +152,6 @@ struct brama_p_workload {
     struct brama_ref ns, name;
     struct brama_span auths; /* BRAMA_T_AUTH, sorted by issuer; istio-jwt.md 1.1 */
     uint32_t has_policies;   /* an ALLOW policy selects it: no match is 403 */
-    uint32_t unused;
 };
 
 /* Who may call, by an AuthorizationPolicy rule. */
@@ -188,7 +185,6 @@ struct brama_p_authorizer {
     uint32_t timeout_ms, fail_open, error_status;
     uint32_t body_max;     /* bytes of the request's body, for it; 0: none */
     uint32_t body_partial; /* of a larger one these; else it is refused */
-    uint32_t unused;
 };
 
 struct brama_p_oathkeeper {
@@ -214,7 +210,6 @@ struct brama_p_mutator {
     uint32_t api;            /* HYDRATOR: BRAMA_T_OAUTH2, whom to ask; else BRAMA_NO_ROW */
     struct brama_span pairs; /* BRAMA_T_HEADER: name and template */
     uint32_t id_token;       /* ID_TOKEN: BRAMA_T_ID_TOKEN, else BRAMA_NO_ROW */
-    uint32_t unused;
 };
 
 /* A token that the signer makes for the workload. */
@@ -229,7 +224,6 @@ struct brama_p_authenticator {
     uint32_t strategy; /* enum brama_strategy_kind */
     uint32_t ory;      /* JWT: BRAMA_T_ORY, else BRAMA_NO_ROW */
     uint32_t oauth2;   /* OAUTH2_*: BRAMA_T_OAUTH2, else BRAMA_NO_ROW */
-    uint32_t unused;
 };
 
 /* Whom calls go to; its addresses are an upstream's in facts. */
@@ -257,7 +251,6 @@ struct brama_p_header {
     struct brama_ref name, value;
     struct brama_span parts; /* BRAMA_T_PART, if value has operators in it; none: it is the text */
     uint32_t in_cookies;     /* the operators are in values of cookies */
-    uint32_t unused;
 };
 
 /* struct brama_envoy_part as a row. */
