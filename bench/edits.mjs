@@ -13,7 +13,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { gateway } from '../tests/flow/lib/gateway.mjs';
 import { makeKey } from '../tests/flow/lib/keys.mjs';
-import { sleep, until } from '../tests/flow/lib/place.mjs';
+import { sleep, temporary, until } from '../tests/flow/lib/place.mjs';
 import { apiRule, apiRuleV1, documents, istioJwt, oryJwt } from '../tests/flow/lib/rules.mjs';
 import { pageServer } from '../tests/flow/lib/servers.mjs';
 import { recorder } from '../tests/flow/lib/upstream.mjs';
@@ -22,6 +22,7 @@ const TICKS_PER_SECOND = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'u
 const COUNTS = (process.env.BENCH_RULES ?? '10,1000,10000').split(',').map(Number);
 const EDITS = Number(process.env.BENCH_EDITS ?? 15);
 const LARGE_FILES = 4;
+const MOUNTS = 5; // 10,000 rules don't fit into one ConfigMap, which has at most 1 MiB
 const ISSUER = 'https://bench.example';
 
 /** Every third of a shape; the first is the one that is edited. */
@@ -73,9 +74,9 @@ const ways = {
   },
 };
 
-/** All files are links through ..data; a swap makes a new folder with all of them. */
-function mount(gw, files, generation) {
-  const at = (name) => path.join(gw.rules, name);
+/** A folder whose files are links through ..data; a swap makes a new folder with all of them. */
+function mount(dir, files, generation) {
+  const at = (name) => path.join(dir, name);
   const folder = `..generation-${generation}`;
   mkdirSync(at(folder));
   for (const [name, text] of Object.entries(files)) writeFileSync(at(`${folder}/${name}`), text);
@@ -86,6 +87,13 @@ function mount(gw, files, generation) {
   };
 }
 
+/** As many files in each mount. */
+function mountsOf(files, count) {
+  const all = Object.entries(files);
+  const size = Math.ceil(all.length / count);
+  return Array.from({ length: count }, (_, i) => ({ dir: temporary('brama-bench'), files: Object.fromEntries(all.slice(i * size, (i + 1) * size)) }));
+}
+
 async function answers(client, status, target, rule) {
   while ((await client.ask(target, rule)) !== status) await sleep(1); // or it would take a core from whom it measures
 }
@@ -94,7 +102,7 @@ const inForce = (client, target) => answers(client, 200, target);
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 function print(n, how, way, ms, cpu) {
   const wall = `${median(ms).toFixed(0).padStart(6)} (${Math.min(...ms).toFixed(0)} .. ${Math.max(...ms).toFixed(0)})`;
-  console.log(`${String(n).padStart(6)} rules  ${how.padEnd(12)} ${way.padEnd(20)} ${wall.padEnd(22)} CPU ${(cpu / ms.length).toFixed(0).padStart(5)}`);
+  console.log(`${String(n).padStart(6)} rules  ${how.padEnd(12)} ${way.padEnd(21)} ${wall.padEnd(22)} CPU ${(cpu / ms.length).toFixed(0).padStart(5)}`);
 }
 
 /** utime + stime in ms. */
@@ -166,24 +174,38 @@ async function measure(n, large, keys, upstream) {
     print(n, how, way, ms, cpuMs(gw.pid) - cpu);
   }
   await measureNew(n, how, gw, client, upstream.port);
-  for (const file of Object.keys(files)) rmSync(path.join(gw.rules, file));
-  mount(gw, files, 0)();
-  for (const file of Object.keys(files)) symlinkSync(`..data/${file}`, path.join(gw.rules, file));
-  await inForce(client, '/x');
-  const ms = [];
+  console.log(`              agent's memory: ${before.toFixed(0)} MB after the start, ${rssMb(gw.pid).toFixed(0)} MB after ${count} edits`);
+  client.end();
+  await gw.stop();
+}
+
+/** One mount of some is swapped, in which one file differs. */
+async function measureSwaps(n, how, files, count, keys, upstream) {
+  const mounts = mountsOf(files, count);
+  for (const one of mounts) {
+    mount(one.dir, one.files, 0)();
+    for (const file of Object.keys(one.files)) symlinkSync(`..data/${file}`, path.join(one.dir, file));
+  }
+  const gw = await gateway({ files: { 'z-services.yaml': servicesOf(n, upstream.port) }, args: mounts.flatMap((one) => ['-f', one.dir]) });
+  const client = asker(gw);
+  await until('the first form', async () => (await client.ask('/x')) === 200);
   await sleep(1500);
-  const cpu = cpuMs(gw.pid);
-  for (let i = 1; i <= Math.min(EDITS, 5); i++) {
-    const swap = mount(gw, { ...files, [name]: edited(++count) }, i);
+  const [name, first] = Object.entries(mounts[0].files)[0];
+  const ms = [];
+  let cpu = 0;
+  for (let i = 1; i <= Math.min(EDITS, 10); i++) {
+    const swap = mount(mounts[0].dir, { ...mounts[0].files, [name]: first.replace('"/x"', `"/e${i}"`) }, i);
+    await sleep(1500);
+    cpu -= cpuMs(gw.pid);
     const start = process.hrtime.bigint();
     const clean = swap();
-    await inForce(client, `/e${count}`);
+    await inForce(client, `/e${i}`);
     ms.push(Number(process.hrtime.bigint() - start) / 1e6);
+    cpu += cpuMs(gw.pid);
     clean();
-    await sleep(1500);
+    await sleep(500);
   }
-  print(n, how, '..data swap', ms, cpuMs(gw.pid) - cpu);
-  console.log(`              agent's memory: ${before.toFixed(0)} MB after the start, ${rssMb(gw.pid).toFixed(0)} MB after ${count} edits`);
+  print(n, how, count > 1 ? `1 of ${count} mounts swapped` : 'mount swapped', ms, cpu);
   client.end();
   await gw.stop();
 }
@@ -191,5 +213,9 @@ async function measure(n, large, keys, upstream) {
 const keys = await pageServer({ '/jwks': { keys: [makeKey('RS256').jwk] } });
 const upstream = await recorder();
 console.log("ms from edit to in force: median (min .. max); the agent's CPU ms an edit");
-for (const n of COUNTS) for (const large of [false, true]) await measure(n, large, keys, upstream);
+for (const n of COUNTS) {
+  for (const large of [false, true]) await measure(n, large, keys, upstream);
+  await measureSwaps(n, `in ${LARGE_FILES} files`, filesOf(n, keys, true), 1, keys, upstream);
+  for (const mounts of [MOUNTS, 1]) await measureSwaps(n, 'a file each', filesOf(n, keys, false), mounts, keys, upstream);
+}
 await Promise.all([keys.stop(), upstream.stop()]);

@@ -8,6 +8,7 @@
 #include "source/look.h"
 
 #define SETTLE_MS 5
+#define TURN_MS 1 /* a link that turns leads to what was there before */
 #define SOON_MS 20
 #define SOON_ALL_MS 200
 #define LOOK_MS 1000
@@ -155,6 +156,14 @@ static void notice(struct brama_watch *w)
         uv_timer_start(&w->settle, on_settled, SETTLE_MS, 0);
 }
 
+/* Waits for no burst, and with none. */
+static void notice_turn(struct brama_watch *w)
+{
+    w->news.anything = true;
+    if (!uv_is_active((uv_handle_t *)&w->settle) || uv_timer_get_due_in(&w->settle) > TURN_MS)
+        uv_timer_start(&w->settle, on_settled, TURN_MS, 0);
+}
+
 void brama_watch_soon(struct brama_watch *w)
 {
     w->soon = true;
@@ -166,10 +175,11 @@ void brama_watch_soon(struct brama_watch *w)
 static void on_link(void *ctx, bool turned)
 {
     struct brama_watch *w = ctx;
-    w->eventful = true;
-    w->news.anything |= turned;
-    w->look_due = true;
-    notice(w);
+    w->eventful = w->look_due = true;
+    if (turned)
+        notice_turn(w);
+    else
+        notice(w);
 }
 
 static brama_str last_part(brama_str path)
