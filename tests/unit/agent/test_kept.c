@@ -157,92 +157,104 @@ static void what_is_kept_moves_with_its_lines(void **state)
     edit_at_random(documents, BRAMA_ARRAY_LEN(documents), "# rules\n", 700);
 }
 
-/* Some of the documents, after begin, as a file. */
-static void put_some(const struct place *p, const char *name, const char *begin,
-                     const char *const *documents, size_t count, uint32_t *seed)
+#define FILE_BYTES 16384
+
+static void add(char text[FILE_BYTES], const char *document)
 {
-    char text[16384];
-    snprintf(text, sizeof(text), "%s", begin);
-    for (uint32_t n = next_random(seed) % 6; n != 0; n--) {
-        strcat(text, "---\n");
-        strcat(text, documents[next_random(seed) % count]);
-    }
+    strcat(text, "---\n");
+    strcat(text, document);
+}
+
+/* Some of the documents as a file. */
+static void put_some(const struct place *p, const char *name, const char *const *documents,
+                     size_t count, uint32_t *seed)
+{
+    char text[FILE_BYTES] = "# some\n";
+    for (uint32_t n = next_random(seed) % 6; n != 0; n--)
+        add(text, documents[next_random(seed) % count]);
     put(p, name, text);
 }
 
-/* Services and their slices come, go, change and move from file to file, under rules that name
- * several, the same ones, or some that aren't there yet. */
+/* The first of them, in order. */
+static void put_first(const struct place *p, const char *name, const char *const *documents,
+                      size_t count)
+{
+    char text[FILE_BYTES];
+    snprintf(text, sizeof(text), "# the first %zu\n", count);
+    for (size_t i = 0; i < count; i++)
+        add(text, documents[i]);
+    put(p, name, text);
+}
+
+/* Name several Services, the same ones, or some that aren't there yet. */
+static const char *const naming[] = {
+    RULE("a", "/a"),
+    V2_RULES("b", "b", "app",
+             "{path: /b, methods: [GET], noAuth: true}, "
+             "{path: /c, methods: [GET], " TOKENS ", service: {name: other, port: 80}}, "
+             "{path: /d, methods: [PUT], noAuth: true}"),
+    V2_RULES("c", "c", "later", "{path: /c, methods: [GET], " TOKENS "}"),
+    V2_RULES("d", "d", "app, namespace: shop", "{path: /d, methods: [GET], " TOKENS "}"),
+    V1_RULES("v", "jwt", "{trusted_issuers: ['http://k'], jwks_urls: ['http://k/j']}")};
+
+/* And what they name, in several forms. */
+static const char *const named[] = {
+    SERVICE("app"),
+    SERVICE("other"),
+    SERVICE("later"),
+    SERVICE("app, namespace: shop"),
+    SERVICE("unnamed"),
+    SERVICE_OF("app", "selector: {app: y}"),
+    SERVICE_OF("app", "selector: {app: x, tier: b}"),
+    SERVICE_OF("app", "selector: {}"),
+    SERVICE_OF("other", "selector: {app: y}"),
+    SERVICE_OF("other", "type: ClusterIP"),
+    SERVICE_OF("later", "type: ExternalName, externalName: host.example"),
+    SLICE_OF("app", "app", "127.0.0.1"),
+    SLICE_OF("app", "app", "'::1', host.test"),
+    SLICE_OF("app-two", "app", "127.0.0.2"),
+    SLICE_OF("other", "other", "127.0.0.3, 127.0.0.4"),
+    SLICE_OF("later", "later", "127.0.0.5"),
+    SLICE_OF("app, namespace: shop", "app", "127.0.0.6"),
+    RULE("e", "/e"),
+    V2_RULES("f", "f", "later", "{path: /f, methods: [GET], noAuth: true}"),
+    POD,
+    POD_IN_MESH,
+    TOGGLE};
+
+/* A file goes, is renamed or is written anew; or it is that of the rules. */
+static void change_one(const struct place *p, uint32_t *seed)
+{
+    static const char *const files[] = {"a.yaml", "b.yaml", "y.yaml"};
+    const char *file = files[next_random(seed) % BRAMA_ARRAY_LEN(files)];
+    char from[128], to[128];
+    snprintf(from, sizeof(from), "%s/%s", p->rules, file);
+    snprintf(to, sizeof(to), "%s/%s", p->rules, files[next_random(seed) % BRAMA_ARRAY_LEN(files)]);
+    switch (next_random(seed) % 8) {
+    case 0:
+        (void)unlink(from);
+        break;
+    case 1:
+        (void)rename(from, to);
+        break;
+    case 2:
+        put_first(p, "r.yaml", naming, 1 + next_random(seed) % BRAMA_ARRAY_LEN(naming));
+        break;
+    default:
+        put_some(p, file, named, BRAMA_ARRAY_LEN(named), seed);
+    }
+}
+
 static void rules_follow_the_services_that_they_name(void **state)
 {
     (void)state;
-    static const char rules[] = RULE("a", "/a") "---\n" V2_RULES(
-        "b", "b", "app",
-        "{path: /b, methods: [GET], noAuth: true}, {path: /c, methods: "
-        "[GET], " TOKENS ", service: {name: other, port: 80}}, {path: /d, methods: [PUT], "
-        "noAuth: true}") "---\n" V2_RULES("c", "c", "later",
-                                          "{path: /c, methods: "
-                                          "[GET], " TOKENS
-                                          "}") "---\n" V2_RULES("d", "d",
-                                                                "app, "
-                                                                "namespace: "
-                                                                "shop",
-                                                                "{path: /d, "
-                                                                "methods: "
-                                                                "[GET],"
-                                                                " " TOKENS
-                                                                "}") "---"
-                                                                     "\n" V1_RULES(
-                                                                         "v", "jwt",
-                                                                         "{trusted_issuers: "
-                                                                         "['http://k'], jwks_urls: "
-                                                                         "['http://k/j']}");
-    static const char *const documents[] = {
-        SERVICE("app"),
-        SERVICE("other"),
-        SERVICE("later"),
-        SERVICE("app, namespace: shop"),
-        SERVICE("unnamed"),
-        SERVICE_OF("app", "selector: {app: y}"),
-        SERVICE_OF("app", "selector: {app: x, tier: b}"),
-        SERVICE_OF("app", "selector: {}"),
-        SERVICE_OF("other", "selector: {app: y}"),
-        SERVICE_OF("other", "type: ClusterIP"),
-        SERVICE_OF("later", "type: ExternalName, externalName: host.example"),
-        SLICE_OF("app", "app", "127.0.0.1"),
-        SLICE_OF("app", "app", "'::1', host.test"),
-        SLICE_OF("app-two", "app", "127.0.0.2"),
-        SLICE_OF("other", "other", "127.0.0.3, 127.0.0.4"),
-        SLICE_OF("later", "later", "127.0.0.5"),
-        SLICE_OF("app, namespace: shop", "app", "127.0.0.6"),
-        RULE("e", "/e"),
-        V2_RULES("f", "f", "later", "{path: /f, methods: [GET], noAuth: true}"),
-        POD,
-        POD_IN_MESH,
-        TOGGLE};
-    static const char *const files[] = {"a.yaml", "b.yaml", "y.yaml"};
     struct place p;
     struct brama__round *round = NULL;
-    char name[64], from[128], to[128];
+    char name[64];
     set_up(&p);
-    put(&p, "r.yaml", rules);
+    put_first(&p, "r.yaml", naming, BRAMA_ARRAY_LEN(naming));
     for (uint32_t i = 0, seed = 3; i < 600; i++) {
-        const char *file = files[next_random(&seed) % BRAMA_ARRAY_LEN(files)];
-        snprintf(from, sizeof(from), "%s/%s", p.rules, file);
-        snprintf(to, sizeof(to), "%s/%s", p.rules,
-                 files[next_random(&seed) % BRAMA_ARRAY_LEN(files)]);
-        switch (next_random(&seed) % 8) {
-        case 0:
-            (void)unlink(from);
-            break;
-        case 1:
-            (void)rename(from, to);
-            break;
-        case 2:
-            put(&p, "r.yaml", i % 2 == 0 ? rules : "# moved\n---\n" RULE("a", "/a"));
-            break;
-        default:
-            put_some(&p, file, "# some\n", documents, BRAMA_ARRAY_LEN(documents), &seed);
-        }
+        change_one(&p, &seed);
         snprintf(name, sizeof(name), "step %u", i);
         read_twice(&p, &round, name);
     }
@@ -309,7 +321,7 @@ static void hosts_stay_whose_they_are(void **state)
     set_up(&p);
     for (uint32_t i = 0, seed = 5; i < 300; i++) {
         const char *file = files[next_random(&seed) % BRAMA_ARRAY_LEN(files)];
-        put_some(&p, file, "# some\n", documents, BRAMA_ARRAY_LEN(documents), &seed);
+        put_some(&p, file, documents, BRAMA_ARRAY_LEN(documents), &seed);
         snprintf(name, sizeof(name), "step %u", i);
         read_twice(&p, &round, name);
         assert_int_equal(brama__round_settle(round, &p.goods), 0);

@@ -1,3 +1,5 @@
+/* What a watch of files tells, by events and by looks, and what it leaves to the other. Longer than
+ * others, since all of it needs the one setup with its loop below. */
 #include "expect.h"
 
 #include <sys/stat.h>
