@@ -75,6 +75,16 @@ static int by_text(const void *a, const void *b)
     return brama_str_cmp(*(const brama_str *)a, *(const brama_str *)b);
 }
 
+/* Is it known by name what to look at? */
+static bool has_names(const struct brama__reading *r, size_t root)
+{
+    const struct brama_files_options *o = r->options;
+    bool some = o->before != NULL && o->before->root[root].is_folder && o->touched != NULL;
+    for (size_t i = 0; some && i < o->touched_count; i++)
+        some = o->touched[i].root != root || o->touched[i].name.n != 0;
+    return some;
+}
+
 static bool find_touched(struct brama__reading *r, struct names *names, size_t root)
 {
     const struct brama_files_options *o = r->options;
@@ -134,8 +144,7 @@ static void list(struct brama__reading *r, size_t root, brama_str prefix, const 
 
 static void read_folder(struct brama__reading *r, size_t root, brama_str path)
 {
-    const struct brama_files *before = r->options->before;
-    bool some = before != NULL && before->root[root].is_folder && r->options->touched != NULL;
+    bool some = has_names(r, root);
     size_t begin = r->out->count;
     struct names names = {0};
     DIR *dir = opendir(path.p);

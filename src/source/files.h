@@ -61,7 +61,8 @@ struct brama_files {
 /* Is this the text of that number in the reading before? Two threads ask at a time. */
 typedef bool brama_file_same(void *ctx, size_t number, brama_str text);
 
-/* Something was done to this name in the folder that is that root. */
+/* Something was done to this name in the folder that is that root, or (without a name) to anything
+ * in it. */
 struct brama_touched {
     size_t root;
     brama_str name;

@@ -24,9 +24,9 @@ static void on_event(uv_fs_event_t *event, const char *c_name, int events, int s
     if (itself)
         way->inode = 0;
     if (is_turn(way, name))
-        links->told(links->ctx, true);
+        links->told(links->ctx, true, way->root);
     else if (itself || way->any)
-        links->told(links->ctx, false);
+        links->told(links->ctx, false, way->root);
 }
 
 void brama__links_init(struct brama__links *links, uv_loop_t *loop, brama__links_told *told,

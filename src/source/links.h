@@ -18,6 +18,7 @@
 
 #define BRAMA__LINKS_MAX 64
 #define BRAMA__TURNS_MAX 4
+#define BRAMA__ROOTS SIZE_MAX
 
 /* A folder that isn't read for its own sake. */
 struct brama__way {
@@ -28,12 +29,14 @@ struct brama__way {
      * another. */
     uint64_t turn[BRAMA__TURNS_MAX];
     size_t turn_count;
-    bool any; /* links lead to what lies in it, or to more names than these */
+    size_t root; /* number of the path whose way it is; BRAMA__ROOTS: of several */
+    bool any;    /* links lead to what lies in it, or to more names than these */
 };
 
 struct brama__ways {
     struct brama__way way[BRAMA__LINKS_MAX];
     size_t count;
+    size_t root; /* whose are looked for */
 };
 
 /* paths: of files or folders, there or not. Links in them are followed to the end, and those that a
@@ -41,8 +44,8 @@ struct brama__ways {
 void brama__ways_find(struct brama__ways *ways, char *const *paths, size_t count);
 void brama__ways_free(struct brama__ways *ways);
 
-/* turned: one of the names that ways lead through; else it may be nothing. */
-typedef void brama__links_told(void *ctx, bool turned);
+/* turned: one of the names that ways of this root lead through; else it may be nothing. */
+typedef void brama__links_told(void *ctx, bool turned, size_t root);
 
 struct brama__link_folder {
     uv_fs_event_t event; /* the first member: it leads back here */

@@ -115,10 +115,17 @@ static void ask_look(struct brama_watch *w)
     w->looking = uv_queue_work(w->loop, &w->looker.work, look, on_looked) == 0;
 }
 
+static bool are_names(const struct brama__news *news, size_t count)
+{
+    while (count != 0 && news->touched[count - 1].name.n != 0)
+        count--;
+    return count == 0;
+}
+
 /* What was told stays to be told. */
 static void tell_names(struct brama_watch *w, size_t count)
 {
-    w->by_name = true;
+    w->by_name = are_names(&w->news, count);
     w->lost = !w->changed(w->ctx, w->news.touched, count);
     w->by_name = false;
     if (w->soon)
@@ -157,9 +164,12 @@ static void notice(struct brama_watch *w)
 }
 
 /* Waits for no burst, and with none. */
-static void notice_turn(struct brama_watch *w)
+static void notice_turn(struct brama_watch *w, size_t root)
 {
-    w->news.anything = true;
+    if (root == BRAMA__ROOTS)
+        w->news.anything = true;
+    else
+        brama__news_add(&w->news, w->roots[root].number, BRAMA_STR(""));
     if (!uv_is_active((uv_handle_t *)&w->settle) || uv_timer_get_due_in(&w->settle) > TURN_MS)
         uv_timer_start(&w->settle, on_settled, TURN_MS, 0);
 }
@@ -172,14 +182,16 @@ void brama_watch_soon(struct brama_watch *w)
         uv_timer_start(&w->settle, on_settled, w->by_name ? SOON_MS : SOON_ALL_MS, 0);
 }
 
-static void on_link(void *ctx, bool turned)
+static void on_link(void *ctx, bool turned, size_t root)
 {
     struct brama_watch *w = ctx;
-    w->eventful = w->look_due = true;
-    if (turned)
-        notice_turn(w);
-    else
+    w->eventful = true;
+    if (turned) {
+        notice_turn(w, root);
+    } else {
+        w->look_due = true;
         notice(w);
+    }
 }
 
 static brama_str last_part(brama_str path)

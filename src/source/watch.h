@@ -12,7 +12,8 @@
 
 #include "source/files.h"
 
-/* touched: these names, and as far as is known nothing else; it is the watch's. NULL: anything.
+/* touched: these names, and as far as is known nothing else; without a name, all of that root. It
+ * is the watch's. NULL: anything.
  *
  * Who reads what he is told at once, and with it what he read before while it wasn't settled
  * (files.h), misses nothing: each change is told once more after the next look, within about a

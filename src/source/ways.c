@@ -16,14 +16,20 @@ static struct brama__way *way_of(struct brama__ways *ways, const char *folder)
     struct stat st;
     if (stat(folder, &st) != 0)
         return NULL;
-    for (size_t i = 0; i < ways->count; i++)
-        if (ways->way[i].inode == st.st_ino && ways->way[i].device == st.st_dev)
-            return &ways->way[i];
+    for (size_t i = 0; i < ways->count; i++) {
+        struct brama__way *way = &ways->way[i];
+        if (way->inode != st.st_ino || way->device != st.st_dev)
+            continue;
+        if (way->root != ways->root)
+            way->root = BRAMA__ROOTS;
+        return way;
+    }
     char *path = ways->count < BRAMA__LINKS_MAX ? strdup(folder) : NULL;
     if (path == NULL)
         return NULL;
     struct brama__way *way = &ways->way[ways->count++];
-    *way = (struct brama__way){.path = path, .device = st.st_dev, .inode = st.st_ino};
+    *way = (struct brama__way){
+        .path = path, .device = st.st_dev, .inode = st.st_ino, .root = ways->root};
     return way;
 }
 
@@ -153,6 +159,7 @@ void brama__ways_find(struct brama__ways *ways, char *const *paths, size_t count
 {
     ways->count = 0;
     for (size_t i = 0; i < count; i++) {
+        ways->root = i;
         follow(ways, paths[i], BRAMA_NIL);
         char *folder = realpath(paths[i], NULL);
         if (folder != NULL)

@@ -289,6 +289,35 @@ static void what_is_gone_is_left_out(void **state)
     tear_down(&p);
 }
 
+static void a_root_that_is_touched_as_a_whole_is_read_anew_alone(void **state)
+{
+    (void)state;
+    static const struct brama_touched touched = {1, BRAMA_LIT("")};
+    struct place p;
+    struct brama_files before, now;
+    struct brama_files_options options = {.same = has_text, .before = &before, .ctx = &before};
+    set_up(&p);
+    assert_int_equal(mkdir(path_of(&p, "other"), 0700), 0);
+    const brama_str roots[] = {p.root, brama_str_c(strdup(path_of(&p, "other")))};
+    put(&p, "a.yaml", "A");
+    put(&p, "other/b.yaml", "B");
+    usleep(150 * 1000);
+    assert_int_equal(brama_files_read(&before, &p.arena, roots, 2, NULL), BRAMA_OK);
+    put(&p, "a.yaml", "AA");
+    put(&p, "aa.yaml", "new");
+    put(&p, "other/b.yaml", "BB");
+    put(&p, "other/bb.yaml", "new");
+    options.touched = &touched;
+    options.touched_count = 1;
+    assert_int_equal(brama_files_read(&now, &p.arena, roots, 2, &options), BRAMA_OK);
+    assert_int_equal(now.count, 3);
+    EXPECT("the other one is as it was", now.file[0].known && now.root[0].end == 1);
+    EXPECT_STR("an edit", now.file[1].text, BRAMA_STR("BB"));
+    EXPECT_STR("and a new file", now.file[2].text, BRAMA_STR("new"));
+    free((void *)(uintptr_t)roots[1].p);
+    tear_down(&p);
+}
+
 enum { MANY = 1500 }; /* more than one thread looks at alone */
 
 static void put_generation(const struct place *p, unsigned generation, unsigned edited)
@@ -351,6 +380,7 @@ int main(void)
         cmocka_unit_test(only_another_text_waits_for_its_writer),
         cmocka_unit_test(what_is_no_file_is_the_same_problem_each_time),
         cmocka_unit_test(what_is_gone_is_left_out),
+        cmocka_unit_test(a_root_that_is_touched_as_a_whole_is_read_anew_alone),
         cmocka_unit_test(a_mount_that_is_swapped_is_the_same_but_for_the_edit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
