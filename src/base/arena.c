@@ -127,7 +127,7 @@ brama_str brama_arena_lower(struct brama_arena *a, brama_str s)
     if (p == NULL)
         return BRAMA_NIL;
     for (size_t i = 0; i < s.n; i++)
-        p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + ('a' - 'A')) : s.p[i];
+        p[i] = brama_char_lower(s.p[i]);
     return (brama_str){p, s.n};
 }
 

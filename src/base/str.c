@@ -19,17 +19,12 @@ char *brama_str_dup(brama_str s)
     return p;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 bool brama_str_eq_nocase(brama_str a, brama_str b)
 {
     if (a.n != b.n)
         return false;
     for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+        if (brama_char_lower(a.p[i]) != brama_char_lower(b.p[i]))
             return false;
     return true;
 }

@@ -37,7 +37,12 @@ static inline bool brama_str_eq(brama_str a, brama_str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
-bool brama_str_eq_nocase(brama_str a, brama_str b); /* ASCII only */
+/* Both know ASCII only. */
+static inline char brama_char_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+bool brama_str_eq_nocase(brama_str a, brama_str b);
 bool brama_str_starts(brama_str s, brama_str prefix);
 bool brama_str_ends(brama_str s, brama_str suffix);
 int brama_str_cmp(brama_str a, brama_str b); /* byte order, shorter first */

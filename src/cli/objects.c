@@ -11,17 +11,6 @@ struct reading {
     brama_str ns;
 };
 
-static brama_str lower(struct brama_arena *arena, brama_str text)
-{
-    char *p = brama_arena_alloc(arena, text.n + 1);
-
-    for (size_t i = 0; p != NULL && i < text.n; i++) {
-        char c = text.p[i];
-        p[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    }
-    return (brama_str){p, p != NULL ? text.n : 0};
-}
-
 static bool is_list(const struct brama_node *doc)
 {
     const struct brama_node *items = brama_node_get(doc, BRAMA_STR("items"));
@@ -105,7 +94,7 @@ static bool is_known(const struct brama_objects *objects, brama_str file)
 static brama_str type_of(struct brama_arena *arena, const struct brama_node *doc)
 {
     brama_str version = brama_node_get_str(doc, BRAMA_STR("apiVersion"));
-    brama_str kind = lower(arena, brama_node_get_str(doc, BRAMA_STR("kind")));
+    brama_str kind = brama_arena_lower(arena, brama_node_get_str(doc, BRAMA_STR("kind")));
     size_t slash = brama_str_find(version, '/');
 
     if (slash == version.n)
@@ -123,7 +112,7 @@ static enum brama_err add_object(struct reading *r, const struct brama_node *doc
 
     if (o == NULL)
         return BRAMA_ERR_NOMEM;
-    brama_str kind = lower(arena, brama_node_get_str(doc, BRAMA_STR("kind")));
+    brama_str kind = brama_arena_lower(arena, brama_node_get_str(doc, BRAMA_STR("kind")));
     o->ns = brama_node_get_str(metadata, BRAMA_STR("namespace"));
     o->ns = o->ns.n != 0 ? o->ns : r->ns;
     o->name = brama_node_get_str(metadata, BRAMA_STR("name"));

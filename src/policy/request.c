@@ -42,8 +42,7 @@ static brama_str read_host(struct brama_arena *arena, brama_str authority)
                         port == 0 || port > 65535))
         return BRAMA_NIL;
     for (size_t i = 0; i < end; i++) {
-        char c = authority.p[i];
-        p[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        p[i] = brama_char_lower(authority.p[i]);
         bool ok = literal ? is_host_char(p[i]) || p[i] == ':' || p[i] == '[' || p[i] == ']'
                           : is_host_char(p[i]);
         if (!ok)

@@ -127,7 +127,7 @@ bool brama_docs_have(const struct brama_docs *docs, enum brama_world_part part)
 static uint64_t hash_lower(uint64_t hash, brama_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + ('a' - 'A')) : s.p[i];
+        char c = brama_char_lower(s.p[i]);
         hash = brama_str_hash_on(hash, (brama_str){&c, 1});
     }
     return hash;

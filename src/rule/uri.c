@@ -261,7 +261,7 @@ static bool read_authority(struct brama_url_parts *out, struct brama_arena *aren
         return false;
     for (size_t i = 0; i < host.n; i++) {
         char c = host.p[i];
-        p[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        p[i] = brama_char_lower(c);
         bool known = (p[i] >= 'a' && p[i] <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
                      c == '-' || c == '_' || (literal && c == ':');
         if (!known)

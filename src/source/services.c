@@ -102,12 +102,9 @@ static brama_str key_of(char *out, brama_str ns, brama_str name)
 {
     const brama_str parts[] = {ns, BRAMA_STR("/"), name};
     size_t n = 0;
-    for (size_t i = 0; i < BRAMA_ARRAY_LEN(parts); i++) {
-        for (size_t k = 0; k < parts[i].n; k++) {
-            char c = parts[i].p[k];
-            out[n++] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-        }
-    }
+    for (size_t i = 0; i < BRAMA_ARRAY_LEN(parts); i++)
+        for (size_t k = 0; k < parts[i].n; k++)
+            out[n++] = brama_char_lower(parts[i].p[k]);
     return (brama_str){out, n};
 }
 
