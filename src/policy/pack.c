@@ -91,14 +91,12 @@ const void *brama_pack_row(const struct brama_pack *pack, unsigned table, uint32
 
 bool brama_pack_has_text(const struct brama_pack *pack, struct brama_ref ref)
 {
-    uint64_t n = pack->header->text.count;
-    return ref.at <= n && ref.n <= n - ref.at;
+    return brama_pack_within(ref.at, ref.n, pack->header->text.count);
 }
 
 bool brama_pack_has_rows(const struct brama_pack *pack, struct brama_span span, unsigned table)
 {
-    uint32_t n = brama_pack_count(pack, table);
-    return span.first <= n && span.count <= n - span.first;
+    return brama_pack_within(span.first, span.count, brama_pack_count(pack, table));
 }
 
 brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref)
@@ -309,7 +307,6 @@ enum brama_err brama_packer_finish(struct brama_packer *p, uint64_t number, stru
     struct brama_pack_header h = {
         .format = BRAMA_PACK_FORMAT, .kind = (uint32_t)p->kind, .number = number};
     enum brama_err err = brama_packer_err(p);
-
     size_t bytes = sizeof(h) + p->text.n;
 
     for (size_t i = 0; i < BRAMA_PACK_TABLES_MAX; i++)

@@ -67,6 +67,11 @@ brama_str brama_pack_text(const struct brama_pack *pack, struct brama_ref ref);
 /* Two texts may be equal and lie in two places. */
 bool brama_pack_same_text(const struct brama_pack *pack, struct brama_ref a, struct brama_ref b);
 
+/* Do count members from first on lie before end? */
+static inline bool brama_pack_within(uint32_t first, uint32_t count, uint32_t end)
+{
+    return first <= end && count <= end - first;
+}
 /* Do the text, or all rows of the span, lie inside? For verification, row by row. */
 bool brama_pack_has_text(const struct brama_pack *pack, struct brama_ref ref);
 bool brama_pack_has_rows(const struct brama_pack *pack, struct brama_span span, unsigned table);

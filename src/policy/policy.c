@@ -230,14 +230,9 @@ struct bounds {
     uint32_t number_count;
 };
 
-static bool within(uint32_t first, uint32_t count, uint32_t end)
-{
-    return first <= end && count <= end - first;
-}
-
 static bool numbers_ok(struct brama_span span, const struct bounds *in)
 {
-    if (!within(span.first, span.count, in->number_count))
+    if (!brama_pack_within(span.first, span.count, in->number_count))
         return false;
     for (uint32_t i = 0; i < span.count; i++)
         if (in->numbers[span.first + i] >= in->rows)
@@ -255,16 +250,16 @@ static bool field_ok(const uint8_t *row, const struct field *f, const struct bou
 
     switch (f->to) {
     case TO_TEXT:
-        return within(ref->at, ref->n, in->text);
+        return brama_pack_within(ref->at, ref->n, in->text);
     case TO_PATTERN:
         return pattern->kind <= BRAMA_PATTERN_REGEX &&
-               within(pattern->text.at, pattern->text.n, in->text);
+               brama_pack_within(pattern->text.at, pattern->text.n, in->text);
     case TO_ROW:
         return *number < in->rows;
     case TO_ROW_OR_NO:
         return *number == BRAMA_NO_ROW || *number < in->rows;
     case TO_ROWS:
-        return within(span->first, span->count, in->rows);
+        return brama_pack_within(span->first, span->count, in->rows);
     case TO_NUMBERS:
         return numbers_ok(*span, in);
     }
