@@ -360,16 +360,22 @@ static void age_kept_set(const struct setup *s, time_t age_s)
     assert_int_equal(system(command), 0);
 }
 
+/* Confirmed now, and too old after a second. */
+static void have_set_for_a_second(struct setup *s)
+{
+    set_up(s);
+    s->stale_s = 1;
+    s->any_end = true;
+    open_sets(s);
+    want(s, "/set");
+    wait_for_news(s);
+}
+
 static void a_set_that_nobody_confirms_ends(void **state)
 {
     (void)state;
     struct setup s;
-    set_up(&s);
-    s.stale_s = 1;
-    s.any_end = true;
-    open_sets(&s);
-    want(&s, "/set");
-    wait_for_news(&s);
+    have_set_for_a_second(&s);
     const struct brama_keyset *k = brama_keysets_at(s.sets, 0);
     EXPECT("fresh", k->set != NULL && !k->expired);
     EXPECT("the next one in turn", k->next_at_s >= time(NULL) + 269);
@@ -394,12 +400,7 @@ static void a_kept_set_of_a_time_to_come_is_of_now(void **state)
 {
     (void)state;
     struct setup s;
-    set_up(&s);
-    s.stale_s = 1;
-    s.any_end = true;
-    open_sets(&s);
-    want(&s, "/set");
-    wait_for_news(&s);
+    have_set_for_a_second(&s);
     close_sets(&s);
     age_kept_set(&s, -365 * 24 * 3600);
     s.status = 500;
