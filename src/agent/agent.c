@@ -384,7 +384,7 @@ static int open_world(struct agent *a, const struct brama_http_resolver *resolve
     }
     brama__signer_open(&a->signer, &a->loop, &a->state);
     err = brama__publisher_open(&a->publisher, &a->state, &diag);
-    if (err == BRAMA_OK)
+    if (err == BRAMA_OK && o->tls_listen.n != 0)
         a->sources.certs = brama__certs_told(&a->arena, &a->publisher);
     if (err == BRAMA_OK)
         err = brama__nginx_open(&a->nginx, &a->loop, &a->state, &a->publisher, o, &events, &diag);

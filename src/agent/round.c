@@ -371,9 +371,7 @@ enum brama_err brama__round_compile(struct brama__round *r, const struct brama__
     r->errors += s.broken_count;
     r->urls = brama__plan_keysets(&r->arena, &r->policy);
     err = find_needed(r, in->before);
-    if (err != BRAMA_OK)
-        return err;
-    return brama_arena_failed(&r->arena) ? BRAMA_ERR_NOMEM : BRAMA_OK;
+    return err == BRAMA_OK && brama_arena_failed(&r->arena) ? BRAMA_ERR_NOMEM : err;
 }
 
 /* The first list before the second; false: no memory. */
